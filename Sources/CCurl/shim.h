@@ -1,0 +1,3 @@
+// libcurl: HTTP to object stores.
+#pragma once
+#include <curl/curl.h>

@@ -1,0 +1,3 @@
+// RocksDB through its C interface.
+#pragma once
+#include <rocksdb/c.h>

@@ -1,0 +1,3 @@
+// zlib: gzip compression.
+#pragma once
+#include <zlib.h>

@@ -1,0 +1,3 @@
+// Zstandard compression.
+#pragma once
+#include <zstd.h>
