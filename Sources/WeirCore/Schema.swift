@@ -1,0 +1,27 @@
+// The names and types of a batch's columns.
+
+/// One column's name and type.
+public struct Field: Hashable, Sendable {
+    public let name: String
+    public let type: DataType
+
+    public init(_ name: String, _ type: DataType) {
+        self.name = name
+        self.type = type
+    }
+}
+
+/// The columns of a table, a query's result or a batch, in order.
+public struct Schema: Hashable, Sendable {
+    public let fields: [Field]
+
+    public init(_ fields: [Field]) { self.fields = fields }
+
+    /// How many columns there are.
+    public var count: Int { fields.count }
+
+    public subscript(index: Int) -> Field { fields[index] }
+
+    /// The position of the column of exactly this name (SQL names here are case-sensitive, as Flink's).
+    public func index(of name: String) -> Int? { fields.firstIndex { $0.name == name } }
+}

@@ -1,0 +1,108 @@
+// Expressions after binding: every name resolved to a column index, every type known, every implicit
+// cast explicit. The binder makes them; the kernels (Kernels/) evaluate them over batches; the plan's
+// fingerprint is made from their text.
+
+import WeirCore
+
+/// A typed scalar expression over the columns of one input batch.
+public indirect enum BoundExpression: Hashable, Sendable {
+    /// Column `index` of the input.
+    case column(index: Int, type: DataType)
+    /// A constant.
+    case literal(LiteralValue, type: DataType)
+    /// `arguments` have exactly the types that the function's kernel takes.
+    case call(ScalarFunction, arguments: [BoundExpression], type: DataType)
+    /// CAST, or TRY_CAST (NULL instead of a rejected value).
+    case cast(BoundExpression, to: DataType, isTry: Bool)
+    /// Searched CASE; a simple CASE is bound to this form. All results have type `type`.
+    case conditional(branches: [ConditionalBranch], otherwise: BoundExpression?, type: DataType)
+    /// `value IN (list)` over constants or expressions of the value's type, three-valued.
+    case inList(BoundExpression, list: [BoundExpression], isNegated: Bool)
+
+    /// WHEN condition THEN result.
+    public struct ConditionalBranch: Hashable, Sendable {
+        public let condition: BoundExpression
+        public let result: BoundExpression
+        public init(condition: BoundExpression, result: BoundExpression) {
+            self.condition = condition
+            self.result = result
+        }
+    }
+
+    /// The type of the value.
+    public var type: DataType {
+        switch self {
+        case .column(_, let type), .literal(_, let type), .call(_, _, let type), .conditional(_, _, let type): type
+        case .cast(_, let type, _): type
+        case .inList: .boolean
+        }
+    }
+}
+
+/// A constant's value, in the layout of its type.
+public enum LiteralValue: Hashable, Sendable {
+    case null
+    case boolean(Bool)
+    /// INT, BIGINT, timestamps and intervals (ms).
+    case integer(Int64)
+    case double(Double)
+    case string(String)
+}
+
+/// A scalar function or operator that a kernel exists for. The raw value names it in plans.
+public enum ScalarFunction: String, Hashable, Sendable, CaseIterable {
+    // Operators
+    case add, subtract, multiply, divide, modulo, negate
+    case equal, notEqual, less, lessOrEqual, greater, greaterOrEqual
+    case isDistinctFrom, isNotDistinctFrom
+    case and, or, not
+    case isNull, isNotNull, isTrue, isNotTrue, isFalse, isNotFalse
+    case like, notLike, concat
+    // Conditionals
+    case coalesce, nullif, greatest, least
+    // Numbers
+    case abs, floor, ceil, round, power, sqrt, exp, ln, log10, mod, sign
+    // Text
+    case upper, lower, trim, ltrim, rtrim, charLength, substring, replace, position, concatFunction
+    case concatWs, startsWith, endsWith, reverse, lpad, rpad, splitIndex, left, right
+    // Time
+    case extractYear, extractMonth, extractDay, extractHour, extractMinute, extractSecond
+    case extractDayOfWeek, extractDayOfYear, extractEpoch, extractMillisecond
+    case floorTimeSecond, floorTimeMinute, floorTimeHour, floorTimeDay
+    case dateFormat, toTimestampLtz, toTimestamp
+    // Arrays
+    case cardinality, elementAt, arrayContains
+}
+
+/// An aggregate function over the rows of a group.
+public enum AggregateFunction: String, Hashable, Sendable, CaseIterable {
+    /// COUNT(*): rows; takes no argument.
+    case countStar
+    /// COUNT(x): rows in which x is not NULL.
+    case count
+    case sum, avg, min, max
+}
+
+/// One aggregate of a query, over an argument computed from the input.
+public struct AggregateCall: Hashable, Sendable {
+    public let function: AggregateFunction
+    /// nil for COUNT(*). The type is the argument's own (INT, BIGINT, DOUBLE, STRING, a timestamp, …).
+    public let argument: BoundExpression?
+    /// FILTER (WHERE …).
+    public let filter: BoundExpression?
+    public let isDistinct: Bool
+    /// The result's type, as Flink derives it: COUNT is BIGINT; SUM, AVG, MIN and MAX have the
+    /// argument's type (AVG of INT is INT, rounded toward zero).
+    public let type: DataType
+
+    public init(
+        function: AggregateFunction, argument: BoundExpression?, filter: BoundExpression? = nil,
+        isDistinct: Bool = false, type: DataType
+    ) {
+        self.function = function
+        self.argument = argument
+        self.filter = filter
+        self.isDistinct = isDistinct
+        self.type = type
+    }
+}

@@ -1,0 +1,78 @@
+// The plan of a query: a chain of relational operators from a source to a result. Views are already
+// inlined. The runtime builds one operator for each node; nodes are data, without behaviour.
+
+import WeirCore
+
+/// A relational operator and its input.
+public indirect enum LogicalPlan: Hashable, Sendable {
+    /// The rows of a source. `columns` are the names the query needs, in order (projection push-down);
+    /// `schema` has exactly these.
+    case scan(source: String, schema: Schema, timeColumn: Int?)
+    /// Rows for which `predicate` is true.
+    case filter(LogicalPlan, predicate: BoundExpression)
+    /// One output column an expression.
+    case project(LogicalPlan, expressions: [BoundExpression], schema: Schema)
+    /// CROSS JOIN UNNEST: one row an element of array column `column`, all input columns first, then
+    /// the element; rows with an empty or NULL array vanish.
+    case unnest(LogicalPlan, column: Int, schema: Schema)
+    /// A window table function without aggregation: each row once a window it falls in, with
+    /// window_start, window_end and window_time after the input's columns.
+    case windowAssign(LogicalPlan, window: WindowSpec, schema: Schema)
+    /// Grouping by window and keys. Output columns: the keys, window_start, window_end (TIMESTAMP(3)),
+    /// window_time (TIMESTAMP_LTZ(3) or TIMESTAMP(3), as the time column), then the aggregates.
+    case windowAggregate(LogicalPlan, window: WindowSpec, keys: [BoundExpression], aggregates: [AggregateCall], schema: Schema)
+
+    /// The columns of this node's output.
+    public var schema: Schema {
+        switch self {
+        case .scan(_, let schema, _), .project(_, _, let schema), .unnest(_, _, let schema),
+            .windowAssign(_, _, let schema), .windowAggregate(_, _, _, _, let schema): schema
+        case .filter(let input, _): input.schema
+        }
+    }
+
+    /// The node that this one reads; nil for a scan.
+    public var input: LogicalPlan? {
+        switch self {
+        case .scan: nil
+        case .filter(let input, _), .project(let input, _, _), .unnest(let input, _, _),
+            .windowAssign(let input, _, _), .windowAggregate(let input, _, _, _, _): input
+        }
+    }
+}
+
+/// Fixed windows over an event-time column.
+public struct WindowSpec: Hashable, Sendable {
+    /// The event-time column of the input.
+    public let timeColumn: Int
+    /// Length of a window, ms.
+    public let size: Int64
+    /// Distance between the starts of two windows, ms; equals `size` for a tumbling window.
+    public let slide: Int64
+    /// Start of a window modulo `slide`, ms, 0 ..< slide.
+    public let offset: Int64
+
+    public init(timeColumn: Int, size: Int64, slide: Int64, offset: Int64 = 0) {
+        self.timeColumn = timeColumn
+        self.size = size
+        self.slide = slide
+        self.offset = offset
+    }
+
+    public var isTumbling: Bool { size == slide }
+}
+
+/// A bound query: what it computes and how its result is called.
+public struct QueryPlan: Hashable, Sendable {
+    public let root: LogicalPlan
+    /// The source at the bottom.
+    public let source: String
+
+    public init(root: LogicalPlan, source: String) {
+        self.root = root
+        self.source = source
+    }
+
+    /// The output columns.
+    public var schema: Schema { root.schema }
+}
