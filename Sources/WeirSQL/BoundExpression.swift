@@ -61,15 +61,16 @@ public enum ScalarFunction: String, Hashable, Sendable, CaseIterable {
     // Conditionals
     case coalesce, nullif, greatest, least
     // Numbers
-    case abs, floor, ceil, round, power, sqrt, exp, ln, log10, mod, sign
+    case abs, floor, ceil, round, power, sqrt, exp, ln, log10, mod, sign, truncate, log2
     // Text
     case upper, lower, trim, ltrim, rtrim, charLength, substring, replace, position, concatFunction
-    case concatWs, startsWith, endsWith, reverse, lpad, rpad, splitIndex, left, right
+    case concatWs, startsWith, endsWith, reverse, lpad, rpad, splitIndex, left, right, `repeat`
     // Time
     case extractYear, extractMonth, extractDay, extractHour, extractMinute, extractSecond
     case extractDayOfWeek, extractDayOfYear, extractEpoch, extractMillisecond
     case floorTimeSecond, floorTimeMinute, floorTimeHour, floorTimeDay
-    case dateFormat, toTimestampLtz, toTimestamp
+    case dateFormat, toTimestampLtz, toTimestamp, extractQuarter, extractWeek
+    case floorTimeWeek, floorTimeMonth, floorTimeQuarter, floorTimeYear
     // Arrays
     case cardinality, elementAt, arrayContains
 }
