@@ -79,6 +79,7 @@ let package = Package(
             ],
             swiftSettings: swiftSettings),
 
+        .testTarget(name: "TidyTests", swiftSettings: swiftSettings),
         tests("WeirCore", []),
         tests("WeirSQL", ["WeirCore"]),
         tests("WeirStore", ["WeirCore"]),

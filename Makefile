@@ -1,0 +1,53 @@
+# weir: `make demo` runs the main job, `make test` passes the tests; both install what they need.
+
+SWIFT_FLAGS = --explicit-target-dependency-import-check error
+RELEASE = $(SWIFT_FLAGS) -c release --static-swift-stdlib
+WEIR = .build/release/weir
+PYTEST = .build/venv/bin/python -m pytest -q -p no:cacheprovider
+
+.PHONY: build demo test unit integration crash crash-full bench docs install clean
+
+build:
+	packaging/install-tools.sh build
+	swift build $(RELEASE) --product weir
+
+demo:
+	packaging/install-tools.sh demo
+	swift build $(RELEASE) --product weir
+	packaging/demo.sh $(WEIR)
+
+# Everything: unit tests, SQL cases, real servers, the crash harness's small run.
+test:
+	packaging/install-tools.sh test
+	swift build $(RELEASE) --product weir
+	swift test $(SWIFT_FLAGS)
+	$(PYTEST) Tests/Integration
+
+unit:
+	packaging/install-tools.sh test
+	swift test $(SWIFT_FLAGS)
+
+integration: build
+	packaging/install-tools.sh test
+	$(PYTEST) Tests/Integration
+
+# The long crash run: 200 kills over 200,000 messages, then the canary that must be caught.
+crash-full: build
+	packaging/install-tools.sh test
+	.build/venv/bin/python Tests/Crash/crash.py --weir $(WEIR) --kills 200 --messages 200000
+	.build/venv/bin/python Tests/Crash/crash.py --weir $(WEIR) --canary
+
+bench: build
+	Benchmarks/run.sh $(WEIR)
+
+# The configuration reference is generated from the declarations in the code.
+docs: build
+	$(WEIR) config reference > docs/configuration.md
+
+install: build
+	install -D -m 755 -s $(WEIR) $(DESTDIR)/usr/bin/weir
+	install -D -m 644 systemd/weir.service $(DESTDIR)/lib/systemd/system/weir.service
+	install -D -m 644 systemd/weir@.service $(DESTDIR)/lib/systemd/system/weir@.service
+
+clean:
+	rm -rf .build
