@@ -1,0 +1,64 @@
+// How a batch lies in a block of bytes, shared by encoder and decoder:
+//
+//     crc32c u32 | version u8 | flags u8 | body length u32 | body, zstd-compressed if flag 1 says so
+//     body:   row count u32, field count u16, then a field: name, type; then the columns in order,
+//             and the watermarks as a last BIGINT column if flag 2 says so
+//     column: validity flag u8 [, bitmap], then by layout
+//       bool     bitmap
+//       int64    width u8 (1, 2, 4, 8), base i64, then value − base in `width` bytes each
+//       double   eight bytes each
+//       string   the lengths as an int64 column body, then the text
+//       array    the lengths as an int64 column body, then the elements' column
+//
+// Little endian throughout. The checksum covers everything behind it. A width is never 0, so that a
+// few damaged bytes cannot ask for gigabytes of rows.
+
+import WeirCore
+
+enum BlockFormat {
+    static let version: UInt8 = 1
+    static let headerBytes = 10
+    static let compressedFlag: UInt8 = 1
+    static let watermarksFlag: UInt8 = 2
+    /// Arrays of arrays deeper than this are refused.
+    static let nestingMax = 16
+    /// The longest body; a block is meant to be a few hundred KiB, one giant row included.
+    static let bodyBytesMax = 1 << 30
+}
+
+extension DataType {
+    /// The bytes that stand for this type in a block.
+    var tags: [UInt8] {
+        switch self {
+        case .boolean: [0]
+        case .int: [1]
+        case .bigint: [2]
+        case .double: [3]
+        case .string: [4]
+        case .timestamp: [5]
+        case .timestampLTZ: [6]
+        case .interval: [7]
+        case .null: [8]
+        case .array(let element): [9] + element.tags
+        }
+    }
+
+    /// Reads what `tags` wrote.
+    init(from fields: inout ByteReader, nesting: Int = 0) throws(Malformed) {
+        switch try fields.get(UInt8.self) {
+        case 0: self = .boolean
+        case 1: self = .int
+        case 2: self = .bigint
+        case 3: self = .double
+        case 4: self = .string
+        case 5: self = .timestamp
+        case 6: self = .timestampLTZ
+        case 7: self = .interval
+        case 8: self = .null
+        case 9:
+            guard nesting < BlockFormat.nestingMax else { throw Malformed("its arrays nest too deep") }
+            self = .array(try DataType(from: &fields, nesting: nesting + 1))
+        default: throw Malformed("it has a type that this weir does not know")
+        }
+    }
+}

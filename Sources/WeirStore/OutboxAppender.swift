@@ -1,0 +1,201 @@
+// The loop's end of the outbox: rows come in as batches of any size and go into the group commit as
+// blocks of a useful size, numbered on the way.
+//
+// Small batches of one schema are collected, large ones are cut. What `flush` has put into a commit
+// becomes visible to forwarders with `didCommit`, that is when it is durable; if the process dies
+// before, the rows and their numbers have never existed.
+
+import Synchronization
+import WeirCore
+
+/// Appends rows to an outbox. Owned by the loop's thread; there is one for an outbox.
+public final class OutboxAppender {
+    private let outbox: Outbox
+    private let encoder = BatchEncoder()
+    private var inputs: [StreamInput] = []
+    /// Streams whose names are not in a commit yet.
+    private var unnamed: [Int] = []
+    private var uncommitted: [(stream: Int, block: OutboxBlock)] = []
+    /// Blocks are cut at about twice this, and collected rows become a block at this, in bytes of
+    /// memory.
+    private static let blockBytes = 128 << 10
+
+    public init(_ outbox: Outbox) {
+        self.outbox = outbox
+        outbox.state.withLock { state in
+            inputs = state.streams.map { StreamInput(next: $0.appended + 1) }
+        }
+    }
+
+    /// The stream that carries rows of `stream` (a query, `_late/<query>`, `_rejected/<source>`) to
+    /// the sink `sink`; made if it never was, and then numbered from 1.
+    public func register(sink: String, stream: String) -> StreamID {
+        let (index, isNew) = outbox.state.withLock { state in
+            let sink = state.indexOfSink(named: sink)
+            if let known = state.streams.firstIndex(where: { $0.sink == sink && $0.name == stream }) {
+                return (known, false)
+            }
+            state.streams.append(OutboxStream(sink: sink, name: stream))
+            return (state.streams.count - 1, true)
+        }
+        if isNew {
+            inputs.append(StreamInput(next: 1))
+            unnamed.append(index)
+        }
+        return StreamID(index: index)
+    }
+
+    /// Takes in the rows of `batch`, behind those that came before.
+    public func append(_ stream: StreamID, _ batch: Batch) {
+        guard batch.rowCount > 0 else { return }
+        let bytes = batch.rowBytes
+        if inputs[stream.index].rowCount > 0 {
+            let fits = inputs[stream.index].byteCount + bytes <= 2 * Self.blockBytes
+            if !fits || inputs[stream.index].schema != batch.schema { closeBlock(stream.index) }
+        }
+        guard bytes >= Self.blockBytes else {
+            inputs[stream.index].collect(batch, bytes: bytes)
+            if inputs[stream.index].byteCount >= Self.blockBytes { closeBlock(stream.index) }
+            return
+        }
+        let pieces = min(batch.rowCount, bytes / Self.blockBytes)
+        for piece in 0..<pieces {
+            let rows = batch.rowCount * piece / pieces..<batch.rowCount * (piece + 1) / pieces
+            let block = encoder.encode(batch.schema, batch.columns, rows: rows)
+            inputs[stream.index].add(block, rowCount: rows.count, batch.schema)
+        }
+    }
+
+    /// Bytes that are taken in and not in a commit yet: encoded blocks and collected rows.
+    public var byteCount: Int { inputs.reduce(0) { $0 + $1.byteCount + $1.encodedByteCount } }
+
+    /// Puts all rows taken in since the last call into `commit`. `appendedAt` (ms since the epoch) is
+    /// kept with the rows, as what their age is counted from.
+    public func flush(into commit: Commit, appendedAt: Int64) {
+        precondition(uncommitted.isEmpty, "didCommit is called between two flushes")
+        putNames(into: commit.batch)
+        for index in inputs.indices {
+            closeBlock(index)
+            guard !inputs[index].blocks.isEmpty else { continue }
+            for (bytes, rowCount, schemaHash) in inputs[index].blocks {
+                let block = OutboxBlock(
+                    first: inputs[index].next, rowCount: UInt32(rowCount),
+                    byteCount: UInt32(bytes.count), appendedAt: appendedAt, schemaHash: schemaHash)
+                commit.batch.put(block, of: index, bytes)
+                uncommitted.append((index, block))
+                inputs[index].next = block.last + 1
+            }
+            inputs[index].removeBlocks()
+            var fields = ByteWriter()
+            fields.put(inputs[index].next - 1)
+            commit.batch.put(.outbox, OutboxKey.appended(index), fields.bytes)
+        }
+    }
+
+    /// The commit that was flushed into is durable: forwarders may see its rows.
+    public func didCommit() {
+        guard !uncommitted.isEmpty else { return }
+        outbox.state.withLock { state in
+            for (stream, block) in uncommitted { state.streams[stream].append(block) }
+        }
+        uncommitted.removeAll(keepingCapacity: true)
+    }
+
+    private func putNames(into batch: WriteBatch) {
+        guard !unnamed.isEmpty else { return }
+        let names = outbox.state.withLock { state in
+            unnamed.map { (index: $0, state.sinks[state.streams[$0].sink].name, state.streams[$0].name) }
+        }
+        for (index, sink, stream) in names {
+            var fields = ByteWriter()
+            fields.put(sink)
+            fields.put(stream)
+            batch.put(.outbox, OutboxKey.name(index), fields.bytes)
+        }
+        unnamed.removeAll()
+    }
+
+    /// Makes a block of the collected rows.
+    private func closeBlock(_ index: Int) {
+        guard inputs[index].rowCount > 0 else { return }
+        let (schema, columns) = (inputs[index].schema, inputs[index].columns)
+        let block = encoder.encode(schema, columns, rows: 0..<inputs[index].rowCount)
+        inputs[index].add(block, rowCount: inputs[index].rowCount, schema)
+        inputs[index].forgetCollected()
+    }
+}
+
+/// Rows of one stream between two commits.
+private struct StreamInput {
+    /// The number of the next row to be put into a commit.
+    var next: UInt64
+    /// Finished blocks.
+    private(set) var blocks: [(bytes: [UInt8], rowCount: Int, schemaHash: UInt64)] = []
+    private(set) var encodedByteCount = 0
+    /// Rows that are not in a block yet.
+    private(set) var schema = Schema([])
+    private(set) var columns: [Column] = []
+    private(set) var rowCount = 0
+    private(set) var byteCount = 0
+    private var lastHash: (schema: Schema, hash: UInt64)?
+
+    init(next: UInt64) { self.next = next }
+
+    mutating func collect(_ batch: Batch, bytes: Int) {
+        if rowCount == 0 {
+            schema = batch.schema
+            columns = batch.schema.fields.map { Column($0.type) }
+        }
+        for (column, from) in zip(columns, batch.columns) {
+            column.append(from: from, range: 0..<batch.rowCount)
+        }
+        rowCount += batch.rowCount
+        byteCount += bytes
+    }
+
+    mutating func forgetCollected() {
+        columns = []
+        rowCount = 0
+        byteCount = 0
+    }
+
+    mutating func add(_ block: [UInt8], rowCount: Int, _ schema: Schema) {
+        if lastHash?.schema != schema { lastHash = (schema, schema.stableHash) }
+        blocks.append((block, rowCount, lastHash?.hash ?? 0))
+        encodedByteCount += block.count
+    }
+
+    mutating func removeBlocks() {
+        blocks.removeAll(keepingCapacity: true)
+        encodedByteCount = 0
+    }
+}
+
+extension Schema {
+    /// Equal for equal schemas, in every process: FNV-1a (Fowler, Noll, Vo) of names and types.
+    var stableHash: UInt64 {
+        var hash: UInt64 = 0xCBF2_9CE4_8422_2325
+        for field in fields {
+            for byte in lengthPrefixed(field.name) + field.type.tags {
+                hash = (hash ^ UInt64(byte)) &* 0x100_0000_01B3
+            }
+        }
+        return hash
+    }
+}
+
+extension Batch {
+    /// Bytes of memory that the rows use, without what is reserved.
+    var rowBytes: Int { columns.reduce(0) { $0 + $1.usedBytes } }
+}
+
+extension Column {
+    fileprivate var usedBytes: Int {
+        switch physical {
+        case .bool: count
+        case .int64, .double: 8 * count
+        case .string: 4 * count + byteCount
+        case .array: 4 * count + (child?.usedBytes ?? 0)
+        }
+    }
+}

@@ -1,0 +1,147 @@
+// The forwarder's end of the outbox: seal, read, complete. Each step is one synced write, and memory
+// follows the disk, so that a crash between any two of them is found as it was.
+//
+// A sink's streams are sealed and completed by one forwarder; the loop goes on appending meanwhile,
+// and may give up old rows when the outbox is full (OutboxUpkeep), but never rows of a segment.
+
+import Synchronization
+import WeirCore
+
+extension Outbox {
+    /// The oldest unsealed rows that can be one segment: of one schema, at most `rowsMax`, and not
+    /// beyond the block that brings them to `bytesMax` encoded bytes. Nil when nothing is unsealed.
+    public func sealableRange(
+        of stream: StreamID, rowsMax: UInt64 = .max, bytesMax: Int = .max
+    ) -> SealableRange? {
+        state.withLock { state in
+            state.streams[stream.index].sealable(rowsMax: rowsMax, bytesMax: bytesMax).map {
+                SealableRange(stream: stream, first: $0.first, last: $0.last, bytes: $0.bytes)
+            }
+        }
+    }
+
+    /// Makes `range` a segment, durable on return. Nil when its rows have expired meanwhile.
+    public func seal(
+        _ range: SealableRange, sealedAt: Int64, attachment: [UInt8] = []
+    ) throws(Failure) -> Segment? {
+        let sink = state.withLock { SinkID(index: $0.streams[range.stream.index].sink) }
+        return try inLane(of: sink) { () throws(Failure) in
+            let (stream, number) = state.withLock { state in
+                (state.streams[range.stream.index], state.sinks[sink.index].nextSealNumber)
+            }
+            guard stream.nextUnsealed == range.first else { return nil }
+            let segment = Segment(
+                sink: sink, stream: range.stream, streamName: stream.name, first: range.first,
+                last: range.last, sealedAt: sealedAt, attachment: attachment, number: number)
+            var progress = stream.progress
+            progress.nextUnsealed = range.last + 1
+            let batch = database.makeBatch()
+            batch.put(segment)
+            batch.put(progress, of: range.stream.index)
+            database.options.crashPoint.pass("seal.before-write")
+            try database.write(batch, isSynced: true)
+            database.options.crashPoint.pass("seal.after-write")
+            state.withLock { state in
+                state.sinks[sink.index].nextSealNumber += 1
+                state.streams[range.stream.index].seal(segment)
+            }
+            return segment
+        }
+    }
+
+    /// The segments of a sink that are not completed, in the order of sealing.
+    public func segments(of sink: SinkID) -> [Segment] {
+        state.withLock { state in
+            state.streams.filter { $0.sink == sink.index }.flatMap(\.segments)
+                .sorted { $0.number < $1.number }
+        }
+    }
+
+    /// Replaces what is kept with an uncompleted segment, durable on return; returns it as it is now.
+    public func attach(_ attachment: [UInt8], to segment: Segment) throws(Failure) -> Segment {
+        try inLane(of: segment.sink) { () throws(Failure) in
+            var changed = segment
+            changed.attachment = attachment
+            let batch = database.makeBatch()
+            batch.put(changed)
+            database.options.crashPoint.pass("attach.before-write")
+            try database.write(batch, isSynced: true)
+            database.options.crashPoint.pass("attach.after-write")
+            state.withLock { $0.streams[segment.stream.index].replace(changed) }
+            return changed
+        }
+    }
+
+    /// Hands over a segment's rows in order, a block at a time.
+    ///
+    /// Holds one block in memory. Throws `.state` when a row is missing or a block is damaged.
+    public func readRows(
+        of segment: Segment, _ body: (Batch) throws(Failure) -> Void
+    ) throws(Failure) {
+        try database.checkUsable()
+        let cursor = try blockCursor(over: segment)
+        let decoder = BatchDecoder()
+        var next = segment.first
+        while cursor.isValid, next <= segment.last {
+            let first = cursor.key.loadUnaligned(as: UInt64.self).bigEndian
+            let batch = try decoder.decode(cursor.value)
+            guard first <= next, next < first + UInt64(batch.rowCount) else { break }
+            let end = min(segment.last + 1, first + UInt64(batch.rowCount))
+            let rows = Int(next - first)..<Int(end - first)
+            try body(rows.count == batch.rowCount ? batch : batch.slice(rows))
+            next = end
+            try cursor.advance()
+        }
+        try cursor.checkError()
+        guard next == segment.last + 1 else {
+            throw Failure(
+                .state, "reading the outbox in", database.directory.path,
+                "row \(next) of \(segment.streamName) is missing",
+                advice: "restore the state directory from a backup, or move it away to start empty")
+        }
+    }
+
+    /// The segment's objects are stored: its rows are forwarded, and go. Durable on return.
+    public func complete(_ segment: Segment) throws(Failure) {
+        let index = segment.stream.index
+        try inLane(of: segment.sink) { () throws(Failure) in
+            let stream = state.withLock { $0.streams[index] }
+            precondition(
+                stream.segments.contains { $0.number == segment.number }, "completed twice")
+            let freed = stream.blocksFreed(byRemoving: segment.first, segment.last, of: segment)
+            var progress = stream.progress
+            progress.forwarded += segment.rowCount
+            let batch = database.makeBatch()
+            batch.delete(.outbox, OutboxKey.segment(index, segment.first))
+            batch.delete(stream.blocks[freed], of: index)
+            batch.put(progress, of: index)
+            database.options.crashPoint.pass("trim.before-write")
+            try database.write(batch, isSynced: true)
+            database.options.crashPoint.pass("trim.after-write")
+            state.withLock { state in
+                state.streams[index].complete(segment, freed: freed)
+                state.sinks[segment.sink.index].trimmedBytes += stream.bytes(of: freed)
+            }
+        }
+        reclaimSpace(of: segment.sink)
+    }
+
+    /// A cursor at the block that holds the segment's first row, on the blocks as they are now.
+    private func blockCursor(over segment: Segment) throws(Failure) -> RocksCursor {
+        let index = segment.stream.index
+        // In the lane, so that no merging of blocks comes between the look and the cursor.
+        let box = try inLane(of: segment.sink) { () throws(Failure) in
+            let first = state.withLock { state in
+                let stream = state.streams[index]
+                let block = stream.index(ofBlockAt: segment.first)
+                return block < stream.blocks.count ? stream.blocks[block].first : segment.first
+            }
+            return CursorBox(
+                cursor: RocksCursor(
+                    database, .outbox, start: OutboxKey.block(index, first),
+                    end: OutboxKey.block(index, segment.last + 1),
+                    prefixCount: OutboxKey.block(index, 0).count - 8, fillsCache: false))
+        }
+        return box.cursor
+    }
+}

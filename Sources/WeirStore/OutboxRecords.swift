@@ -1,0 +1,167 @@
+// The outbox's keys and records on disk, and reading all of them but the blocks at start.
+//
+//     'r' stream          → sink name, stream name           written by the loop, once
+//     'a' stream          → last row's number                written by the loop
+//     'b' stream first    → the block                        written by the loop
+//     'i' stream first    → rows, bytes, time, schema        written by the loop, with the block
+//     'f' stream          → next unsealed, forwarded, expired   written by the sink's forwarder
+//     's' stream first    → the segment                      written by the sink's forwarder
+//
+// Numbers in keys are big endian, so that they sort. What says where blocks are is kept apart from
+// the blocks, because a start would otherwise read every byte that waits.
+
+import WeirCore
+
+enum OutboxKey {
+    static func name(_ stream: Int) -> [UInt8] { tagged("r", stream) }
+    static func appended(_ stream: Int) -> [UInt8] { tagged("a", stream) }
+    static func progress(_ stream: Int) -> [UInt8] { tagged("f", stream) }
+    static func block(_ stream: Int, _ first: UInt64) -> [UInt8] { tagged("b", stream) + bigEndian(first) }
+    static func info(_ stream: Int, _ first: UInt64) -> [UInt8] { tagged("i", stream) + bigEndian(first) }
+    static func segment(_ stream: Int, _ first: UInt64) -> [UInt8] { tagged("s", stream) + bigEndian(first) }
+
+    private static func tagged(_ tag: Unicode.Scalar, _ stream: Int) -> [UInt8] {
+        [UInt8(ascii: tag)] + bigEndian(UInt32(stream))
+    }
+}
+
+extension WriteBatch {
+    func put(_ block: OutboxBlock, of stream: Int, _ bytes: [UInt8]) {
+        put(.outbox, OutboxKey.block(stream, block.first), bytes)
+        var fields = ByteWriter()
+        fields.put(block.rowCount)
+        fields.put(block.byteCount)
+        fields.put(block.appendedAt)
+        fields.put(block.schemaHash)
+        put(.outbox, OutboxKey.info(stream, block.first), fields.bytes)
+    }
+
+    func put(_ progress: OutboxStream.Progress, of stream: Int) {
+        var fields = ByteWriter()
+        fields.put(progress.nextUnsealed)
+        fields.put(progress.forwarded)
+        fields.put(progress.expired)
+        put(.outbox, OutboxKey.progress(stream), fields.bytes)
+    }
+
+    func put(_ segment: Segment) {
+        var fields = ByteWriter()
+        fields.put(segment.last)
+        fields.put(segment.sealedAt)
+        fields.put(segment.number)
+        fields.put(segment.attachment)
+        put(.outbox, OutboxKey.segment(segment.stream.index, segment.first), fields.bytes)
+    }
+
+    /// Deletes blocks that follow one another.
+    func delete(_ blocks: ArraySlice<OutboxBlock>, of stream: Int) {
+        guard let first = blocks.first, let last = blocks.last else { return }
+        deleteRange(
+            .outbox, OutboxKey.block(stream, first.first), OutboxKey.block(stream, last.first + 1))
+        deleteRange(
+            .outbox, OutboxKey.info(stream, first.first), OutboxKey.info(stream, last.first + 1))
+    }
+}
+
+/// Reads the outbox's records.
+struct OutboxLoading {
+    private let database: Database
+
+    init(_ database: Database) { self.database = database }
+
+    func load() throws(Failure) -> Outbox.State {
+        var state = Outbox.State()
+        let names = try records("r") { (fields) throws(Malformed) in
+            (sink: try fields.getString(), stream: try fields.getString())
+        }
+        let appended = try records("a") { (fields) throws(Malformed) in try fields.get(UInt64.self) }
+        let progress = try records("f") { (fields) throws(Malformed) in
+            OutboxStream.Progress(
+                nextUnsealed: try fields.get(), forwarded: try fields.get(), expired: try fields.get())
+        }
+        let sealed = try records("s") { (fields) throws(Malformed) in
+            (
+                last: try fields.get(UInt64.self), sealedAt: try fields.get(Int64.self),
+                number: try fields.get(UInt64.self), attachment: try fields.getBytes()
+            )
+        }
+        let infos = try records("i") { (fields) throws(Malformed) in
+            (
+                rows: try fields.get(UInt32.self), bytes: try fields.get(UInt32.self),
+                at: try fields.get(Int64.self), schema: try fields.get(UInt64.self)
+            )
+        }
+        let blocks = Dictionary(grouping: infos, by: \.stream)
+        for (index, name) in names.enumerated() {
+            guard name.stream == index else { throw damaged("stream \(index) has no name") }
+            let sink = state.indexOfSink(named: name.record.sink)
+            let segments = sealed.filter { $0.stream == index }
+                .map {
+                    Segment(
+                        sink: SinkID(index: sink), stream: StreamID(index: index),
+                        streamName: name.record.stream, first: $0.first, last: $0.record.last,
+                        sealedAt: $0.record.sealedAt, attachment: $0.record.attachment,
+                        number: $0.record.number)
+                }
+                .sorted { $0.number < $1.number }
+            let stream = OutboxStream(
+                sink: sink, name: name.record.stream,
+                appended: appended.first { $0.stream == index }?.record ?? 0,
+                progress: progress.first { $0.stream == index }?.record ?? .init(),
+                blocks: (blocks[index] ?? []).map {
+                    OutboxBlock(
+                        first: $0.first, rowCount: $0.record.rows, byteCount: $0.record.bytes,
+                        appendedAt: $0.record.at, schemaHash: $0.record.schema)
+                },
+                segments: segments)
+            try check(stream, of: name.record.sink)
+            let number = segments.last.map { $0.number + 1 } ?? 1
+            state.sinks[sink].nextSealNumber = max(state.sinks[sink].nextSealNumber, number)
+            state.streams.append(stream)
+        }
+        return state
+    }
+
+    private func check(_ stream: OutboxStream, of sink: String) throws(Failure) {
+        guard stream.isConsistent else {
+            throw damaged("the counts of \(stream.name) for sink \(sink) do not add up")
+        }
+        if let row = stream.firstMissingRow {
+            throw damaged("row \(row) of \(stream.name) for sink \(sink) is missing")
+        }
+    }
+
+    private func damaged(_ reason: String) -> Failure {
+        Failure(
+            .state, "reading the outbox in", database.directory.path, reason,
+            advice: "restore the state directory from a backup, or move it away to start empty")
+    }
+
+    /// All records under a tag in the order of their keys; `first` is 0 where the key has none.
+    private func records<Record>(
+        _ tag: Unicode.Scalar, _ read: (inout ByteReader) throws(Malformed) -> Record
+    ) throws(Failure) -> [(stream: Int, first: UInt64, record: Record)] {
+        let scope = StateScope(database, .outbox, prefix: [UInt8(ascii: tag)])
+        var records: [(stream: Int, first: UInt64, record: Record)] = []
+        try scope.scan([], []) { (key, value) throws(Failure) in
+            let (stream, first) = try reading("the outbox", in: database.directory, key) {
+                (fields) throws(Malformed) in
+                let stream = UInt32(bigEndian: try fields.get())
+                return (Int(stream), fields.remaining == 0 ? 0 : UInt64(bigEndian: try fields.get()))
+            }
+            let record = try reading("the outbox", in: database.directory, value, read)
+            records.append((stream, first, record))
+            return true
+        }
+        return records
+    }
+}
+
+extension Outbox.State {
+    /// The sink of this name, made if there is none.
+    mutating func indexOfSink(named name: String) -> Int {
+        if let known = sinks.firstIndex(where: { $0.name == name }) { return known }
+        sinks.append(Outbox.Sink(name: name))
+        return sinks.count - 1
+    }
+}

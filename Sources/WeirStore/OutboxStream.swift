@@ -1,0 +1,214 @@
+// What is known in memory of one stream: its counts, where its blocks are, its segments in flight.
+// Plain values and arithmetic, no disk and no lock, so that the rules can be tested by themselves.
+
+import WeirCore
+
+/// Where a block lies and what is in it.
+struct OutboxBlock: Hashable, Sendable {
+    /// The number of its first row.
+    let first: UInt64
+    let rowCount: UInt32
+    /// Its encoded size.
+    let byteCount: UInt32
+    /// When its oldest row was committed, ms since the epoch.
+    let appendedAt: Int64
+    /// Equal for blocks of equal schema.
+    let schemaHash: UInt64
+
+    var last: UInt64 { first + UInt64(rowCount) - 1 }
+}
+
+/// One stream's rows: `forwarded` and `expired` ones are gone, the others are in blocks.
+struct OutboxStream: Sendable {
+    let sink: Int
+    let name: String
+    /// The last row's number.
+    private(set) var appended: UInt64 = 0
+    /// The next row to be sealed; what lies before it is sealed, forwarded or expired.
+    private(set) var nextUnsealed: UInt64 = 1
+    private(set) var forwarded: UInt64 = 0
+    private(set) var expired: UInt64 = 0
+    /// By number; those of rows that are gone are not in it.
+    private(set) var blocks: [OutboxBlock] = []
+    /// Sealed and not completed, in the order of sealing.
+    private(set) var segments: [Segment] = []
+    private var byteCount = 0
+    private var unsealedByteCount = 0
+
+    init(sink: Int, name: String) {
+        self.sink = sink
+        self.name = name
+    }
+
+    /// A stream as it was found on disk.
+    init(
+        sink: Int, name: String, appended: UInt64, progress: Progress, blocks: [OutboxBlock],
+        segments: [Segment]
+    ) {
+        self.sink = sink
+        self.name = name
+        self.appended = appended
+        self.segments = segments
+        self.blocks = blocks
+        apply(progress)
+        byteCount = blocks.reduce(0) { $0 + Int($1.byteCount) }
+        unsealedByteCount = blocks[indexOfUnsealed...].reduce(0) { $0 + Int($1.byteCount) }
+    }
+
+    /// The part of a stream that its forwarder's writes change.
+    struct Progress: Hashable, Sendable {
+        var nextUnsealed: UInt64 = 1
+        var forwarded: UInt64 = 0
+        var expired: UInt64 = 0
+    }
+
+    var progress: Progress {
+        Progress(nextUnsealed: nextUnsealed, forwarded: forwarded, expired: expired)
+    }
+
+    var unsealedRowCount: UInt64 { appended + 1 - nextUnsealed }
+
+    var pending: OutboxPending {
+        var pending = OutboxPending()
+        pending.rows = appended - forwarded - expired
+        pending.bytes = byteCount
+        pending.oldestAppendedAt = blocks.first?.appendedAt
+        pending.unsealedRows = unsealedRowCount
+        pending.unsealedBytes = unsealedByteCount
+        let unsealed = indexOfUnsealed
+        pending.oldestUnsealedAt = unsealed < blocks.count ? blocks[unsealed].appendedAt : nil
+        return pending
+    }
+
+    // MARK: Looking
+
+    /// The index of the first block with a row at or behind `row`, or the number of blocks.
+    func index(ofBlockAt row: UInt64) -> Int {
+        var (low, high) = (0, blocks.count)
+        while low < high {
+            let middle = (low + high) / 2
+            if blocks[middle].last < row { low = middle + 1 } else { high = middle }
+        }
+        return low
+    }
+
+    var indexOfUnsealed: Int { index(ofBlockAt: nextUnsealed) }
+
+    /// The longest run of unsealed rows from the oldest on that has one schema and no more than
+    /// `rowsMax` rows; it ends with the block that brings it to `bytesMax`.
+    func sealable(rowsMax: UInt64, bytesMax: Int) -> (first: UInt64, last: UInt64, bytes: Int)? {
+        var index = indexOfUnsealed
+        guard index < blocks.count else { return nil }
+        let schema = blocks[index].schemaHash
+        let limit = rowsMax < UInt64.max - nextUnsealed ? nextUnsealed + max(rowsMax, 1) - 1 : .max
+        var (last, bytes) = (nextUnsealed - 1, 0)
+        while index < blocks.count, blocks[index].schemaHash == schema, last < limit, bytes < bytesMax {
+            last = min(blocks[index].last, limit)
+            bytes += Int(blocks[index].byteCount)
+            index += 1
+        }
+        return (nextUnsealed, last, bytes)
+    }
+
+    /// The blocks in which no row would be left if rows `first ... last` were gone.
+    func blocksFreed(byRemoving first: UInt64, _ last: UInt64, of segment: Segment?) -> Range<Int> {
+        let kept = segments.filter { $0.number != segment?.number }
+        var start = index(ofBlockAt: first)
+        var end = start
+        while end < blocks.count, blocks[end].first <= last {
+            let block = blocks[end]
+            let isUnsealed = block.last > last && block.last >= nextUnsealed
+            let isNeeded = isUnsealed || kept.contains { $0.first <= block.last && $0.last >= block.first }
+            if isNeeded, end > start { break }
+            end += 1
+            if isNeeded { start = end }
+        }
+        return start..<end
+    }
+
+    /// The first pending row that is in no block, or nil. Only damage makes one.
+    var firstMissingRow: UInt64? {
+        var live = segments.map { ($0.first, $0.last) }
+        if unsealedRowCount > 0 { live.append((nextUnsealed, appended)) }
+        for (first, last) in live {
+            var row = first
+            var index = index(ofBlockAt: first)
+            while row <= last {
+                guard index < blocks.count, blocks[index].first <= row else { return row }
+                row = blocks[index].last + 1
+                index += 1
+            }
+        }
+        return nil
+    }
+
+    /// Whether the counts agree with what is pending.
+    var isConsistent: Bool {
+        guard nextUnsealed >= 1, nextUnsealed <= appended + 1 else { return false }
+        let sealed = segments.reduce(0) { $0 + $1.rowCount }
+        return appended == forwarded + expired + sealed + unsealedRowCount
+    }
+
+    // MARK: Changing, after the change is durable
+
+    mutating func append(_ block: OutboxBlock) {
+        precondition(block.first == appended + 1, "rows are numbered densely")
+        appended = block.last
+        blocks.append(block)
+        byteCount += Int(block.byteCount)
+        unsealedByteCount += Int(block.byteCount)
+    }
+
+    mutating func seal(_ segment: Segment) {
+        precondition(segment.first == nextUnsealed && segment.last <= appended, "seals come in order")
+        segments.append(segment)
+        moveUnsealed(to: segment.last + 1)
+    }
+
+    mutating func replace(_ segment: Segment) {
+        guard let index = segments.firstIndex(where: { $0.number == segment.number }) else { return }
+        segments[index] = segment
+    }
+
+    /// The segment is stored elsewhere: its rows are forwarded, and `freed` blocks are deleted.
+    mutating func complete(_ segment: Segment, freed: Range<Int>) {
+        segments.removeAll { $0.number == segment.number }
+        forwarded += segment.rowCount
+        remove(freed)
+    }
+
+    /// Unsealed rows up to `last` are given up, and `freed` blocks are deleted.
+    mutating func expire(through last: UInt64, freed: Range<Int>) {
+        precondition(last >= nextUnsealed && last <= appended, "only unsealed rows expire")
+        expired += last + 1 - nextUnsealed
+        moveUnsealed(to: last + 1)
+        remove(freed)
+    }
+
+    /// `merged` now holds the rows of the unsealed blocks `range`.
+    mutating func merge(_ range: Range<Int>, into merged: OutboxBlock) {
+        precondition(range.lowerBound >= indexOfUnsealed, "only unsealed blocks are merged")
+        let before = blocks[range].reduce(0) { $0 + Int($1.byteCount) }
+        byteCount += Int(merged.byteCount) - before
+        unsealedByteCount += Int(merged.byteCount) - before
+        blocks.replaceSubrange(range, with: CollectionOfOne(merged))
+    }
+
+    private mutating func apply(_ progress: Progress) {
+        nextUnsealed = progress.nextUnsealed
+        forwarded = progress.forwarded
+        expired = progress.expired
+    }
+
+    private mutating func moveUnsealed(to row: UInt64) {
+        for index in indexOfUnsealed..<index(ofBlockAt: row) {
+            unsealedByteCount -= Int(blocks[index].byteCount)
+        }
+        nextUnsealed = row
+    }
+
+    private mutating func remove(_ freed: Range<Int>) {
+        byteCount -= blocks[freed].reduce(0) { $0 + Int($1.byteCount) }
+        blocks.removeSubrange(freed)
+    }
+}

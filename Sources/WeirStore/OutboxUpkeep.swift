@@ -1,0 +1,201 @@
+// Keeping the outbox within bounds: giving up the oldest rows when it is full, merging the many
+// small blocks of a slow stream, and giving disk space back.
+//
+// A slow stream makes a block of a few rows with each commit, a million a day; merging keeps their
+// number, and the memory that knows of them, small however long a sink is away.
+
+import Synchronization
+import WeirCore
+
+extension Outbox {
+    /// Gives up the oldest unsealed rows of a sink, block by block, until its blocks take at most
+    /// `bytes`; rows of a segment are never given up. Durable on return. Any thread may call it.
+    ///
+    /// Returns what was given up, a range or more a stream, for the log.
+    @discardableResult
+    public func expireOldest(of sink: SinkID, untilBytes bytes: Int) throws(Failure) -> [ExpiredRange] {
+        let ranges = try inLane(of: sink) { () throws(Failure) in
+            let streams = state.withLock { $0.streams }
+            let victims = planExpiry(streams, of: sink, untilBytes: bytes)
+            guard !victims.isEmpty else { return [ExpiredRange]() }
+            let batch = database.makeBatch()
+            for victim in victims {
+                let stream = streams[victim.stream]
+                var progress = stream.progress
+                progress.expired += victim.last + 1 - stream.nextUnsealed
+                progress.nextUnsealed = victim.last + 1
+                batch.delete(stream.blocks[victim.freed], of: victim.stream)
+                batch.put(progress, of: victim.stream)
+            }
+            database.options.crashPoint.pass("expire.before-write")
+            try database.write(batch, isSynced: true)
+            database.options.crashPoint.pass("expire.after-write")
+            state.withLock { state in
+                for victim in victims {
+                    state.streams[victim.stream].expire(through: victim.last, freed: victim.freed)
+                    state.sinks[sink.index].trimmedBytes += streams[victim.stream].bytes(of: victim.freed)
+                }
+            }
+            return victims.map {
+                ExpiredRange(
+                    stream: StreamID(index: $0.stream), streamName: streams[$0.stream].name,
+                    first: streams[$0.stream].nextUnsealed, last: $0.last)
+            }
+        }
+        reclaimSpace(of: sink)
+        return ranges
+    }
+
+    private struct Victim {
+        let stream: Int
+        var last: UInt64
+        var freed: Range<Int>
+    }
+
+    /// Chooses the oldest unsealed blocks among the sink's streams until enough bytes would be free.
+    private func planExpiry(_ streams: [OutboxStream], of sink: SinkID, untilBytes: Int) -> [Victim] {
+        let candidates = streams.indices.filter { streams[$0].sink == sink.index }
+        var excess = candidates.reduce(-untilBytes) { $0 + streams[$1].pending.bytes }
+        var next = Dictionary(uniqueKeysWithValues: candidates.map { ($0, streams[$0].indexOfUnsealed) })
+        var victims: [Int: Victim] = [:]
+        while excess > 0 {
+            let oldest = candidates.filter { (next[$0] ?? 0) < streams[$0].blocks.count }
+                .min { age(of: $0, next, streams) < age(of: $1, next, streams) }
+            guard let index = oldest, let block = next[index] else { break }
+            let stream = streams[index]
+            let freed = stream.blocksFreed(
+                byRemoving: stream.nextUnsealed, stream.blocks[block].last, of: nil)
+            let before = victims[index]?.freed.count ?? 0
+            if freed.count > before { excess -= Int(stream.blocks[block].byteCount) }
+            victims[index] = Victim(stream: index, last: stream.blocks[block].last, freed: freed)
+            next[index] = block + 1
+        }
+        return victims.values.sorted { $0.stream < $1.stream }
+    }
+
+    private func age(of stream: Int, _ next: [Int: Int], _ streams: [OutboxStream]) -> Int64 {
+        streams[stream].blocks[next[stream] ?? 0].appendedAt
+    }
+
+    // MARK: Merging
+
+    /// Merges runs of small unsealed blocks. The forwarder calls it about once a second; it does
+    /// nothing most of the time. Returns how many blocks became fewer.
+    @discardableResult
+    public func mergeSmallBlocks(of sink: SinkID) throws(Failure) -> Int {
+        var saved = 0
+        for (stream, _) in streams(of: sink) {
+            while let count = try mergeRun(of: stream, sink) { saved += count }
+        }
+        return saved
+    }
+
+    private func mergeRun(of id: StreamID, _ sink: SinkID) throws(Failure) -> Int? {
+        try inLane(of: sink) { () throws(Failure) in
+            let stream = state.withLock { $0.streams[id.index] }
+            guard let run = stream.mergeableRun() else { return nil }
+            let bytes = try merged(stream.blocks[run], of: id.index)
+            let old = stream.blocks[run]
+            let block = OutboxBlock(
+                first: stream.blocks[run.lowerBound].first,
+                rowCount: old.reduce(0) { $0 + $1.rowCount }, byteCount: UInt32(bytes.count),
+                appendedAt: stream.blocks[run.lowerBound].appendedAt,
+                schemaHash: stream.blocks[run.lowerBound].schemaHash)
+            let batch = database.makeBatch()
+            batch.delete(old, of: id.index)
+            batch.put(block, of: id.index, bytes)
+            database.options.crashPoint.pass("merge.before-write")
+            // Not synced: until something later is, a crash brings back the same rows unmerged.
+            try database.write(batch, isSynced: false)
+            database.options.crashPoint.pass("merge.after-write")
+            state.withLock { $0.streams[id.index].merge(run, into: block) }
+            return run.count - 1
+        }
+    }
+
+    /// The rows of `blocks` as one block.
+    private func merged(_ blocks: ArraySlice<OutboxBlock>, of stream: Int) throws(Failure) -> [UInt8] {
+        let decoder = BatchDecoder()
+        var schema = Schema([])
+        var columns: [Column] = []
+        for block in blocks {
+            let bytes = try OutboxKey.block(stream, block.first).withBytes { (key) throws(Failure) in
+                try database.get(.outbox, key)
+            }
+            guard let bytes else {
+                throw Failure(
+                    .state, "reading the outbox in", database.directory.path,
+                    "a block that begins with row \(block.first) is missing")
+            }
+            let batch = try decoder.decode(bytes)
+            if columns.isEmpty {
+                schema = batch.schema
+                columns = batch.columns
+                continue
+            }
+            for (column, from) in zip(columns, batch.columns) {
+                column.append(from: from, range: 0..<batch.rowCount)
+            }
+        }
+        return BatchEncoder().encode(schema, columns, rows: 0..<(columns.first?.count ?? 0))
+    }
+
+    // MARK: Disk space
+
+    /// After enough was deleted, lets RocksDB drop it from its files; values are in blob files of
+    /// their own, so this moves keys only.
+    func reclaimSpace(of sink: SinkID) {
+        let indices: [Int]? = state.withLock { state in
+            guard state.sinks[sink.index].trimmedBytes >= Self.reclaimedBytesMin else { return nil }
+            state.sinks[sink.index].trimmedBytes = 0
+            return state.streams.indices.filter { state.streams[$0].sink == sink.index }
+        }
+        guard let indices else { return }
+        for index in indices {
+            database.compact(.outbox, OutboxKey.block(index, 0), OutboxKey.block(index, .max))
+        }
+    }
+
+    private static let reclaimedBytesMin = 32 << 20
+}
+
+/// Carries a cursor out of the lane.
+///
+/// Unchecked Sendable: the thread that makes it is the one that gets it; nobody else sees it.
+struct CursorBox: @unchecked Sendable {
+    let cursor: RocksCursor
+}
+
+extension OutboxStream {
+    /// Encoded bytes of the blocks `range`.
+    func bytes(of range: Range<Int>) -> Int { blocks[range].reduce(0) { $0 + Int($1.byteCount) } }
+
+    /// How many neighbours make a merge worth its write.
+    private static let mergedBlocksMin = 32
+    /// Size classes: a row is rewritten once in each, so three times at most.
+    private static let smallBytes: [UInt32] = [512, 4 << 10, 32 << 10]
+    private static let mergedBytesMax = 256 << 10
+
+    /// The first run of unsealed blocks that are small, of one schema, and many.
+    func mergeableRun() -> Range<Int>? {
+        let start = index(ofBlockAt: nextUnsealed)
+        let whole = start < blocks.count && blocks[start].first < nextUnsealed ? start + 1 : start
+        guard blocks.count - whole >= Self.mergedBlocksMin else { return nil }
+        for limit in Self.smallBytes {
+            var (first, bytes) = (whole, 0)
+            for index in whole..<blocks.count {
+                let block = blocks[index]
+                let fits = block.byteCount < limit && block.schemaHash == blocks[first].schemaHash
+                if !fits || bytes + Int(block.byteCount) > Self.mergedBytesMax {
+                    if index - first >= Self.mergedBlocksMin { return first..<index }
+                    first = block.byteCount < limit ? index : index + 1
+                    bytes = 0
+                }
+                if first <= index { bytes += Int(block.byteCount) }
+                if index + 1 - first >= 4 * Self.mergedBlocksMin { return first..<index + 1 }
+            }
+            if blocks.count - first >= Self.mergedBlocksMin { return first..<blocks.count }
+        }
+        return nil
+    }
+}

@@ -1,0 +1,44 @@
+// A segment: a range of a stream's rows that becomes one or more objects. Its boundary is durable
+// before the first byte of it is uploaded, so that a retry after a crash makes the same objects.
+
+import WeirCore
+
+/// Rows `first ... last` of a stream, sealed. Names of objects are made of `first`, `last` and
+/// `sealedAt` and of nothing that could be different at the next try.
+public struct Segment: Hashable, Sendable {
+    public let sink: SinkID
+    public let stream: StreamID
+    /// The stream's name: a query, `_late/<query>` or `_rejected/<source>`.
+    public let streamName: String
+    public let first: UInt64
+    public let last: UInt64
+    /// When it was sealed, ms since the epoch.
+    public let sealedAt: Int64
+    /// Whatever the forwarder wants to find again after a restart, such as the partitions' names.
+    public internal(set) var attachment: [UInt8]
+    /// Orders the segments of a sink by sealing.
+    let number: UInt64
+
+    public var rowCount: UInt64 { last - first + 1 }
+}
+
+/// Rows that may be sealed as one segment.
+public struct SealableRange: Hashable, Sendable {
+    public let stream: StreamID
+    public let first: UInt64
+    public let last: UInt64
+    /// Their encoded size; a block at an end that is taken in part counts whole.
+    public let bytes: Int
+
+    public var rowCount: UInt64 { last - first + 1 }
+}
+
+/// Rows that were given up because the outbox was full.
+public struct ExpiredRange: Hashable, Sendable {
+    public let stream: StreamID
+    public let streamName: String
+    public let first: UInt64
+    public let last: UInt64
+
+    public var rowCount: UInt64 { last - first + 1 }
+}

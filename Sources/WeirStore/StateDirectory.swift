@@ -1,0 +1,176 @@
+// The directory that holds everything durable of one agent: `lock`, `format` and RocksDB's `db`.
+//
+// One process at a time uses it: an exclusive flock on `lock`, which the kernel takes back however
+// the process ends; the pid in the file is only there to be named to the next one. `format` says
+// which version of weir's layout is inside, and is checked before RocksDB touches a byte, so that an
+// older weir never half-understands what a newer one wrote. It also says whether the database was
+// created completely: from then on a database that is missing is damage and never silently replaced
+// by an empty one.
+
+#if canImport(Glibc)
+import Glibc
+#endif
+import WeirCore
+
+/// An exclusively locked state directory.
+public final class StateDirectory: Sendable {
+    /// The newest layout that this weir reads and the one it writes.
+    public static let formatVersion = 1
+
+    /// The directory as it was given.
+    public let path: String
+    /// Whether the database in it was created completely by an earlier opening.
+    let isEstablished: Bool
+    private let lockDescriptor: Int32
+
+    /// Creates the directory if there is none, and locks it until this object goes.
+    ///
+    /// Throws `.state` when another weir holds it, a newer weir wrote it, it is damaged, or fewer than
+    /// `freeBytesMin` bytes are free; `.storage` when the file system refuses.
+    public init(_ path: String, freeBytesMin: UInt64 = 0) throws(Failure) {
+        self.path = path
+        try makeDirectories(path)
+        let descriptor = try lock(path)
+        do throws(Failure) {
+            isEstablished = try readFormat(path)
+            let free = try freeBytesOfFileSystem(at: path)
+            guard free >= freeBytesMin else {
+                throw Failure(
+                    .state, "opening the state directory", path,
+                    "only \(free >> 20) MiB are free on its file system",
+                    advice: "free at least \(freeBytesMin >> 20) MiB or use another state_dir")
+            }
+        } catch {
+            close(descriptor)
+            throw error
+        }
+        lockDescriptor = descriptor
+    }
+
+    deinit { close(lockDescriptor) }
+
+    /// Bytes that an unprivileged process can still write to the file system, by statvfs.
+    public func freeBytes() throws(Failure) -> UInt64 { try freeBytesOfFileSystem(at: path) }
+
+    /// Whether at least `reserveBytes` are free. The loop stops the intake when they are not, because
+    /// RocksDB does not come back from a full disk.
+    public func checkFreeSpace(reserveBytes: UInt64) throws(Failure) -> Bool {
+        try freeBytes() >= reserveBytes
+    }
+
+    var databasePath: String { "\(path)/db" }
+
+    /// Notes that the database now exists as a whole.
+    func markEstablished() throws(Failure) {
+        try writeFormat(path, "weir state format \(Self.formatVersion)\n")
+    }
+}
+
+private func failed(_ action: String, _ path: String) -> Failure {
+    Failure(.storage, action, path, String(cString: strerror(errno)))
+}
+
+private func makeDirectories(_ path: String) throws(Failure) {
+    var made = path.hasPrefix("/") ? "/" : ""
+    for part in path.split(separator: "/") {
+        made += made.isEmpty || made.hasSuffix("/") ? String(part) : "/\(part)"
+        guard mkdir(made, 0o750) != 0, errno != EEXIST else { continue }
+        let reason = errno
+        var entry = stat()
+        // A parent that may be entered but not written (EACCES, EROFS) is fine as long as it is there.
+        if stat(made, &entry) == 0 { continue }
+        errno = reason
+        throw failed("creating the state directory", made)
+    }
+}
+
+private func lock(_ path: String) throws(Failure) -> Int32 {
+    let name = "\(path)/lock"
+    let descriptor = open(name, O_RDWR | O_CREAT | O_CLOEXEC, 0o640)
+    guard descriptor >= 0 else { throw failed("opening", name) }
+    guard flock(descriptor, LOCK_EX | LOCK_NB) == 0 else {
+        let reason = errno
+        let holder = readAll(descriptor).flatMap { Int32($0.prefix { $0 != "\n" }) }
+        close(descriptor)
+        guard reason == EWOULDBLOCK else {
+            errno = reason
+            throw failed("locking", name)
+        }
+        let who = holder.map { "process \($0)" } ?? "another process"
+        throw Failure(
+            .state, "opening the state directory", path, "it is in use by \(who)",
+            advice: "stop that weir first, or give this one a state_dir of its own")
+    }
+    let pid = Array("\(getpid())\n".utf8)
+    guard ftruncate(descriptor, 0) == 0, pwrite(descriptor, pid, pid.count, 0) == pid.count else {
+        let failure = failed("writing", name)
+        close(descriptor)
+        throw failure
+    }
+    return descriptor
+}
+
+/// The text of a small file, from its start.
+private func readAll(_ descriptor: Int32) -> String? {
+    var buffer = [UInt8](repeating: 0, count: 256)
+    let count = pread(descriptor, &buffer, buffer.count, 0)
+    return count < 0 ? nil : String(decoding: buffer[..<count], as: UTF8.self)
+}
+
+/// Checks the format file, or writes a first one; returns whether the database is complete.
+private func readFormat(_ path: String) throws(Failure) -> Bool {
+    let name = "\(path)/format"
+    let descriptor = open(name, O_RDONLY | O_CLOEXEC)
+    guard descriptor >= 0 else {
+        guard errno == ENOENT else { throw failed("opening", name) }
+        var entry = stat()
+        guard stat("\(path)/db", &entry) != 0 else {
+            throw Failure(
+                .state, "opening the state directory", path, "it has a database but no format file",
+                advice: "restore the file, or move the directory away to start empty")
+        }
+        try writeFormat(path, "weir state format \(StateDirectory.formatVersion) creating\n")
+        return false
+    }
+    defer { close(descriptor) }
+    guard let text = readAll(descriptor) else { throw failed("reading", name) }
+    let words = text.split { $0 == " " || $0 == "\n" }
+    guard words.count >= 4, words[..<3].elementsEqual(["weir", "state", "format"]),
+        let version = Int(words[3]), version > 0
+    else {
+        throw Failure(
+            .state, "opening the state directory", path, "its format file is damaged",
+            advice: "restore it, or move the directory away to start empty")
+    }
+    guard version <= StateDirectory.formatVersion else {
+        throw Failure(
+            .state, "opening the state directory", path,
+            "this state directory was written by a newer weir (format \(version), this one reads "
+                + "up to \(StateDirectory.formatVersion))",
+            advice: "run that weir, or use another state_dir; nothing was changed")
+    }
+    return words.count == 4
+}
+
+/// Replaces the format file: written and synced under another name first, so it is never half there.
+private func writeFormat(_ path: String, _ text: String) throws(Failure) {
+    let (name, fresh) = ("\(path)/format", "\(path)/format.new")
+    let bytes = Array(text.utf8)
+    let descriptor = open(fresh, O_WRONLY | O_CREAT | O_TRUNC | O_CLOEXEC, 0o640)
+    guard descriptor >= 0 else { throw failed("creating", fresh) }
+    let isWritten = write(descriptor, bytes, bytes.count) == bytes.count && fsync(descriptor) == 0
+    let reason = errno
+    close(descriptor)
+    errno = reason
+    guard isWritten, rename(fresh, name) == 0 else { throw failed("writing", fresh) }
+    let folder = open(path, O_RDONLY | O_DIRECTORY | O_CLOEXEC)
+    guard folder >= 0 else { throw failed("opening", path) }
+    defer { close(folder) }
+    guard fsync(folder) == 0 else { throw failed("syncing", path) }
+}
+
+private func freeBytesOfFileSystem(at path: String) throws(Failure) -> UInt64 {
+    var status = statvfs()
+    guard statvfs(path, &status) == 0 else { throw failed("asking for the free space of", path) }
+    return UInt64(status.f_bavail) * UInt64(status.f_frsize)
+}
