@@ -1,0 +1,67 @@
+// The keys of [agent], [[view]] and [[query]].
+
+/// The keys of `[agent]`.
+enum AgentFields {
+    static let id = Setting.text(
+        "id", .agentName, .required,
+        "Names the agent in every object, metric and log line. Two agents that write to one place need two ids.")
+    static let stateDirectory = Setting.text(
+        "state_dir", .path, .default("/var/lib/weir"),
+        "Where RocksDB and the outbox live; one agent per directory. Relative paths start at the working directory.")
+    static let commitInterval = Setting.duration(
+        "commit_interval", .default("100ms"), from: "1ms", to: "1m",
+        "Group commit: how long input may gather before one synced write makes it durable and it is acknowledged.")
+    static let memoryLimit = Setting.size(
+        "memory_limit", .default("256MB"), from: "16MB", to: "1TB",
+        "Ceiling for caches, batches and buffers together.")
+    static let stateCache = Setting.size(
+        "state_cache", .default("64MB"), from: "1MB", to: "1TB",
+        "Window state held in memory; more spills to RocksDB. Part of `memory_limit`.")
+    static let freeSpaceReserve = Setting.size(
+        "free_space_reserve", .default("128MB"), from: "0B", to: "1TB",
+        "Intake pauses while the file system of `state_dir` has less room than this.")
+    static let http = Setting.text(
+        "http", .listenAddress, .default("127.0.0.1:8080"),
+        "Address of health, metrics and status: `host:port`; `\"off\"` or `\"\"` for none.")
+    static let logLevel: Setting<LogLevel> = .choice(
+        "log_level", .default("info"), "The least important messages that are logged.")
+    static let timeZone = Setting.text(
+        "time_zone", .timeZone, .default("UTC"),
+        "IANA time zone of cron schedules that name none of their own.")
+
+    static let section = SectionDeclaration(
+        "agent", isList: false, "The process itself.",
+        fields: [
+            id.declaration, stateDirectory.declaration, commitInterval.declaration,
+            memoryLimit.declaration, stateCache.declaration, freeSpaceReserve.declaration,
+            http.declaration, logLevel.declaration, timeZone.declaration,
+        ])
+}
+
+/// The keys of `[[view]]`.
+enum ViewFields {
+    static let name = Setting.text("name", .name, .required, "The name that queries read it by.")
+    static let sql = Setting.text("sql", .sql, .required, "A SELECT over sources and other views.")
+
+    static let section = SectionDeclaration(
+        "view", isList: true,
+        "A named SELECT that queries and other views read as if it were a table. It computes nothing by itself.",
+        fields: [name.declaration, sql.declaration])
+}
+
+/// The keys of `[[query]]`.
+enum QueryFields {
+    static let name = Setting.text(
+        "name", .name, .required, "Names the query's result in objects, metrics and the status.")
+    static let sql = Setting.text(
+        "sql", .sql, .required,
+        "One SELECT in the dialect of Flink SQL over sources and views. `${VAR}` is not replaced in SQL.")
+    static let sinks = Setting.texts(
+        "sinks", .name, .optional,
+        "Names of the sinks that get the result. Without it only `weir replay --output` shows the result.")
+
+    static let section = SectionDeclaration(
+        "query", isList: true,
+        "A continuous query. Its rejected and late rows go to its sinks as well, under `_rejected` and `_late`.",
+        fields: [name.declaration, sql.declaration, sinks.declaration])
+}

@@ -1,0 +1,140 @@
+// How a column of a source is declared: its SQL type, the JSON pointer to its value, or the part of the
+// message that is no payload.
+
+import WeirCore
+
+/// SQL types that a source's column can have.
+enum ColumnType {
+    private static let scalars: [(name: String, type: DataType)] = [
+        ("BOOLEAN", .boolean), ("INT", .int), ("BIGINT", .bigint), ("DOUBLE", .double), ("STRING", .string),
+        ("TIMESTAMP_LTZ(3)", .timestampLTZ),
+    ]
+    /// What other names of Flink's SQL are written as here.
+    private static let substitutes: [String: String] = [
+        "INTEGER": "INT", "TINYINT": "INT", "SMALLINT": "INT", "LONG": "BIGINT", "FLOAT": "DOUBLE",
+        "REAL": "DOUBLE", "DECIMAL": "DOUBLE", "BOOL": "BOOLEAN", "VARCHAR": "STRING", "CHAR": "STRING",
+        "TEXT": "STRING", "TIMESTAMP_LTZ": "TIMESTAMP_LTZ(3)", "TIMESTAMP": "TIMESTAMP_LTZ(3)",
+        "TIMESTAMP(3)": "TIMESTAMP_LTZ(3)", "TIMESTAMP_LTZ(6)": "TIMESTAMP_LTZ(3)", "DATE": "STRING",
+    ]
+
+    static let names = scalars.map(\.name) + ["ARRAY<…>"]
+
+    static func parse(_ text: String) -> Result<DataType, Complaint> {
+        let word = text.uppercased().filter { $0 != " " }
+        if let scalar = scalars.first(where: { $0.name == word }) { return .success(scalar.type) }
+        if word.hasPrefix("ARRAY<"), word.hasSuffix(">") {
+            return parse(String(word.dropFirst(6).dropLast())).flatMap { element in
+                if case .array = element {
+                    return .failure(Complaint("is an array of arrays, which columns cannot be"))
+                }
+                return .success(.array(element))
+            }
+        }
+        let near =
+            substitutes[word] ?? substitutes[String(word.prefix { $0 != "(" })]
+            ?? nearestSpelling(of: word, among: names)
+        let hint = near.map { "; use \($0)" } ?? ""
+        return .failure(Complaint("must be \(alternatives(names)), not \(quoted(text))\(hint)"))
+    }
+}
+
+/// A JSON pointer (RFC 6901) in which a part `*` stands for every element of an array.
+public struct JSONPointer: Hashable, Sendable, CustomStringConvertible {
+    /// Parts of a pointer at most.
+    static let partsMax = 32
+
+    /// The parts, `~1` and `~0` already replaced.
+    public let parts: [String]
+    /// As it was written.
+    public let description: String
+
+    /// The pointer to a member of the payload's outermost object.
+    init(member: String) {
+        parts = [member]
+        var escaped = ""
+        for character in member {
+            escaped += character == "~" ? "~0" : character == "/" ? "~1" : String(character)
+        }
+        description = "/" + escaped
+    }
+
+    private init(parts: [String], description: String) {
+        self.parts = parts
+        self.description = description
+    }
+
+    static func parse(_ text: String) -> Result<JSONPointer, Complaint> {
+        guard text.hasPrefix("/") else {
+            return .failure(Complaint("must be a JSON pointer such as \"/power/battery\", not \(quoted(text))"))
+        }
+        var parts: [String] = []
+        for part in text.dropFirst().split(separator: "/", omittingEmptySubsequences: false) {
+            var plain = ""
+            var rest = part
+            while let character = rest.popFirst() {
+                guard character == "~" else {
+                    plain.append(character)
+                    continue
+                }
+                switch rest.popFirst() {
+                case "0": plain.append("~")
+                case "1": plain.append("/")
+                default:
+                    return .failure(Complaint("has a \"~\" in \(quoted(text)) that is neither \"~0\" nor \"~1\""))
+                }
+            }
+            parts.append(plain)
+        }
+        guard parts.count <= partsMax else { return .failure(Complaint("has more than \(partsMax) parts")) }
+        guard parts.count(where: { $0 == "*" }) <= 1 else {
+            return .failure(Complaint("has more than one \"*\" in \(quoted(text))"))
+        }
+        return .success(JSONPointer(parts: parts, description: text))
+    }
+}
+
+/// How a point in time is written in a payload.
+public enum TimestampFormat: String, Sendable, CaseIterable {
+    case epochSeconds = "epoch_s"
+    case epochMilliseconds = "epoch_ms"
+    case epochMicroseconds = "epoch_us"
+    case rfc3339
+}
+
+/// What `from` of a column can say.
+enum ColumnOriginWord: Sendable, Equatable {
+    case timestamp(TimestampFormat)
+    case topicLevel(Int)
+    case topic
+    case receivedAt
+    case retain
+    case userProperty(String)
+
+    static func parse(_ text: String) -> Result<ColumnOriginWord, Complaint> {
+        if let format = TimestampFormat(rawValue: text) { return .success(.timestamp(format)) }
+        switch text {
+        case "$topic": return .success(.topic)
+        case "$received_at": return .success(.receivedAt)
+        case "$retain": return .success(.retain)
+        default: break
+        }
+        if text.hasPrefix("$property.") {
+            let name = String(text.dropFirst("$property.".count))
+            return name.isEmpty
+                ? .failure(Complaint("names no user property: $property.NAME")) : .success(.userProperty(name))
+        }
+        if text.hasPrefix("topic["), text.hasSuffix("]") {
+            let digits = text.dropFirst(6).dropLast()
+            guard let level = Int(digits), (0...127).contains(level), digits.allSatisfy(\.isNumber) else {
+                return .failure(
+                    Complaint("must have a level from 0 to 127 in \(quoted(text)); topic[0] is the first"))
+            }
+            return .success(.topicLevel(level))
+        }
+        let words =
+            TimestampFormat.allCases.map(\.rawValue)
+            + ["topic[N]", "$topic", "$received_at", "$retain", "$property.NAME"]
+        let near = nearestSpelling(of: text, among: words).map { "; did you mean \(quoted($0))?" } ?? ""
+        return .failure(Complaint("must be \(alternatives(words)), not \(quoted(text))\(near)"))
+    }
+}

@@ -1,0 +1,109 @@
+// What is wrong with a configuration file, for people (`file:line:column: error: …`, which editors and
+// compilers' users know how to jump to) and for programs (JSON).
+
+import WeirCore
+
+/// One complaint about a configuration file.
+public struct ConfigurationProblem: Hashable, Sendable, CustomStringConvertible {
+    /// The path as it was given.
+    public let file: String
+    /// Lines and columns count from 1; a column counts bytes.
+    public let position: TextPosition
+    public let severity: Diagnostic.Severity
+    public let message: String
+
+    public var description: String {
+        "\(file):\(position.line):\(position.column): \(severity.rawValue): \(message)"
+    }
+
+    /// One JSON object: file, line, column, severity, message.
+    public var json: String {
+        #"{"file":\#(jsonString(file)),"line":\#(position.line),"column":\#(position.column),"#
+            + #""severity":"\#(severity.rawValue)","message":\#(jsonString(message))}"#
+    }
+}
+
+/// Everything that is wrong with a configuration file, in the order of the file.
+public struct ConfigurationErrors: Error, Sendable, CustomStringConvertible {
+    /// Errors, at least one, and warnings.
+    public let problems: [ConfigurationProblem]
+
+    /// One line a problem.
+    public var description: String { problems.map(\.description).joined(separator: "\n") }
+
+    /// How many of the problems are errors.
+    public var errorCount: Int { problems.count { $0.severity == .error } }
+}
+
+/// What `weir check` says of a file.
+public struct ConfigurationReport: Sendable {
+    /// Errors and warnings in the order of the file.
+    public let problems: [ConfigurationProblem]
+
+    /// Whether weir would run with this file.
+    public var isAccepted: Bool { !problems.contains { $0.severity == .error } }
+
+    /// A JSON list with one object a problem; `[]` when there is nothing to say.
+    public var json: String { "[" + problems.map(\.json).joined(separator: ",\n ") + "]" }
+}
+
+/// Gathers complaints while a file is read; the reading goes on after each.
+final class ProblemLog {
+    private let file: String
+    private var problems: Set<ConfigurationProblem> = []
+
+    init(file: String) { self.file = file }
+
+    func error(_ position: TextPosition, _ message: String) {
+        add(Diagnostic(position, message))
+    }
+
+    func warning(_ position: TextPosition, _ message: String) {
+        add(Diagnostic(position, message, severity: .warning))
+    }
+
+    func add(_ diagnostic: Diagnostic) {
+        problems.insert(
+            ConfigurationProblem(
+                file: file, position: diagnostic.position, severity: diagnostic.severity,
+                message: diagnostic.message))
+    }
+
+    var errorCount: Int { problems.count { $0.severity == .error } }
+
+    /// All complaints by position, each once.
+    var sorted: [ConfigurationProblem] {
+        problems.sorted { ($0.position, $0.message) < ($1.position, $1.message) }
+    }
+}
+
+/// `text` as a JSON string with its quotes.
+func jsonString(_ text: String) -> String {
+    var out = "\""
+    for scalar in text.unicodeScalars {
+        switch scalar {
+        case "\"": out += "\\\""
+        case "\\": out += "\\\\"
+        case "\n": out += "\\n"
+        case "\r": out += "\\r"
+        case "\t": out += "\\t"
+        case _ where scalar.value < 0x20 || scalar.value == 0x7F:
+            let digits = String(scalar.value, radix: 16)
+            out += "\\u" + String(repeating: "0", count: 4 - digits.count) + digits
+        default: out.unicodeScalars.append(scalar)
+        }
+    }
+    return out + "\""
+}
+
+/// `text` in double quotes for a message: on one line and not longer than a line.
+func quoted(_ text: String) -> String {
+    let clipped = text.unicodeScalars.count > 60 ? String(text.prefix(57)) + "..." : text
+    return jsonString(clipped)
+}
+
+/// `words` as "a, b or c".
+func alternatives(_ words: [String], _ conjunction: String = "or") -> String {
+    guard let last = words.last, words.count > 1 else { return words.first ?? "" }
+    return words.dropLast().joined(separator: ", ") + " \(conjunction) " + last
+}

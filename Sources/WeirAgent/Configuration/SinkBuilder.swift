@@ -1,0 +1,175 @@
+// From the values of [[sink]] to a SinkConfiguration: what several keys must agree on is checked here.
+
+import WeirCore
+
+/// A sink as far as it could be understood.
+struct BuiltSink {
+    let name: String?
+    /// Never nil when nothing is wrong.
+    let configuration: SinkConfiguration?
+    let values: SectionValues
+}
+
+/// Builds sinks.
+struct SinkBuilder {
+    let log: ProblemLog
+    /// The time zone of schedules that name none.
+    let timeZone: TimeZoneRules
+
+    func build(_ values: SectionValues) -> BuiltSink {
+        let destination = destination(values)
+        let schedule = schedule(values)
+        checkBounds(values)
+        var configuration: SinkConfiguration?
+        if let name = values[SinkFields.name], let destination, let outbox = outbox(values),
+            let format = values[SinkFields.format], let compression = values[SinkFields.compression],
+            let rowsMax = values[SinkFields.rowsMax], let bytesMax = values[SinkFields.bytesMax],
+            let retryMin = values[SinkFields.retryMin], let retryMax = values[SinkFields.retryMax],
+            retryMin <= retryMax
+        {
+            configuration = SinkConfiguration(
+                name: name, destination: destination, format: format, compression: compression,
+                schedule: schedule, rowsMax: rowsMax, bytesMax: bytesMax,
+                ageMaxMilliseconds: values[SinkFields.ageMax], partitionBy: values[SinkFields.partitionBy],
+                retryMilliseconds: retryMin...retryMax, outbox: outbox)
+        }
+        return BuiltSink(name: values[SinkFields.name], configuration: configuration, values: values)
+    }
+
+    private func outbox(_ values: SectionValues) -> OutboxConfiguration? {
+        guard let bytesMax = values[SinkFields.outboxBytesMax], let onFull = values[SinkFields.onFull] else {
+            return nil
+        }
+        return OutboxConfiguration(
+            bytesMax: bytesMax, ageMaxMilliseconds: values[SinkFields.outboxAgeMax], onFull: onFull)
+    }
+
+    private func schedule(_ values: SectionValues) -> Schedule? {
+        guard let text = values[SinkFields.schedule] else { return nil }
+        if text == "off" {
+            if !values.isGiven(SinkFields.ageMax) {
+                log.error(
+                    values.position(of: SinkFields.schedule),
+                    "schedule = \"off\" needs max_age, or the last rows would wait for ever")
+            }
+            return nil
+        }
+        var zone = timeZone
+        if let name = values[SinkFields.timeZone] {
+            zone = (try? TimeZoneRules(identifier: name)) ?? .utc
+            if text.hasPrefix("every") {
+                log.warning(
+                    values.position(of: SinkFields.timeZone),
+                    "time_zone has no effect on \(quoted(text)), which is aligned to the epoch")
+            }
+        }
+        return try? Schedule.parse(text, timeZone: zone).get()
+    }
+
+    private func checkBounds(_ values: SectionValues) {
+        if let low = values[SinkFields.retryMin], let high = values[SinkFields.retryMax], low > high {
+            log.error(
+                values.position(of: values.isGiven(SinkFields.retryMin) ? SinkFields.retryMin : SinkFields.retryMax),
+                "retry_min (\(Quantity.text(milliseconds: low))) must not exceed "
+                    + "retry_max (\(Quantity.text(milliseconds: high)))")
+        }
+        if let segment = values[SinkFields.bytesMax], let outbox = values[SinkFields.outboxBytesMax],
+            segment > outbox
+        {
+            log.error(
+                values.position(of: values.isGiven(SinkFields.bytesMax) ? SinkFields.bytesMax : SinkFields.outboxBytesMax),
+                "max_bytes (\(Quantity.text(bytes: segment))) must not exceed "
+                    + "outbox.max_bytes (\(Quantity.text(bytes: outbox)))")
+        }
+        if values.isGiven(SinkFields.proxyPassword), !values.isGiven(SinkFields.proxyUsername) {
+            log.error(values.position(of: SinkFields.proxyPassword), "proxy_password needs proxy_username")
+        }
+    }
+
+    // MARK: Destinations
+
+    private func destination(_ values: SectionValues) -> SinkConfiguration.Destination? {
+        guard let type = values[SinkFields.type], let url = values[SinkFields.url] else { return nil }
+        switch SinkLocation.parse(url, type: type) {
+        case .failure(let complaint):
+            log.error(values.position(of: SinkFields.url), "url \(complaint.message)")
+            return nil
+        case .success(.file(let directory)): return .file(directory: directory)
+        case .success(.webhdfs(let nodes, let usesTLS, let directory)):
+            return webhdfs(values, nodes, usesTLS: usesTLS, directory: directory).map { .webhdfs($0) }
+        case .success(.s3(let bucket, let prefix)):
+            return s3(values, bucket: bucket, prefix: prefix).map { .s3($0) }
+        }
+    }
+
+    private func webhdfs(
+        _ values: SectionValues, _ nodes: [HostPort], usesTLS: Bool, directory: String
+    ) -> WebHDFSConfiguration? {
+        let hasToken = values.isGiven(SinkFields.delegationToken)
+        let authentication = values[SinkFields.auth] ?? (hasToken ? .token : .simple)
+        if authentication == .token, !hasToken {
+            log.error(values.position(of: SinkFields.auth), "auth = \"token\" needs delegation_token")
+        }
+        if authentication != .token, hasToken {
+            log.error(
+                values.position(of: SinkFields.delegationToken),
+                "delegation_token is not used with auth = \"\(authentication.rawValue)\"")
+        }
+        if authentication == .simple, !values.isGiven(SinkFields.user) {
+            log.warning(values.header, "without user HDFS stores the files as user dr.who")
+        }
+        let transfer = transfer(values, usesTLS: usesTLS)
+        return transfer.map {
+            WebHDFSConfiguration(
+                nameNodes: nodes, usesTLS: usesTLS, directory: directory, authentication: authentication,
+                user: values[SinkFields.user], delegationToken: values[SinkFields.delegationToken], transfer: $0)
+        }
+    }
+
+    private func s3(_ values: SectionValues, bucket: String, prefix: String) -> S3Configuration? {
+        let access = values.isGiven(SinkFields.accessKey)
+        let secret = values.isGiven(SinkFields.secretKey)
+        if access != secret {
+            let (given, other) =
+                access ? (SinkFields.accessKey, SinkFields.secretKey) : (SinkFields.secretKey, SinkFields.accessKey)
+            log.error(values.position(of: given), "\(given.declaration.key) needs \(other.declaration.key)")
+        }
+        if values.isGiven(SinkFields.sessionToken), !access {
+            log.error(values.position(of: SinkFields.sessionToken), "session_token needs access_key")
+        }
+        guard let credentials = values[SinkFields.credentials] else { return nil }
+        if credentials == .static, !access {
+            log.error(values.position(of: SinkFields.credentials), "credentials = \"static\" needs access_key")
+        }
+        if credentials == .environment || credentials == .instance, access {
+            log.error(
+                values.position(of: SinkFields.accessKey),
+                "access_key is not used with credentials = \"\(credentials.rawValue)\"")
+        }
+        let endpoint = values[SinkFields.endpoint]
+        let transfer = transfer(values, usesTLS: endpoint?.hasPrefix("http://") != true)
+        guard let transfer, let region = values[SinkFields.region],
+            let multipartAbove = values[SinkFields.multipartAbove]
+        else { return nil }
+        return S3Configuration(
+            bucket: bucket, prefix: prefix, endpoint: endpoint, region: region, credentials: credentials,
+            accessKey: values[SinkFields.accessKey], secretKey: values[SinkFields.secretKey],
+            sessionToken: values[SinkFields.sessionToken],
+            usesPathStyle: values[SinkFields.pathStyle] ?? (endpoint != nil),
+            multipartAboveBytes: multipartAbove, transfer: transfer)
+    }
+
+    private func transfer(_ values: SectionValues, usesTLS: Bool) -> TransferConfiguration? {
+        let tls = tls(values, SinkFields.caFile, SinkFields.certificateFile, SinkFields.keyFile, log: log)
+        if !usesTLS, tls != .none {
+            log.warning(values.header, "the tls.… keys have no effect on a connection without TLS")
+        }
+        guard let connectTimeout = values[SinkFields.connectTimeout], let timeout = values[SinkFields.timeout]
+        else { return nil }
+        return TransferConfiguration(
+            uploadBytesPerSecondMax: values[SinkFields.uploadRate], connectTimeoutMilliseconds: connectTimeout,
+            timeoutMilliseconds: timeout, proxy: values[SinkFields.proxy],
+            proxyUsername: values[SinkFields.proxyUsername], proxyPassword: values[SinkFields.proxyPassword],
+            tls: tls)
+    }
+}
