@@ -1,0 +1,80 @@
+// What an S3 server's refusal means: the code decides whether trying again can help, the message and the
+// server's clock go into the sentence. Statuses alone say too little (403 is a wrong key, a wrong clock
+// and a full quota alike).
+
+import WeirCore
+
+/// The error document of an S3 answer, as far as it was one.
+struct S3Error {
+    let status: Int
+    /// `NoSuchBucket`; empty when the answer had no document (HEAD, or not S3 at all).
+    let code: String
+    let message: String
+    /// The region the bucket is in, where the server tells.
+    let region: String?
+
+    init(_ response: HTTPResponse) {
+        let document = XMLElement(parsing: response.body).flatMap { $0.name == "Error" ? $0 : nil }
+        status = response.status
+        code = document?["Code"] ?? ""
+        message = String((document?["Message"] ?? "").prefix(300))
+        region = document?["Region"] ?? response.header("x-amz-bucket-region")
+    }
+
+    /// Whether other credentials of the same source may be taken.
+    var isOfExpiredCredentials: Bool {
+        ["ExpiredToken", "ExpiredTokenException", "TokenRefreshRequired", "InvalidToken"].contains(code)
+            || (code.isEmpty && (status == 400 || status == 403))
+    }
+
+    private var isTransient: Bool {
+        let transientCodes: Set = [
+            "SlowDown", "ServiceUnavailable", "InternalError", "RequestTimeout", "OperationAborted",
+            "ConditionalRequestConflict", "RequestTimeTooSkewed", "BadDigest", "IncompleteBody",
+            "XAmzContentSHA256Mismatch", "QuotaExceeded", "TooManyRequests", "Throttling", "NoSuchUpload",
+        ]
+        return status >= 500 || status == 429 || status == 408 || status == 409
+            || transientCodes.contains(code) || isOfExpiredCredentials
+    }
+
+    /// The failure to report.
+    ///
+    /// - Parameter nowMilliseconds: this machine's clock.
+    func failure(
+        _ request: HTTPRequest, _ response: HTTPResponse, nowMilliseconds: Int64
+    ) -> Failure {
+        let host = ServerAddress(request.url)?.authority ?? "the server"
+        var reason = "\(host) answered \(status)"
+        if !code.isEmpty { reason += " \(code)" }
+        if !message.isEmpty { reason += ": \(message)" }
+        if code == "RequestTimeTooSkewed", let theirs = response.serverDateMilliseconds {
+            let seconds = (theirs - nowMilliseconds) / 1000
+            reason = "this machine's clock is \(magnitude(seconds)) \(seconds > 0 ? "behind" : "ahead of")"
+                + " that of \(host)"
+        }
+        return Failure(
+            .external, request.action, request.subject, reason, advice: advice,
+            retry: isTransient ? response.retry(nowMilliseconds: nowMilliseconds) : .never)
+    }
+
+    private var advice: String {
+        switch code {
+        case "RequestTimeTooSkewed": return "set the clock (NTP)"
+        case "NoSuchBucket": return "create the bucket, or look at `url`"
+        case "InvalidAccessKeyId": return "look at access_key"
+        case "SignatureDoesNotMatch": return "look at secret_key, and at `region`"
+        case "AccessDenied": return "give the key the right to do this on the bucket"
+        default: break
+        }
+        if let region, status == 301 || status == 307 || status == 400 {
+            return "the bucket is in the region \(region): set `region`"
+        }
+        return (300..<400).contains(status) ? "look at `endpoint` and `region`" : ""
+    }
+
+    private func magnitude(_ seconds: Int64) -> String {
+        let (hours, minutes, rest) = (abs(seconds) / 3600, abs(seconds) / 60 % 60, abs(seconds) % 60)
+        if hours > 0 { return "\(hours) h \(minutes) min" }
+        return minutes > 0 ? "\(minutes) min \(rest) s" : "\(rest) s"
+    }
+}

@@ -1,0 +1,139 @@
+// Uploads in parts, for objects too long for one request. Parts are read and sent one after the other,
+// so memory does not grow with the object; the object appears when the upload is completed.
+//
+// What is not completed costs money until it is aborted: a failed upload is aborted at once, and one
+// that a crash left behind is aborted before the next upload of the same key begins.
+
+import WeirCore
+
+/// Which bytes of an object make which part; a pure function of the object's length.
+struct PartPlan {
+    static let partsMax = 10_000
+
+    let length: Int
+    let partBytes: Int
+
+    /// Parts of `partBytes`, or as much longer (in whole MiB) as 10,000 parts need to be.
+    init(length: Int, partBytes: Int) {
+        let mebibyte = 1 << 20
+        let needed = (length + Self.partsMax - 1) / Self.partsMax
+        self.length = length
+        self.partBytes =
+            needed <= partBytes ? partBytes : (needed + mebibyte - 1) / mebibyte * mebibyte
+    }
+
+    var count: Int { max(1, (length + partBytes - 1) / partBytes) }
+
+    /// The bytes of part `index` (from 0).
+    func range(_ index: Int) -> Range<Int> {
+        index * partBytes..<min(length, (index + 1) * partBytes)
+    }
+}
+
+extension S3Store {
+    /// Sends one part at most so often when no answer comes.
+    private static let partAttemptsMax = 3
+
+    func putInParts(_ key: String, _ body: ObjectBody) throws(Failure) {
+        try abortLeftovers(of: key)
+        let uploadID = try createUpload(key)
+        do throws(Failure) {
+            let plan = PartPlan(length: body.length, partBytes: options.partBytes)
+            var entityTags: [String] = []
+            for index in 0..<plan.count {
+                entityTags.append(try putPart(index, of: key, uploadID, body, plan.range(index)))
+            }
+            context.crashPoint.pass("put.after-temporary")
+            context.crashPoint.pass("put.before-rename")
+            try complete(key, uploadID, entityTags)
+        } catch {
+            abortUpload(key, uploadID)
+            throw error
+        }
+    }
+
+    private func createUpload(_ key: String) throws(Failure) -> String {
+        let request = S3Request(
+            method: "POST", key: key, query: [("uploads", nil)],
+            headers: [("content-type", "application/octet-stream")], action: "starting the upload of")
+        let response = try connection.sendExpectingSuccess(request)
+        guard let uploadID = XMLElement(parsing: response.body)?["UploadId"], !uploadID.isEmpty else {
+            throw connection.strangeAnswer(to: request, "answered without an UploadId")
+        }
+        return uploadID
+    }
+
+    private func putPart(
+        _ index: Int, of key: String, _ uploadID: String, _ body: ObjectBody, _ range: Range<Int>
+    ) throws(Failure) -> String {
+        let request = S3Request(
+            method: "PUT", key: key,
+            query: [("partNumber", String(index + 1)), ("uploadId", uploadID)],
+            body: body.httpBody(range), payloadHash: hexadecimal(try body.sha256(range)),
+            action: "uploading part \(index + 1) of")
+        let response = try sendPart(request)
+        guard let entityTag = response.header("etag"), !entityTag.isEmpty else {
+            throw connection.strangeAnswer(to: request, "answered \(response.status) without an ETag")
+        }
+        return entityTag
+    }
+
+    /// A connection that breaks in one part should not cost the parts before it: the part is sent again
+    /// at once. What the server refuses is left to the forwarder's back-off.
+    private func sendPart(_ request: S3Request) throws(Failure) -> HTTPResponse {
+        for _ in 1..<Self.partAttemptsMax {
+            do throws(Failure) {
+                let response = try connection.send(request)
+                guard response.isSuccess else { throw connection.refusal(of: request, response) }
+                return response
+            } catch {
+                guard error.domain == .external, error.retry == .backoff, !context.abort.isRaised else { throw error }
+            }
+        }
+        return try connection.sendExpectingSuccess(request)
+    }
+
+    private func complete(_ key: String, _ uploadID: String, _ entityTags: [String]) throws(Failure) {
+        let parts = entityTags.enumerated().map { index, entityTag in
+            "<Part><PartNumber>\(index + 1)</PartNumber><ETag>\(xmlEscaped(entityTag))</ETag></Part>"
+        }
+        let document = Array(
+            ("<CompleteMultipartUpload xmlns=\"http://s3.amazonaws.com/doc/2006-03-01/\">"
+                + parts.joined() + "</CompleteMultipartUpload>").utf8)
+        let request = S3Request(
+            method: "POST", key: key, query: [("uploadId", uploadID)],
+            headers: [("content-type", "application/xml")], body: .bytes(document),
+            payloadHash: hexadecimal(try ObjectBody.bytes(document).sha256(0..<document.count)),
+            action: "completing the upload of")
+        let response = try connection.sendExpectingSuccess(request)
+        // The server answers 200 before it has put the parts together, and may then report an error.
+        guard XMLElement(parsing: response.body)?.name == "CompleteMultipartUploadResult" else {
+            throw S3Error(response).code.isEmpty
+                ? connection.strangeAnswer(to: request, "answered without a result")
+                : connection.refusal(of: request, response)
+        }
+    }
+
+    /// Best effort: the failure that led here is the one to report.
+    private func abortUpload(_ key: String, _ uploadID: String) {
+        let request = S3Request(
+            method: "DELETE", key: key, query: [("uploadId", uploadID)], action: "aborting the upload of")
+        do throws(Failure) {
+            _ = try connection.send(request)
+        } catch {
+            // The next upload of this key aborts it.
+        }
+    }
+
+    private func abortLeftovers(of key: String) throws(Failure) {
+        let request = S3Request(
+            method: "GET", query: [("max-uploads", "100"), ("prefix", key), ("uploads", nil)],
+            action: "looking for unfinished uploads of")
+        let response = try connection.send(request)
+        // A key without the right to list uploads can still upload.
+        guard response.isSuccess, let document = XMLElement(parsing: response.body) else { return }
+        for upload in document.children("Upload") where upload["Key"] == key {
+            if let uploadID = upload["UploadId"] { abortUpload(key, uploadID) }
+        }
+    }
+}

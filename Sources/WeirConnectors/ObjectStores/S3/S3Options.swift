@@ -1,0 +1,101 @@
+// What can be set about an S3 sink. Secrets stay out of descriptions and reflections of these values,
+// so that logging one by accident shows nothing.
+
+import Glibc
+import WeirCore
+
+/// The keys that sign requests.
+public struct S3Credentials: Sendable, CustomStringConvertible, CustomReflectable {
+    public var accessKey: String
+    public var secretKey: String
+    public var sessionToken: String?
+    /// When they end, ms since the epoch; nil = never.
+    public var expiresAtMilliseconds: Int64?
+
+    public init(
+        accessKey: String, secretKey: String, sessionToken: String? = nil,
+        expiresAtMilliseconds: Int64? = nil
+    ) {
+        self.accessKey = accessKey
+        self.secretKey = secretKey
+        self.sessionToken = sessionToken
+        self.expiresAtMilliseconds = expiresAtMilliseconds
+    }
+
+    public var description: String { "S3Credentials(\(accessKey))" }
+    public var customMirror: Mirror { Mirror(self, children: ["accessKey": accessKey]) }
+}
+
+/// Where credentials come from.
+public enum S3CredentialSource: Sendable {
+    /// The configuration.
+    case fixed(S3Credentials)
+    /// AWS_ACCESS_KEY_ID, AWS_SECRET_ACCESS_KEY, AWS_SESSION_TOKEN.
+    case environment
+    /// The credential service of a container (ECS, EKS pod identity), named by
+    /// AWS_CONTAINER_CREDENTIALS_RELATIVE_URI or …_FULL_URI; refreshed before they end.
+    case container
+    /// The metadata service of an EC2 instance (IMDSv2); refreshed before they end.
+    case instance
+    /// The first of environment, container and instance that is set up.
+    case automatic
+}
+
+/// How the bucket is named in requests.
+public enum S3Addressing: String, Sendable {
+    /// `path` with an endpoint of one's own or a dot in the bucket's name, else `virtualHost`.
+    case automatic
+    /// https://endpoint/bucket/key
+    case path
+    /// https://bucket.endpoint/key
+    case virtualHost = "virtual"
+}
+
+/// Settings of an S3Store.
+public struct S3Options: Sendable {
+    public var bucket: String
+    /// What all keys begin with, without slashes at the ends; empty = nothing.
+    public var prefix: String
+    /// `http(s)://host:port` of an S3-compatible server; nil = AWS in `region`.
+    public var endpoint: String?
+    public var region = "us-east-1"
+    public var addressing = S3Addressing.automatic
+    public var credentials = S3CredentialSource.automatic
+    /// Objects longer than this go up in parts.
+    public var multipartAboveBytes = 16 << 20
+    /// The length of a part; grown for objects that would need more than 10,000. AWS wants 5 MiB or more.
+    public var partBytes = 8 << 20
+    public var http = HTTPClientOptions()
+    /// The variables that credential sources look at.
+    public var environment = S3Options.processEnvironment()
+
+    public init(bucket: String, prefix: String = "") {
+        self.bucket = bucket
+        self.prefix = prefix
+    }
+
+    /// From `s3://bucket/prefix`. Throws `Failure(.configuration, …)` for anything else.
+    public init(url: String) throws(Failure) {
+        let rest = url.dropFirst("s3://".count)
+        let bucket = rest.prefix { $0 != "/" }
+        guard url.hasPrefix("s3://"), !bucket.isEmpty else {
+            throw Failure(
+                .configuration, "reading", "the url \(url)", "it is not s3:// and a bucket",
+                advice: "write s3://bucket/prefix")
+        }
+        self.init(bucket: String(bucket), prefix: String(rest.dropFirst(bucket.count)))
+    }
+
+    /// The AWS_* variables of this process that matter here.
+    public static func processEnvironment() -> [String: String] {
+        let names = [
+            "AWS_ACCESS_KEY_ID", "AWS_SECRET_ACCESS_KEY", "AWS_SESSION_TOKEN",
+            "AWS_CONTAINER_CREDENTIALS_RELATIVE_URI", "AWS_CONTAINER_CREDENTIALS_FULL_URI",
+            "AWS_CONTAINER_AUTHORIZATION_TOKEN", "AWS_CONTAINER_AUTHORIZATION_TOKEN_FILE",
+            "AWS_EC2_METADATA_DISABLED", "AWS_EC2_METADATA_SERVICE_ENDPOINT",
+        ]
+        return names.reduce(into: [:]) { variables, name in
+            if let value = getenv(name) { variables[name] = String(cString: value) }
+        }
+    }
+}
