@@ -1,0 +1,177 @@
+// Binds one text: a query or a view. Complaints are collected, so that a wrong WHERE does not hide a
+// wrong SELECT item; what could not be bound is nil from there on.
+
+import WeirCore
+
+/// The binding of one text.
+final class BindingSession {
+    let catalog: Catalog
+    private let views: ViewBindings
+    private(set) var diagnostics: [Diagnostic] = []
+
+    /// The queries that WITH named, those that failed included.
+    typealias CommonTables = [String: Relation?]
+
+    init(_ catalog: Catalog, _ views: ViewBindings) {
+        self.catalog = catalog
+        self.views = views
+    }
+
+    func report(_ diagnostic: Diagnostic) { diagnostics.append(diagnostic) }
+
+    /// What `body` returns, or nil after its complaint was noted.
+    func attempt<Value>(_ body: () throws(Diagnostic) -> Value?) -> Value? {
+        do {
+            return try body()
+        } catch {
+            report(error)
+            return nil
+        }
+    }
+
+    // MARK: Queries
+
+    func bindQuery(_ query: QuerySyntax, _ outer: CommonTables) -> Relation? {
+        var tables = outer
+        for table in query.with {
+            let relation = bindQuery(table.query, tables).flatMap { relation in
+                attempt { () throws(Diagnostic) in
+                    try relation.renamed(table: table.name, columns: table.columns)
+                }
+            }
+            tables[table.name.name] = .some(relation)
+        }
+        let relation = bindBody(query.body, tables)
+        if let ordering = query.ordering {
+            let advice = ordering.name == "ORDER" ? "; rows come in the order in which windows close" : ""
+            let name = ordering.name == "ORDER" ? "ORDER BY" : ordering.name
+            report(Diagnostic(ordering.position, "\(name) is not supported yet\(advice)"))
+            return nil
+        }
+        return relation
+    }
+
+    private func bindBody(_ body: QueryBodySyntax, _ tables: CommonTables) -> Relation? {
+        switch body {
+        case .select(let select): return SelectBinder(self, tables).bind(select)
+        case .query(let query): return bindQuery(query, tables)
+        case .setOperation(let operation, let isAll, _, _):
+            report(
+                Diagnostic(
+                    operation.position, "\(operation.name)\(isAll ? " ALL" : "") is not supported yet; write two queries "
+                        + "with the same sink"))
+            return nil
+        }
+    }
+
+    // MARK: Tables
+
+    func bindTable(_ table: TableSyntax, _ tables: CommonTables) -> Relation? {
+        let relation: Relation?
+        switch table.kind {
+        case .named(let name): relation = attempt { () throws(Diagnostic) in try bindNamed(name, tables) }
+        case .subquery(let query):
+            relation = bindQuery(query, tables)
+        case .windowFunction(let function):
+            relation = attempt { () throws(Diagnostic) in
+                try function.bound { bindTable($0, tables) }.map { $0.relation.inWindow($0.window) }
+            }
+        case .unnest:
+            report(Diagnostic(table.position, "UNNEST needs a table before it: FROM t CROSS JOIN UNNEST(column) AS u (element)"))
+            relation = nil
+        case .join(let join): relation = bindJoin(join, tables)
+        }
+        guard let relation else { return nil }
+        return attempt { () throws(Diagnostic) in
+            if relation.plan.height > SQLLimits.planHeightMax {
+                throw Diagnostic(
+                    table.position, "the query has more than \(SQLLimits.planHeightMax) steps above each other")
+            }
+            guard let alias = table.alias else { return relation }
+            return try relation.renamed(table: alias, columns: table.columnAliases)
+        }
+    }
+
+    private func bindNamed(_ name: Identifier, _ tables: CommonTables) throws(Diagnostic) -> Relation? {
+        if let common = tables[name.name] {
+            var relation = common
+            relation?.rename(name.name)
+            return relation
+        }
+        if let table = catalog.tables.first(where: { $0.name == name.name }) { return Relation(table) }
+        if let view = catalog.views.first(where: { $0.name == name.name }) {
+            var relation = try views.relation(of: view, at: name)
+            relation.rename(name.name)
+            return relation
+        }
+        let names = tables.keys.sorted() + catalog.tables.map(\.name) + catalog.views.map(\.name)
+        let near = nearestSpelling(of: name.name, among: names).map { "; did you mean \($0)?" }
+        let listing = names.isEmpty ? "" : "; there are \(names.prefix(12).joined(separator: ", "))"
+        throw Diagnostic(name.position, "no source or view is called \(name.name)\(near ?? listing)")
+    }
+
+    private func bindJoin(_ join: JoinSyntax, _ tables: CommonTables) -> Relation? {
+        guard case .unnest(let array) = join.right.kind else {
+            // Both sides are bound for their own errors; an UNNEST elsewhere has its own message.
+            _ = bindTable(join.left, tables)
+            if case .join = join.right.kind {} else { _ = bindTable(join.right, tables) }
+            report(
+                Diagnostic(
+                    join.position, "\(join.kind.rawValue) is not supported yet; FROM reads one source or view, and CROSS "
+                        + "JOIN UNNEST its arrays"))
+            return nil
+        }
+        guard let left = bindTable(join.left, tables) else { return nil }
+        return attempt { () throws(Diagnostic) in
+            guard join.kind == .cross || join.kind == .comma else {
+                throw Diagnostic(join.position, "\(join.kind.rawValue) UNNEST is not supported yet; CROSS JOIN UNNEST is")
+            }
+            return try bindUnnest(left, array, join.right)
+        }
+    }
+
+    private func bindUnnest(
+        _ left: Relation, _ array: ExpressionSyntax, _ table: TableSyntax
+    ) throws(Diagnostic) -> Relation {
+        var binder = ExpressionBinder(Scope(left), .select)
+        let bound = try binder.bind(array)
+        guard case .array(let type) = bound.type else {
+            throw Diagnostic(array.position, "UNNEST takes an array; this is \(bound.type)")
+        }
+        guard let column = bound.plainColumn else {
+            throw Diagnostic(array.position, "UNNEST takes a column; computed arrays are not supported yet")
+        }
+        if table.columnAliases.count > 1 {
+            throw Diagnostic(
+                table.columnAliases[1].position,
+                "UNNEST of ARRAY<\(type)> gives one column; \(table.columnAliases.count) are named")
+        }
+        // Without a column list the alias names the element, as in Calcite.
+        let name = table.columnAliases.first?.name ?? table.alias?.name ?? "EXPR$0"
+        var relation = left
+        relation.plan = left.plan.unnested(column, element: Field(name, type))
+        relation.columns.append(
+            ScopeColumn(
+                table: table.alias?.name, name: name, index: left.plan.schema.count, type: type, isTimeAttribute: false))
+        return relation
+    }
+}
+
+extension Relation {
+    /// The relation under an alias, with new column names if there are any.
+    fileprivate func renamed(table: Identifier, columns names: [Identifier]) throws(Diagnostic) -> Relation {
+        var result = self
+        result.rename(table.name)
+        if names.isEmpty { return result }
+        guard names.count == columns.count else {
+            throw Diagnostic(
+                names[0].position, "\(table.name) has \(columns.count) columns; \(names.count) are named")
+        }
+        var seen: Set<String> = []
+        for (index, name) in names.enumerated() {
+            guard seen.insert(name.name).inserted else { throw Diagnostic(name.position, "\(name.name) is named twice") }
+            result.columns[index].name = name.name
+        }
+        return result
+    }
+}

@@ -1,0 +1,89 @@
+// Projection push-down: each operator keeps the columns that something above it reads, so that the scan
+// names exactly the columns that the decoder has to fill.
+
+import WeirCore
+
+extension LogicalPlan {
+    /// The plan with only what its own output columns need.
+    func pruned() -> LogicalPlan {
+        let all = Set(schema.fields.indices)
+        if case .project(let input, let expressions, let schema) = self {
+            // The result keeps its names, so its projection is not dissolved.
+            let below = input.pruned(to: expressions.columns)
+            return below.plan.outputNamed(expressions.map(below.renumber), schema)
+        }
+        return pruned(to: all).plan
+    }
+
+    /// A plan with fewer columns and where the old ones are now.
+    private struct Pruned {
+        let plan: LogicalPlan
+        let place: [Int: Int]
+
+        func renumber(_ expression: BoundExpression) -> BoundExpression {
+            expression.renumbered { index in place[index] ?? index }
+        }
+
+        func renumber(_ window: WindowSpec) -> WindowSpec {
+            window.onColumn(place[window.timeColumn] ?? window.timeColumn)
+        }
+    }
+
+    /// Keeps at least the columns `needed`.
+    private func pruned(to needed: Set<Int>) -> Pruned {
+        switch self {
+        case .scan(let source, let schema, let timeColumn):
+            let kept = needed.sorted()
+            let place = Dictionary(uniqueKeysWithValues: kept.enumerated().map { ($1, $0) })
+            let plan = LogicalPlan.scan(
+                source: source, schema: Schema(kept.map { schema[$0] }),
+                timeColumn: timeColumn.flatMap { place[$0] })
+            return Pruned(plan: plan, place: place)
+        case .filter(let input, let predicate):
+            let below = input.pruned(to: needed.union(predicate.columns))
+            return Pruned(plan: below.plan.filtered(by: below.renumber(predicate)), place: below.place)
+        case .project(let input, let expressions, let schema):
+            let kept = needed.sorted()
+            let below = input.pruned(to: kept.map { expressions[$0] }.columns)
+            let plan = below.plan.projected(
+                kept.map { below.renumber(expressions[$0]) }, Schema(kept.map { schema[$0] }))
+            return Pruned(plan: plan, place: Dictionary(uniqueKeysWithValues: kept.enumerated().map { ($1, $0) }))
+        case .unnest(let input, let column, let schema):
+            let width = input.schema.count
+            let below = input.pruned(to: needed.filter { $0 < width }.union([column]))
+            let element = schema[width]
+            var place = below.place
+            place[width] = below.plan.schema.count
+            return Pruned(plan: below.plan.unnested(place[column] ?? column, element: element), place: place)
+        case .windowAssign(let input, let window, _):
+            let width = input.schema.count
+            let below = input.pruned(to: needed.filter { $0 < width }.union([window.timeColumn]))
+            var place = below.place
+            for offset in 0..<3 { place[width + offset] = below.plan.schema.count + offset }
+            return Pruned(plan: below.plan.windowed(below.renumber(window)), place: place)
+        case .windowAggregate: return prunedAggregate(to: needed)
+        }
+    }
+
+    /// Drops aggregates that nothing reads; keys stay, since they make the groups.
+    private func prunedAggregate(to needed: Set<Int>) -> Pruned {
+        guard case .windowAggregate(let input, let window, let keys, let aggregates, let schema) = self else {
+            preconditionFailure("not an aggregate")
+        }
+        let first = keys.count + 3
+        let kept = aggregates.indices.filter { needed.contains(first + $0) }
+        let read = kept.reduce(keys.columns.union([window.timeColumn])) { $0.union(aggregates[$1].columns) }
+        let below = input.pruned(to: read)
+        let plan = below.plan.aggregated(
+            below.renumber(window), keys: keys.map(below.renumber), keyNames: keys.indices.map { schema[$0].name },
+            aggregates: kept.map { aggregates[$0].mapping(below.renumber) })
+        var place = Dictionary(uniqueKeysWithValues: (0..<first).map { ($0, $0) })
+        for (offset, index) in kept.enumerated() { place[first + index] = first + offset }
+        return Pruned(plan: plan, place: place)
+    }
+}
+
+extension [BoundExpression] {
+    /// The columns that any of them reads.
+    fileprivate var columns: Set<Int> { reduce(into: []) { $0.formUnion($1.columns) } }
+}

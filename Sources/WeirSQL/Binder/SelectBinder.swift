@@ -1,0 +1,132 @@
+// One SELECT over its FROM: the filter goes below everything, then either a projection, or an
+// aggregate with HAVING and the final projection above it.
+
+import WeirCore
+
+/// Binds one SELECT.
+struct SelectBinder {
+    private let session: BindingSession
+    private let tables: BindingSession.CommonTables
+
+    init(_ session: BindingSession, _ tables: BindingSession.CommonTables) {
+        self.session = session
+        self.tables = tables
+    }
+
+    func bind(_ select: SelectSyntax) -> Relation? {
+        if let distinct = select.distinct {
+            session.report(
+                Diagnostic(distinct, "SELECT DISTINCT is not supported yet; group by a window and the columns"))
+        }
+        guard let from = select.from else {
+            session.report(Diagnostic(select.position, "the query has no FROM; it must read a source or a view"))
+            return nil
+        }
+        guard var relation = session.bindTable(from, tables) else { return nil }
+        let scope = Scope(relation, aliases: select.aliases)
+        if let condition = select.filter {
+            var binder = ExpressionBinder(scope, .filter)
+            let bound = session.attempt { () throws(Diagnostic) in try binder.bindCondition(condition, "WHERE") }
+            if let bound { relation.filter(bound) }
+        }
+        if let groupBy = select.groupBy {
+            return GroupedSelectBinder(session, relation, scope, select, groupBy).bind()
+        }
+        if let having = select.having {
+            session.report(Diagnostic(having.position, unboundedAdvice("HAVING")))
+        }
+        var binder = ExpressionBinder(scope, .select)
+        guard let output = bindItems(select, relation, scope, &binder, session) else { return nil }
+        return relation.projecting(output)
+    }
+}
+
+/// The columns of the SELECT list over the input, or nil if one of them is wrong. Checks their names,
+/// and, where there are groups, that nothing ungrouped is read.
+func bindItems(
+    _ select: SelectSyntax, _ relation: Relation, _ scope: Scope, _ binder: inout ExpressionBinder,
+    _ session: BindingSession
+) -> [OutputColumn]? {
+    var output: [OutputColumn] = []
+    var positions: [TextPosition] = []
+    var isComplete = true
+    for (index, item) in select.items.enumerated() {
+        binder.forgetUngrouped()
+        do {
+            for column in try bindItem(item, index, relation, scope, &binder) {
+                output.append(column)
+                positions.append(item.position)
+            }
+        } catch {
+            session.report(error)
+            isComplete = false
+        }
+        for name in binder.ungrouped {
+            session.report(ungrouped(name))
+            isComplete = false
+        }
+    }
+    if output.count > SQLLimits.outputColumnsMax {
+        session.report(
+            Diagnostic(select.position, "a SELECT list has at most \(SQLLimits.outputColumnsMax) columns; this has \(output.count)"))
+        return nil
+    }
+    var seen: Set<String> = []
+    for (column, position) in zip(output, positions) where !seen.insert(column.name).inserted {
+        session.report(Diagnostic(position, "two columns of the result are called \(column.name); name one with AS"))
+        isComplete = false
+    }
+    return isComplete ? output : nil
+}
+
+/// "must appear in GROUP BY".
+func ungrouped(_ name: Identifier) -> Diagnostic {
+    Diagnostic(name.position, "column \(name.name) must appear in GROUP BY or inside an aggregate")
+}
+
+private func bindItem(
+    _ item: SelectItemSyntax, _ index: Int, _ relation: Relation, _ scope: Scope, _ binder: inout ExpressionBinder
+) throws(Diagnostic) -> [OutputColumn] {
+    switch item {
+    case .star(let qualifier, let position):
+        let columns = try qualifier.map { (table) throws(Diagnostic) in try scope.columns(of: table) }
+        return (columns ?? relation.columns).map { column in
+            OutputColumn(
+                name: column.name, expression: binder.read(column, at: position),
+                isTimeAttribute: column.isTimeAttribute)
+        }
+    case .expression(let expression, let alias):
+        let bound = try binder.bind(expression)
+        if bound.type == .null {
+            throw Diagnostic(expression.position, "NULL has no type here; write CAST(NULL AS …)")
+        }
+        var column: ScopeColumn?
+        if case .name(let parts) = expression.kind { column = try scope.column(parts) }
+        let isTime = bound.plainColumn.map { index in relation.columns.contains { $0.index == index && $0.isTimeAttribute } }
+        let isWindowTime = bound.plainColumn == WindowColumn.time.rawValue
+        return [
+            OutputColumn(
+                name: alias?.name ?? column?.name ?? "EXPR$\(index)", expression: bound,
+                isTimeAttribute: isTime == true || isWindowTime)
+        ]
+    }
+}
+
+extension SelectItemSyntax {
+    fileprivate var position: TextPosition {
+        switch self {
+        case .star(_, let position): position
+        case .expression(let expression, let alias): alias?.position ?? expression.position
+        }
+    }
+}
+
+extension SelectSyntax {
+    /// The names that the SELECT list gives with AS.
+    fileprivate var aliases: Set<String> {
+        Set(
+            items.compactMap { item in
+                if case .expression(_, let alias) = item { alias?.name } else { nil }
+            })
+    }
+}

@@ -1,0 +1,169 @@
+// What expressions are made of: literals, names, CASE, CAST, parentheses. Calls are in ParserCalls.
+
+import WeirCore
+
+extension Parser {
+    /// An expression without operators outside of parentheses.
+    mutating func parsePrimary() throws(Diagnostic) -> ExpressionSyntax {
+        let token = current
+        switch token.kind {
+        case .number:
+            take()
+            return try ExpressionSyntax(.number(token.text), at: token.position)
+        case .string:
+            take()
+            return try ExpressionSyntax(.string(token.text), at: token.position)
+        case .symbol where token.text == "(": return try parseParenthesis()
+        case .quotedName: return try parseNameOrCall()
+        case .word: return try parseWord()
+        case .symbol, .end: throw unexpected("expected an expression")
+        }
+    }
+
+    private mutating func parseParenthesis() throws(Diagnostic) -> ExpressionSyntax {
+        let position = current.position
+        let isQuery = startsQueryInParentheses() && ["SELECT", "WITH"].contains(ahead(1).keyword)
+        take()
+        if isQuery {
+            let query = try parseQuery()
+            try expectSymbol(")")
+            return try ExpressionSyntax(.scalarQuery(query), at: position)
+        }
+        let expression = try parseExpression()
+        if isSymbol(",") { throw unsupported("a row value (a, b)", at: position) }
+        try expectSymbol(")")
+        return expression
+    }
+
+    private mutating func parseWord() throws(Diagnostic) -> ExpressionSyntax {
+        let token = current
+        switch token.keyword {
+        case "NULL", "TRUE", "FALSE":
+            take()
+            let kind: ExpressionSyntax.Kind = token.keyword == "NULL" ? .null : .boolean(token.keyword == "TRUE")
+            return try ExpressionSyntax(kind, at: token.position)
+        case "CASE": return try parseCase()
+        case "CAST", "TRY_CAST": return try parseCast()
+        case "INTERVAL": return try parseInterval()
+        case "EXISTS":
+            take()
+            try expectSymbol("(")
+            let query = try parseQuery()
+            try expectSymbol(")")
+            return try ExpressionSyntax(.exists(query), at: token.position)
+        case "ARRAY":
+            take()
+            try expectSymbol("[")
+            let elements =
+                isSymbol("]") ? [] : try list { (parser) throws(Diagnostic) in try parser.parseExpression() }
+            try expectSymbol("]")
+            return try ExpressionSyntax(.array(elements), at: token.position, over: elements)
+        case "MAP" where isSymbol("[", at: 1): throw unsupported("MAP[…]")
+        case "ROW" where isSymbol("(", at: 1): throw unsupported("ROW(…)")
+        case "TIMESTAMP" where ahead(1).kind == .string: return try parseTimestamp()
+        case "DATE" where ahead(1).kind == .string, "TIME" where ahead(1).kind == .string:
+            throw unsupported("the type \(token.keyword)", "write TIMESTAMP 'yyyy-MM-dd HH:mm:ss'")
+        case "LEFT" where isSymbol("(", at: 1), "RIGHT" where isSymbol("(", at: 1): return try parseCall()
+        default: return try parseNameOrCall()
+        }
+    }
+
+    private mutating func parseNameOrCall() throws(Diagnostic) -> ExpressionSyntax {
+        if isSymbol("(", at: 1), current.kind == .quotedName || !reservedWords.contains(current.keyword) {
+            return try parseCall()
+        }
+        let first = try expectName("an expression")
+        var parts = [first]
+        while takeSymbol(".") {
+            parts.append(try expectName("a column name"))
+            try checkLevels(parts.count, "named")
+        }
+        return try ExpressionSyntax(.name(parts), at: first.position)
+    }
+
+    private mutating func parseCase() throws(Diagnostic) -> ExpressionSyntax {
+        let position = take().position
+        let operand = isKeyword("WHEN") ? nil : try parseExpression()
+        var branches: [ExpressionSyntax.Branch] = []
+        while takeKeyword("WHEN") {
+            let condition = try parseExpression()
+            try expectKeyword("THEN")
+            branches.append(.init(condition: condition, result: try parseExpression()))
+        }
+        if branches.isEmpty { throw unexpected("expected WHEN", instead: ["WHEN"]) }
+        let otherwise = takeKeyword("ELSE") ? try parseExpression() : nil
+        guard takeKeyword("END") else {
+            throw Diagnostic(current.position, "expected WHEN, ELSE or END of the CASE, found \(current.shown)")
+        }
+        var children = branches.flatMap { [$0.condition, $0.result] }
+        if let operand { children.append(operand) }
+        if let otherwise { children.append(otherwise) }
+        return try ExpressionSyntax(
+            .conditional(operand: operand, branches: branches, otherwise: otherwise), at: position, over: children)
+    }
+
+    private mutating func parseCast() throws(Diagnostic) -> ExpressionSyntax {
+        let keyword = take()
+        try expectSymbol("(")
+        let value = try parseExpression()
+        try expectKeyword("AS")
+        let type = try parseType()
+        try expectSymbol(")")
+        return try ExpressionSyntax(
+            .cast(value, to: type, isTry: keyword.keyword == "TRY_CAST"), at: keyword.position, over: [value])
+    }
+
+    private mutating func parseTimestamp() throws(Diagnostic) -> ExpressionSyntax {
+        let position = take().position
+        let literal = take()
+        guard let milliseconds = millisecondsOfTimestamp(literal.text) else {
+            throw Diagnostic(
+                literal.position,
+                "'\(Token.clipped(literal.text))' is not a timestamp; one looks like '2026-11-21 13:45:00.250'")
+        }
+        return try ExpressionSyntax(.timestamp(milliseconds), at: position)
+    }
+
+    private mutating func parseInterval() throws(Diagnostic) -> ExpressionSyntax {
+        let position = take().position
+        let isNegative = takeSymbol("-")
+        if current.kind == .number {
+            throw Diagnostic(
+                current.position,
+                "an interval's value is written in quotes: INTERVAL '\(current.text)' \(ahead(1).keyword)")
+        }
+        guard current.kind == .string else { throw unexpected("expected the interval's value in quotes") }
+        let literal = take()
+        let first = try parseIntervalUnit()
+        let last = takeKeyword("TO") ? try parseIntervalUnit() : first
+        if last.rawValue < first.rawValue {
+            throw Diagnostic(position, "\(first) TO \(last)".uppercased() + ": the longer unit stands first")
+        }
+        let milliseconds = try millisecondsOfInterval(literal.text, from: first, to: last, at: literal.position)
+        return try ExpressionSyntax(.interval(isNegative ? -milliseconds : milliseconds), at: position)
+    }
+
+    private mutating func parseIntervalUnit() throws(Diagnostic) -> IntervalUnit {
+        if let unit = IntervalUnit(keyword: current.keyword) {
+            take()
+            try skipPrecision()
+            return unit
+        }
+        if ["WEEK", "WEEKS", "MONTH", "MONTHS", "QUARTER", "QUARTERS", "YEAR", "YEARS"].contains(current.keyword) {
+            throw unsupported("an interval in \(current.keyword)", "use DAY, HOUR, MINUTE or SECOND")
+        }
+        throw unexpected("expected DAY, HOUR, MINUTE or SECOND")
+    }
+
+    /// `(3)` or `(3, 3)`: how many digits the value may have, which nothing here depends on.
+    private mutating func skipPrecision() throws(Diagnostic) {
+        guard isSymbol("("), ahead(1).kind == .number else { return }
+        take()
+        take()
+        if takeSymbol(",") {
+            guard current.kind == .number else { throw unexpected("expected a number of digits") }
+            take()
+        }
+        try expectSymbol(")")
+    }
+}

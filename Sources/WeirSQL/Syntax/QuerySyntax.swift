@@ -1,0 +1,111 @@
+// Queries as written. Joins, set operations, ORDER BY and OVER are read into the tree although the
+// binder refuses them for now: it then knows their place and can say which one is not supported.
+
+import WeirCore
+
+/// A whole query, or a query in parentheses.
+struct QuerySyntax: Sendable {
+    let position: TextPosition
+    let with: [CommonTableSyntax]
+    let body: QueryBodySyntax
+    let orderBy: [OrderItemSyntax]
+    /// Where ORDER BY, LIMIT, OFFSET or FETCH first stands, and which it is.
+    let ordering: Identifier?
+}
+
+/// `name [(columns)] AS (query)` in WITH.
+struct CommonTableSyntax: Sendable {
+    let name: Identifier
+    let columns: [Identifier]
+    let query: QuerySyntax
+}
+
+/// A SELECT, or two bodies combined.
+indirect enum QueryBodySyntax: Sendable {
+    case select(SelectSyntax)
+    /// UNION, INTERSECT or EXCEPT; `operation` is the keyword and its place.
+    case setOperation(Identifier, isAll: Bool, QueryBodySyntax, QueryBodySyntax)
+    case query(QuerySyntax)
+}
+
+/// SELECT … FROM … WHERE … GROUP BY … HAVING ….
+struct SelectSyntax: Sendable {
+    let position: TextPosition
+    /// Where DISTINCT stands.
+    let distinct: TextPosition?
+    let items: [SelectItemSyntax]
+    let from: TableSyntax?
+    let filter: ExpressionSyntax?
+    let groupBy: GroupBySyntax?
+    let having: ExpressionSyntax?
+}
+
+/// One item of a SELECT list.
+enum SelectItemSyntax: Sendable {
+    /// `*` or `t.*`.
+    case star(qualifier: Identifier?, TextPosition)
+    case expression(ExpressionSyntax, alias: Identifier?)
+}
+
+/// GROUP BY and its items.
+struct GroupBySyntax: Sendable {
+    let position: TextPosition
+    let items: [ExpressionSyntax]
+}
+
+/// What FROM names.
+struct TableSyntax: Sendable {
+    indirect enum Kind: Sendable {
+        case named(Identifier)
+        case subquery(QuerySyntax)
+        case windowFunction(WindowFunctionSyntax)
+        case unnest(ExpressionSyntax)
+        case join(JoinSyntax)
+    }
+
+    let kind: Kind
+    let position: TextPosition
+    var alias: Identifier?
+    var columnAliases: [Identifier] = []
+}
+
+/// Two tables side by side.
+struct JoinSyntax: Sendable {
+    enum Kind: String, Sendable {
+        case inner = "JOIN"
+        case left = "LEFT JOIN"
+        case right = "RIGHT JOIN"
+        case full = "FULL JOIN"
+        case cross = "CROSS JOIN"
+        /// `FROM a, b`.
+        case comma = "a join by a comma"
+    }
+
+    let kind: Kind
+    let position: TextPosition
+    let left: TableSyntax
+    let right: TableSyntax
+    let condition: ExpressionSyntax?
+    /// USING (…).
+    let using: [Identifier]
+}
+
+/// TABLE(TUMBLE(TABLE t, DESCRIPTOR(ts), …)).
+struct WindowFunctionSyntax: Sendable {
+    struct Argument: Sendable {
+        indirect enum Value: Sendable {
+            /// TABLE t [PARTITION BY …], or a query in parentheses.
+            case table(TableSyntax, partitionBy: [ExpressionSyntax])
+            case descriptor([Identifier])
+            case expression(ExpressionSyntax)
+        }
+
+        /// `SIZE` of `SIZE => INTERVAL …`, in upper case.
+        let name: Identifier?
+        let value: Value
+        let position: TextPosition
+    }
+
+    let name: Identifier
+    let arguments: [Argument]
+}
