@@ -1,32 +1,49 @@
-// Which argument types each scalar function takes, and what it returns: the one table that the binder
-// resolves overloads by and that the kernels are written to. A function that has no row here has no
-// kernel for these types.
+// Which argument types each scalar function takes, and what it returns: the one table that the
+// binder resolves overloads by and that the kernels are written to. A function that has no row here
+// has no kernel for these types.
 //
-// The answer names the types that the kernel wants; where an argument's type differs from the wanted
-// one the binder puts a CAST around the argument (a literal NULL, of type `.null`, is cast too). Only
-// the widenings of Flink SQL are implied: INT → BIGINT → DOUBLE, BIGINT → INT for counts and positions,
-// STRING ↔ timestamps in comparisons, TIMESTAMP → TIMESTAMP_LTZ, and any scalar → STRING in
-// concatenations.
+// The answer names the types that the kernel wants; where an argument's type differs from the
+// wanted one the binder puts a CAST around the argument (a literal NULL, of type `.null`, is cast
+// too). Only the widenings of Flink SQL are implied: INT → BIGINT → DOUBLE, BIGINT → INT for counts
+// and positions, STRING ↔ timestamps in comparisons, TIMESTAMP → TIMESTAMP_LTZ, and any scalar →
+// STRING in concatenations.
 //
-//   operators      add subtract (numbers; timestamp ± interval; interval ± interval), multiply divide
-//                  modulo mod (numbers; multiply also interval × BIGINT); modulo has the type of its
-//                  second argument, as in Flink; comparisons (two of one type); and, or (two or more)
-//   like notLike   text, pattern [, escape]             position      needle, text [, start, from 1]
-//   trim ltrim rtrim   text [, set of characters]       substring     text, start [, length]
-//   lpad rpad      text, length, padding                splitIndex    text, separator, index from 0
-//   left right repeat  text, count                      concatWs      separator, texts…
-//   round truncate number [, digits]                    dateFormat    timestamp, pattern
-//   toTimestamp    text [, pattern]                     toTimestampLtz  number, precision 0 or 3 | text [, pattern]
-//   nullif         two comparable values, each of its own type; the result has the first one's
-//   elementAt      array, index from 1                  arrayContains array, element
+//   add subtract          numbers; timestamp ± interval, interval + timestamp; interval ± interval
+//   multiply divide       numbers; multiply also interval × BIGINT
+//   modulo mod            numbers; the type of the second argument, as in Flink
+//   comparisons           two values of one type, in three-valued logic
+//   and or                two or more BOOLEAN
+//   like notLike          text, pattern [, escape]
+//   position              needle, text [, start, from 1]
+//   trim ltrim rtrim      text [, set of characters]
+//   substring             text, start from 1 [, length]
+//   lpad rpad             text, length, padding
+//   splitIndex            text, separator, index from 0
+//   left right repeat     text, count
+//   concatWs              separator, texts…
+//   round truncate        number [, digits]
+//   dateFormat            timestamp, pattern
+//   toTimestamp           text [, pattern]
+//   toTimestampLtz        number [, precision 0 or 3]; or text [, pattern]
+//   nullif                two comparable values, each of its own type; the result has the first's
+//   elementAt             array, index from 1
+//   arrayContains         array, element
+//
+// A comparison of text with a timestamp casts the text; Flink takes text that is no timestamp as
+// NULL there, so the binder should use TRY_CAST.
 
 import WeirCore
 
 extension DataType {
-    /// The type that values of all of `types` can be brought to (for CASE, COALESCE, IN, GREATEST …), or
-    /// nil where there is none. Of nothing but NULLs it is `.null`.
+    /// The type that values of all of `types` can be brought to (for CASE, COALESCE, IN, GREATEST
+    /// …), or nil where there is none. Of nothing but NULLs it is `.null`.
     public static func leastRestrictive(_ types: [DataType]) -> DataType? {
-        types.reduce(DataType.null as DataType?) { merged, type in merged.flatMap { merge($0, type) } }
+        var merged = DataType.null
+        for type in types {
+            guard let next = merge(merged, type) else { return nil }
+            merged = next
+        }
+        return merged
     }
 
     private static func merge(_ a: DataType, _ b: DataType) -> DataType? {
@@ -39,6 +56,22 @@ extension DataType {
         if a.isTimestamp && b.isTimestamp { return .timestampLTZ }
         if case .array(let x) = a, case .array(let y) = b { return merge(x, y).map(DataType.array) }
         return nil
+    }
+
+    /// Whether CAST and TRY_CAST turn values of this type into `target`.
+    public func canCast(to target: DataType) -> Bool {
+        if self == target || self == .null { return true }
+        switch (self, target) {
+        case (.array(let from), .array(let to)): return from.canCast(to: to)
+        case (.array(let from), .string): return from.canCast(to: .string)
+        case (.string, .boolean), (.boolean, .string), (.interval, .string): return true
+        case (.string, _): return target.isNumeric || target.isTimestamp
+        case (_, .string): return isNumeric || isTimestamp
+        default:
+            let isNumberLike = isNumeric || self == .boolean
+            return (isNumberLike && (target.isNumeric || target == .boolean))
+                || (isTimestamp && target.isTimestamp)
+        }
     }
 
     /// The type in which `a` and `b` are compared, or nil where they cannot be.
@@ -104,7 +137,7 @@ extension ScalarFunction {
         guard common.isNumeric else { return nil }
         if self == .modulo || self == .mod {
             let result = b == .null ? common : b
-            return result == .double || common != .double ? ([common, common], result) : ([.double, .double], .double)
+            return ([common, common], common == .double ? .double : result)
         }
         return ([common, common], common)
     }
@@ -119,20 +152,24 @@ extension ScalarFunction {
             (.add, .interval, .null), (.subtract, .interval, .null),
             (.add, .null, .interval), (.subtract, .null, .interval):
             ([.interval, .interval], .interval)
-        case (.multiply, .interval, .int), (.multiply, .interval, .bigint): ([.interval, .bigint], .interval)
-        case (.multiply, .int, .interval), (.multiply, .bigint, .interval): ([.bigint, .interval], .interval)
+        case (.multiply, .interval, .int), (.multiply, .interval, .bigint):
+            ([.interval, .bigint], .interval)
+        case (.multiply, .int, .interval), (.multiply, .bigint, .interval):
+            ([.bigint, .interval], .interval)
         default: nil
         }
     }
 
     private func comparison(_ types: [DataType]) -> Signature? {
-        guard types.count == 2, let common = DataType.comparisonType(types[0], types[1]) else { return nil }
+        guard types.count == 2, let common = DataType.comparisonType(types[0], types[1])
+        else { return nil }
         return ([common, common], .boolean)
     }
 
     private func conditional(_ types: [DataType]) -> Signature? {
         if self == .nullif {
-            guard types.count == 2, DataType.comparisonType(types[0], types[1]) != nil else { return nil }
+            guard types.count == 2, DataType.comparisonType(types[0], types[1]) != nil
+            else { return nil }
             return (types, types[0])
         }
         guard !types.isEmpty, let common = DataType.leastRestrictive(types) else { return nil }
@@ -179,10 +216,13 @@ extension ScalarFunction {
         switch self {
         case .dateFormat:
             guard types.count == 2 else { return nil }
-            return fixed(types, [first.isTimestamp ? first : .timestamp, .string], result: .string, fromText: true)
+            let moment: DataType = first.isTimestamp ? first : .timestamp
+            return fixed(types, [moment, .string], result: .string, fromText: true)
         case .toTimestamp: return optional(types, [.string, .string], required: 1, result: .timestamp)
         default:
-            if first == .string { return optional(types, [.string, .string], required: 1, result: .timestampLTZ) }
+            if first == .string {
+                return optional(types, [.string, .string], required: 1, result: .timestampLTZ)
+            }
             let number: DataType = first == .double ? .double : .bigint
             return optional(types, [number, .int], required: 1, result: .timestampLTZ)
         }
@@ -195,7 +235,8 @@ extension ScalarFunction {
         case (.elementAt, 2): return types[1].isCount ? ([first, .int], element) : nil
         case (.arrayContains, 2):
             if case .array = element { return nil }
-            return DataType.leastRestrictive([element, types[1]]) == element ? ([first, element], .boolean) : nil
+            let isFine = DataType.leastRestrictive([element, types[1]]) == element
+            return isFine ? ([first, element], .boolean) : nil
         default: return nil
         }
     }
@@ -218,7 +259,8 @@ extension ScalarFunction {
     }
 
     private func optional(
-        _ types: [DataType], _ wanted: [DataType], required: Int, result: DataType, fromText: Bool = false
+        _ types: [DataType], _ wanted: [DataType], required: Int, result: DataType,
+        fromText: Bool = false
     ) -> Signature? {
         guard (required...wanted.count).contains(types.count) else { return nil }
         for (type, want) in zip(types, wanted) {
