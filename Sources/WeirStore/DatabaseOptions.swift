@@ -20,6 +20,10 @@ public struct DatabaseOptions: Sendable {
     public var crashPoint = CrashPoint.none
 
     public init() {}
+
+    /// The free disk space below which intake should stop: RocksDB can then still flush all its
+    /// buffers, write its log and compact, so that forwarding goes on and makes room.
+    public var reserveBytes: UInt64 { UInt64(max(memoryBudgetBytes, 4 << 20)) * 4 }
 }
 
 /// RocksDB's options of the database and of one column family, as one C object.

@@ -42,6 +42,9 @@ public struct OutboxPending: Hashable, Sendable {
     public internal(set) var unsealedBytes = 0
     /// When the oldest unsealed row was committed; nil when there is none.
     public internal(set) var oldestUnsealedAt: Int64?
+
+    /// Nothing waits.
+    public init() {}
 }
 
 /// A stream and what became of its rows: appended = forwarded + pending + expired.

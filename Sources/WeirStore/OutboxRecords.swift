@@ -74,22 +74,25 @@ struct OutboxLoading {
         let names = try records("r") { (fields) throws(Malformed) in
             (sink: try fields.getString(), stream: try fields.getString())
         }
-        let appended = try records("a") { (fields) throws(Malformed) in try fields.get(UInt64.self) }
+        let appended = try records("a") { (fields) throws(Malformed) in try fields.getRowNumber() }
         let progress = try records("f") { (fields) throws(Malformed) in
             OutboxStream.Progress(
-                nextUnsealed: try fields.get(), forwarded: try fields.get(), expired: try fields.get())
+                nextUnsealed: try fields.getRowNumber(), forwarded: try fields.getRowNumber(),
+                expired: try fields.getRowNumber())
         }
         let sealed = try records("s") { (fields) throws(Malformed) in
             (
-                last: try fields.get(UInt64.self), sealedAt: try fields.get(Int64.self),
+                last: try fields.getRowNumber(), sealedAt: try fields.get(Int64.self),
                 number: try fields.get(UInt64.self), attachment: try fields.getBytes()
             )
         }
         let infos = try records("i") { (fields) throws(Malformed) in
-            (
+            let info = (
                 rows: try fields.get(UInt32.self), bytes: try fields.get(UInt32.self),
                 at: try fields.get(Int64.self), schema: try fields.get(UInt64.self)
             )
+            guard info.rows > 0 else { throw Malformed("a block has no rows") }
+            return info
         }
         let blocks = Dictionary(grouping: infos, by: \.stream)
         for (index, name) in names.enumerated() {
@@ -145,15 +148,29 @@ struct OutboxLoading {
         var records: [(stream: Int, first: UInt64, record: Record)] = []
         try scope.scan([], []) { (key, value) throws(Failure) in
             let (stream, first) = try reading("the outbox", in: database.directory, key) {
-                (fields) throws(Malformed) in
-                let stream = UInt32(bigEndian: try fields.get())
-                return (Int(stream), fields.remaining == 0 ? 0 : UInt64(bigEndian: try fields.get()))
+                (fields) throws(Malformed) -> (Int, UInt64) in
+                let stream = try fields.get(UInt32.self).byteSwapped
+                guard fields.remaining > 0 else { return (Int(stream), 0) }
+                let first = try fields.get(UInt64.self).byteSwapped
+                guard first > 0, first <= UInt64(Int64.max) else {
+                    throw Malformed("a row number is not possible")
+                }
+                return (Int(stream), first)
             }
             let record = try reading("the outbox", in: database.directory, value, read)
             records.append((stream, first, record))
             return true
         }
         return records
+    }
+}
+
+extension ByteReader {
+    /// A row's number or a count of rows; what no stream ever reaches is damage.
+    fileprivate mutating func getRowNumber() throws(Malformed) -> UInt64 {
+        let number = try get(UInt64.self)
+        guard number <= UInt64(Int64.max) else { throw Malformed("a row number is not possible") }
+        return number
     }
 }
 

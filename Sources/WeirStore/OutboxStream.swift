@@ -102,7 +102,8 @@ struct OutboxStream: Sendable {
         let schema = blocks[index].schemaHash
         let limit = rowsMax < UInt64.max - nextUnsealed ? nextUnsealed + max(rowsMax, 1) - 1 : .max
         var (last, bytes) = (nextUnsealed - 1, 0)
-        while index < blocks.count, blocks[index].schemaHash == schema, last < limit, bytes < bytesMax {
+        let bytesLimit = max(bytesMax, 1)
+        while index < blocks.count, blocks[index].schemaHash == schema, last < limit, bytes < bytesLimit {
             last = min(blocks[index].last, limit)
             bytes += Int(blocks[index].byteCount)
             index += 1
@@ -144,7 +145,9 @@ struct OutboxStream: Sendable {
 
     /// Whether the counts agree with what is pending.
     var isConsistent: Bool {
-        guard nextUnsealed >= 1, nextUnsealed <= appended + 1 else { return false }
+        guard nextUnsealed >= 1, nextUnsealed <= appended + 1,
+            segments.allSatisfy({ $0.first <= $0.last && $0.last < nextUnsealed })
+        else { return false }
         let sealed = segments.reduce(0) { $0 + $1.rowCount }
         return appended == forwarded + expired + sealed + unsealedRowCount
     }

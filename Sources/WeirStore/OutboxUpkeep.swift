@@ -170,31 +170,37 @@ extension OutboxStream {
     /// Encoded bytes of the blocks `range`.
     func bytes(of range: Range<Int>) -> Int { blocks[range].reduce(0) { $0 + Int($1.byteCount) } }
 
-    /// How many neighbours make a merge worth its write.
-    private static let mergedBlocksMin = 32
+    /// How many neighbours make a merge worth its write, and how many are merged at most.
+    private static let mergedBlocks = 32..<128
     /// Size classes: a row is rewritten once in each, so three times at most.
     private static let smallBytes: [UInt32] = [512, 4 << 10, 32 << 10]
     private static let mergedBytesMax = 256 << 10
 
     /// The first run of unsealed blocks that are small, of one schema, and many.
     func mergeableRun() -> Range<Int>? {
-        let start = index(ofBlockAt: nextUnsealed)
-        let whole = start < blocks.count && blocks[start].first < nextUnsealed ? start + 1 : start
-        guard blocks.count - whole >= Self.mergedBlocksMin else { return nil }
+        var start = indexOfUnsealed
+        // A block that is sealed in part stays as it is.
+        if start < blocks.count, blocks[start].first < nextUnsealed { start += 1 }
+        guard blocks.count - start >= Self.mergedBlocks.lowerBound else { return nil }
         for limit in Self.smallBytes {
-            var (first, bytes) = (whole, 0)
-            for index in whole..<blocks.count {
-                let block = blocks[index]
-                let fits = block.byteCount < limit && block.schemaHash == blocks[first].schemaHash
-                if !fits || bytes + Int(block.byteCount) > Self.mergedBytesMax {
-                    if index - first >= Self.mergedBlocksMin { return first..<index }
-                    first = block.byteCount < limit ? index : index + 1
-                    bytes = 0
+            var run = start..<start
+            var bytes = 0
+            while run.upperBound < blocks.count {
+                let block = blocks[run.upperBound]
+                let isAlike = run.isEmpty || block.schemaHash == blocks[run.lowerBound].schemaHash
+                let isSmall = block.byteCount < limit
+                let fits = bytes + Int(block.byteCount) <= Self.mergedBytesMax
+                if isSmall, isAlike, fits, run.count < Self.mergedBlocks.upperBound {
+                    run = run.lowerBound..<run.upperBound + 1
+                    bytes += Int(block.byteCount)
+                    continue
                 }
-                if first <= index { bytes += Int(block.byteCount) }
-                if index + 1 - first >= 4 * Self.mergedBlocksMin { return first..<index + 1 }
+                if run.count >= Self.mergedBlocks.lowerBound { break }
+                let next = isSmall && !run.isEmpty ? run.upperBound : run.upperBound + 1
+                run = next..<next
+                bytes = 0
             }
-            if blocks.count - first >= Self.mergedBlocksMin { return first..<blocks.count }
+            if run.count >= Self.mergedBlocks.lowerBound { return run }
         }
         return nil
     }
