@@ -1,6 +1,7 @@
 // SIGTERM and SIGINT as a readable descriptor, so that the loop sees them at its own wait and nothing
 // runs in a signal handler.
 
+import CLinux
 import Glibc
 import WeirCore
 

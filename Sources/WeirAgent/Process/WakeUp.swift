@@ -1,5 +1,6 @@
 // A way for one thread to end another's wait: an eventfd, which can stand beside sockets in poll(2).
 
+import CLinux
 import Glibc
 import WeirCore
 

@@ -1,0 +1,115 @@
+// Building a running agent from a configuration, and taking it apart again.
+
+import Logging
+import WeirConnectors
+import WeirCore
+import WeirStore
+
+/// Everything that a running agent's loop works with.
+struct AgentParts {
+    let engine: Engine
+    let forwarding: Forwarding
+    let reporter: StatusReporter
+    let gate: IntakeGate
+    let stopSignal: StopSignal
+    let wakeUp: WakeUp
+    let serviceManager: ServiceManager
+    let clock: any MachineClock
+    let logger: Logger
+}
+
+/// A running agent's sources and targets: brokers and the outbox.
+struct LiveParts: EngineParts {
+    let appender: OutboxAppender
+    let clock: any MachineClock
+    let isRecording = false
+    let batchRowsMax: Int? = nil
+
+    func makeSource(_ source: SourceConfiguration) throws(Failure) -> (any Source)? {
+        switch source.input {
+        case .mqtt(let mqtt): MQTTSource(mqtt.options(name: source.name), clock: clock)
+        case .file(let path): try FileSource(source.fileOptions(paths: [path]))
+        }
+    }
+
+    func resultTargets(of query: QueryConfiguration) -> [any RowTarget] {
+        query.sinks.map { OutboxTarget(appender, sink: $0, stream: query.name) }
+    }
+
+    func lateTargets(of query: QueryConfiguration) -> [any RowTarget] {
+        query.sinks.map { OutboxTarget(appender, sink: $0, stream: "_late/\(query.name)") }
+    }
+
+    func rejectTargets(of source: SourceConfiguration, sinks: [String]) -> [any RowTarget] {
+        sinks.map { OutboxTarget(appender, sink: $0, stream: "_rejected/\(source.name)") }
+    }
+}
+
+/// Builds the parts of a running agent.
+struct AgentBuilder {
+    let configuration: AgentConfiguration
+    let environment: [String: String]
+    let logger: Logger
+    let clock: any MachineClock = SystemClock()
+
+    func build() throws(Failure) -> AgentParts {
+        let settings = configuration.agent
+        let stopSignal = try StopSignal()
+        let wakeUp = try WakeUp()
+        let crashPoint = CrashPoint(environment["WEIR_CRASH_POINT"])
+        let storage = try EngineStorage(
+            path: settings.stateDirectory, isDurable: true,
+            memoryBudgetBytes: storeBudget(settings), freeBytesMin: 0, crashPoint: crashPoint)
+        let live = LiveParts(appender: storage.appender, clock: clock)
+        let builder = EngineBuilder(
+            configuration: configuration, storage: storage, parts: live, logger: logger)
+        let engine = Engine(
+            sources: try builder.makeSources(queries: configuration.queries), storage: storage,
+            clock: clock,
+            policy: CommitPolicy(
+                intervalNanoseconds: settings.commitIntervalMilliseconds * 1_000_000),
+            crashPoint: crashPoint,
+            acknowledgesBeforeCommit: environment["WEIR_TEST_ACK_BEFORE_COMMIT"] == "1")
+        let board = StatusBoard()
+        let gate = IntakeGate(
+            bounds: configuration.sinks.filter { $0.outbox.onFull == .pause }.map {
+                IntakeGate.Bound(sinkName: $0.name, bytesMax: Int(clamping: $0.outbox.bytesMax))
+            },
+            outbox: storage.outbox, directory: storage.directory,
+            reserveBytes: UInt64(clamping: settings.freeSpaceReserveBytes), clock: clock)
+        warnOfOrphans(storage.outbox)
+        return AgentParts(
+            engine: engine,
+            forwarding: Forwarding(
+                settings: configuration.sinks.map {
+                    $0.forwarderSettings(
+                        agentID: settings.id, stateDirectory: settings.stateDirectory,
+                        environment: environment)
+                },
+                outbox: storage.outbox, board: board, loopWakeUp: wakeUp, clock: clock,
+                crashPoint: crashPoint, logger: logger),
+            reporter: StatusReporter(
+                board: board, agentID: settings.id,
+                sinkTypes: configuration.sinks.map { ($0.name, $0.type.rawValue) },
+                reserveBytes: UInt64(clamping: settings.freeSpaceReserveBytes),
+                freeBytes: { gate.freeBytes }, clock: clock),
+            gate: gate, stopSignal: stopSignal, wakeUp: wakeUp,
+            serviceManager: ServiceManager(environment: environment), clock: clock, logger: logger)
+    }
+
+    /// RocksDB's share of the memory limit.
+    private func storeBudget(_ settings: AgentSettings) -> Int {
+        Int(clamping: max(8 << 20, min(32 << 20, settings.memoryLimitBytes / 16)))
+    }
+
+    /// Rows that wait for a sink which is configured no more stay where they are, and are named.
+    private func warnOfOrphans(_ outbox: Outbox) {
+        let known = Set(configuration.sinks.map(\.name))
+        for sink in outbox.sinks where !known.contains(sink.name) {
+            let rows = outbox.pending(of: sink.id).rows
+            guard rows > 0 else { continue }
+            logger.warning(
+                "\(rows) rows wait for sink \(sink.name), which is not configured any more; they are kept")
+        }
+    }
+}

@@ -1,0 +1,114 @@
+// From the configuration's terms to the connectors': the one place that knows both.
+
+import WeirConnectors
+import WeirCore
+
+extension MQTTConfiguration {
+    /// The options of the source called `name`.
+    func options(name: String) -> MQTTOptions {
+        var options = MQTTOptions(
+            name: name,
+            address: MQTTAddress(host: broker.host, port: broker.port, usesTLS: tls != nil),
+            topics: topics, clientID: clientID,
+            protocolVersion: protocolVersion == .v5 ? .v5 : .v311)
+        options.username = username
+        options.password = password?.reveal()
+        options.caFile = tls?.caFile
+        options.certFile = tls?.certificateFile
+        options.keyFile = tls?.keyFile
+        options.keepAliveSeconds = Int(keepAliveMilliseconds / 1000)
+        options.sessionExpirySeconds = UInt32(clamping: sessionExpiryMilliseconds / 1000)
+        options.receiveMaximum = receiveMaximum
+        options.maximumPacketBytes = UInt32(clamping: packetBytesMax)
+        return options
+    }
+}
+
+extension SinkConfiguration {
+    /// The options of the sink's object store.
+    func storeOptions(environment: [String: String]) -> ObjectStoreOptions {
+        switch destination {
+        case .file(let directory): .file(FileStoreOptions(directory: directory))
+        case .webhdfs(let configuration): .webHDFS(configuration.options)
+        case .s3(let configuration): .s3(configuration.options(environment))
+        }
+    }
+}
+
+extension WebHDFSConfiguration {
+    fileprivate var options: WebHDFSOptions {
+        var options = WebHDFSOptions(
+            nameNodes: nameNodes.map(\.description), basePath: directory, usesTLS: usesTLS)
+        switch authentication {
+        case .simple: options.authentication = .userName(user ?? "weir")
+        case .spnego: options.authentication = .kerberos
+        case .token: options.authentication = .delegationToken(delegationToken?.reveal() ?? "")
+        }
+        options.http = transfer.options
+        return options
+    }
+}
+
+extension S3Configuration {
+    fileprivate func options(_ environment: [String: String]) -> S3Options {
+        var options = S3Options(bucket: bucket, prefix: prefix)
+        options.endpoint = endpoint
+        options.region = region
+        options.addressing = usesPathStyle ? .path : .virtualHost
+        options.multipartAboveBytes = Int(multipartAboveBytes)
+        options.http = transfer.options
+        options.environment = environment
+        options.credentials = credentialSource(environment)
+        return options
+    }
+
+    private func credentialSource(_ environment: [String: String]) -> S3CredentialSource {
+        if let accessKey, let secretKey, credentials == .auto || credentials == .static {
+            return .fixed(
+                S3Credentials(
+                    accessKey: accessKey.reveal(), secretKey: secretKey.reveal(),
+                    sessionToken: sessionToken?.reveal()))
+        }
+        switch credentials {
+        case .auto, .static: return .automatic
+        case .environment: return .environment
+        case .instance:
+            let isContainer = environment.keys.contains { $0.hasPrefix("AWS_CONTAINER_CREDENTIALS_") }
+            return isContainer ? .container : .instance
+        }
+    }
+}
+
+extension TransferConfiguration {
+    fileprivate var options: HTTPClientOptions {
+        var options = HTTPClientOptions()
+        options.connectTimeoutMilliseconds = Int(connectTimeoutMilliseconds)
+        options.totalTimeoutMilliseconds = Int(timeoutMilliseconds)
+        options.uploadBytesPerSecondMax = Int(uploadBytesPerSecondMax ?? 0)
+        options.caFile = tls.caFile
+        options.certificateFile = tls.certificateFile
+        options.keyFile = tls.keyFile
+        if let proxy { options.proxy = .url(withCredentials(proxy)) }
+        return options
+    }
+
+    /// The proxy's URL with user and password in it, where they are configured.
+    private func withCredentials(_ proxy: String) -> String {
+        guard let proxyUsername, let separator = proxy.range(of: "://") else { return proxy }
+        let password = proxyPassword.map { ":\(percentEncoded($0.reveal()))" } ?? ""
+        return proxy[..<separator.upperBound] + percentEncoded(proxyUsername) + password + "@"
+            + proxy[separator.upperBound...]
+    }
+
+    private func percentEncoded(_ text: String) -> String {
+        text.utf8.reduce(into: "") { result, byte in
+            let scalar = Character(UnicodeScalar(byte))
+            if byte < 0x80, scalar.isLetter || scalar.isNumber {
+                result.append(scalar)
+            } else {
+                let digits = String(byte, radix: 16, uppercase: true)
+                result += "%" + (digits.utf8.count == 1 ? "0" + digits : digits)
+            }
+        }
+    }
+}

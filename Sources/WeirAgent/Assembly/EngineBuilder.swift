@@ -1,0 +1,149 @@
+// Building an engine from a configuration: sources, their queries, and where results go. What differs
+// between a running agent and a replay (the sources and the targets) is handed in.
+
+import Logging
+import WeirCore
+import WeirFormats
+import WeirRuntime
+import WeirSQL
+import WeirStore
+
+/// Makes sources and targets for an engine.
+protocol EngineParts {
+    /// The connector of a configured source, or nil to leave the source out.
+    func makeSource(_ source: SourceConfiguration) throws(Failure) -> (any Source)?
+    /// Where results of a query go, and its late rows.
+    func resultTargets(of query: QueryConfiguration) -> [any RowTarget]
+    func lateTargets(of query: QueryConfiguration) -> [any RowTarget]
+    /// Where rejected rows of a source go, given the sinks of the queries that read it.
+    func rejectTargets(of source: SourceConfiguration, sinks: [String]) -> [any RowTarget]
+    /// Whether event time runs by itself (a recording) rather than beside the machine's clock.
+    var isRecording: Bool { get }
+    /// Rows a batch at most; nil: as they come.
+    var batchRowsMax: Int? { get }
+}
+
+/// Builds the source tasks of an engine.
+struct EngineBuilder {
+    let configuration: AgentConfiguration
+    let storage: EngineStorage
+    let parts: any EngineParts
+    let logger: Logger
+
+    /// The sources with the queries that read them; sources that no query reads are left out.
+    func makeSources(queries: [QueryConfiguration]) throws(Failure) -> [SourceTask] {
+        var tasks: [SourceTask] = []
+        for source in configuration.sources {
+            let readers = queries.filter { $0.plan.source == source.name }
+            guard !readers.isEmpty, let connector = try parts.makeSource(source) else { continue }
+            tasks.append(try makeTask(source, connector, readers))
+        }
+        if !parts.isRecording { dropRemovedState() }
+        return tasks
+    }
+
+    private func makeTask(
+        _ source: SourceConfiguration, _ connector: any Source, _ readers: [QueryConfiguration]
+    ) throws(Failure) -> SourceTask {
+        let needed = neededColumns(source, readers)
+        let columns = source.columns.filter { needed.contains($0.name) }
+        let schema = Schema(columns.map { Field($0.name, $0.type) })
+        var queries: [QueryTask] = []
+        for reader in readers { queries.append(try makeQuery(reader, source)) }
+        var sinks: [String] = []
+        for sink in readers.flatMap(\.sinks) where !sinks.contains(sink) { sinks.append(sink) }
+        return SourceTask(
+            source: connector,
+            deserializer: JSONDeserializer(
+                columns: columns.map(\.declaration), limits: source.decodeLimits,
+                isLineFormat: source.isFile || parts.isRecording, rowsMax: parts.batchRowsMax),
+            tracker: tracker(of: source, schema), queries: queries,
+            rejects: parts.rejectTargets(of: source, sinks: sinks), messages: MessageBatch(),
+            scopes: SourceTask.Scopes(
+                position: storage.database.metaScope("positions", source.name, source.positionIdentity),
+                clock: storage.database.metaScope("clocks", source.name, source.time?.watermarkBy ?? "")),
+            engine: storage)
+    }
+
+    /// The columns that any query reads, and those that time needs.
+    private func neededColumns(
+        _ source: SourceConfiguration, _ readers: [QueryConfiguration]
+    ) -> Set<String> {
+        var needed = Set(readers.flatMap { $0.plan.root.scannedColumns })
+        if let time = source.time {
+            needed.insert(time.column)
+            if let key = time.watermarkBy { needed.insert(key) }
+        }
+        return needed
+    }
+
+    private func tracker(of source: SourceConfiguration, _ schema: Schema) -> WatermarkTracker {
+        let time = source.time
+        let options = WatermarkOptions(
+            delay: time?.watermarkDelayMilliseconds ?? 0,
+            maxAhead: parts.isRecording ? nil : time?.maxAheadMilliseconds,
+            idleTimeout: parts.isRecording ? nil : time?.idleTimeoutMilliseconds,
+            hashSeed: UInt64.random(in: 0 ... .max))
+        return WatermarkTracker(
+            schema: schema, timeColumn: time.flatMap { schema.index(of: $0.column) },
+            watermarkBy: time?.watermarkBy.flatMap { schema.index(of: $0) }, options: options)
+    }
+
+    private func makeQuery(
+        _ query: QueryConfiguration, _ source: SourceConfiguration
+    ) throws(Failure) -> QueryTask {
+        let clock = source.time?.watermarkBy.map { "watermark by \($0)\n" } ?? ""
+        let fingerprint = Array((clock + query.plan.fingerprint).utf8)
+        let id: UInt32
+        switch storage.registry.resolve(name: query.name, fingerprint: fingerprint) {
+        case .unchanged(let known): id = known
+        case .new(let fresh): id = fresh
+        case .changed(let fresh, _, let previous):
+            id = fresh
+            storage.commit.deleteAll(of: storage.database.stateScope(previous))
+            logger.warning(
+                """
+                query \(query.name) has changed since the last run: windows that were open start empty; \
+                rows that it has emitted are forwarded as they are
+                """)
+        }
+        let options = QueryOptions(
+            memoryBudgetBytes: Int(configuration.agent.stateCacheBytes),
+            watermarkBy: source.time?.watermarkBy, hashSeed: UInt64.random(in: 0 ... .max))
+        return try QueryTask(
+            name: query.name, plan: query.plan, options: options, scopeID: id, engine: storage,
+            results: parts.resultTargets(of: query), lates: parts.lateTargets(of: query))
+    }
+
+    /// Queries that are no longer configured lose their windows; what they emitted is still forwarded.
+    private func dropRemovedState() {
+        for entry in storage.registry.removed {
+            storage.commit.deleteAll(of: storage.database.stateScope(entry.id))
+            storage.registry.forget(name: entry.name)
+            logger.warning("query \(entry.name) is no longer configured: its open windows are dropped")
+        }
+    }
+}
+
+extension LogicalPlan {
+    /// The source's columns that the plan reads.
+    var scannedColumns: [String] {
+        if case .scan(_, let schema, _) = self { return schema.fields.map(\.name) }
+        return input?.scannedColumns ?? []
+    }
+}
+
+extension SourceConfiguration {
+    var isFile: Bool {
+        if case .file = input { return true }
+        return false
+    }
+
+    /// What a position belongs to: another broker, session or file starts anew.
+    var positionIdentity: String {
+        switch input {
+        case .mqtt(let mqtt): "\(mqtt.broker) \(mqtt.clientID)"
+        case .file(let path): path
+        }
+    }
+}

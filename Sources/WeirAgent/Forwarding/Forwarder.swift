@@ -1,0 +1,201 @@
+// One sink's forwarder: seals rows of the outbox into segments by the sink's schedule, and turns each
+// segment into objects, in order, for as long as it takes. It runs beside the loop on a thread of its
+// own, so one sink's outage holds up neither intake nor other sinks.
+//
+// What makes it exactly-once: a segment's boundary is durable before its first byte leaves; names and
+// bytes are functions of the segment alone; a put may be repeated; and only when every object of a
+// segment is stored are its rows trimmed, in one synced write. A crash anywhere between leads to the
+// same puts again.
+
+import Logging
+import WeirCore
+import WeirConnectors
+import WeirStore
+
+/// Forwards the rows of one sink.
+final class Forwarder {
+    private let sink: SinkID
+    private let settings: ForwarderSettings
+    private let outbox: Outbox
+    private let store: any ObjectStore
+    private let writer: SegmentWriter
+    private let control: ForwarderControl
+    private let board: StatusBoard
+    private let clock: any MachineClock
+    private let logger: Logger
+    private var backoff: Backoff
+    private var random: any RandomNumberGenerator & Sendable
+    private var status: StatusSnapshot.SinkStatus
+
+    private static let idleWaitMillisecondsMax: Int64 = 60_000
+
+    init(
+        sink: SinkID, settings: ForwarderSettings, outbox: Outbox, environment: ForwarderEnvironment
+    ) throws(Failure) {
+        self.sink = sink
+        self.settings = settings
+        self.outbox = outbox
+        control = environment.control
+        board = environment.board
+        clock = environment.clock
+        logger = environment.logger
+        random = environment.random
+        store = try settings.store.makeStore(
+            ObjectStoreContext(
+                clock: environment.clock, abort: environment.abort, crashPoint: environment.crashPoint))
+        writer = SegmentWriter(settings: settings, outbox: outbox)
+        backoff = Backoff(
+            minimumMilliseconds: settings.retryMilliseconds.lowerBound,
+            maximumMilliseconds: settings.retryMilliseconds.upperBound)
+        status = StatusSnapshot.SinkStatus()
+        status.name = settings.sinkName
+    }
+
+    /// Runs until asked to stop, or drained; returns a failure that must end the process, if any.
+    func run() -> Failure? {
+        publish("idle")
+        while control.mode != .stopping {
+            do throws(Failure) {
+                try enforceBounds()
+                if let segment = outbox.segments(of: sink).first {
+                    try forward(segment)
+                } else if try !sealWhatIsDue() {
+                    if control.mode == .draining { break }
+                    publish("idle")
+                    control.wait(milliseconds: millisecondsToNextSeal())
+                }
+            } catch {
+                if isFatal(error) { return error }
+                pause(after: error)
+            }
+        }
+        return nil
+    }
+
+    // MARK: Sealing
+
+    /// Seals every stream that is due; false when none was.
+    private func sealWhatIsDue() throws(Failure) -> Bool {
+        let now = clock.nowMilliseconds()
+        var hasSealed = false
+        for stream in outbox.streams(of: sink) {
+            guard let waiting = waiting(in: stream.id) else { continue }
+            guard control.mode == .draining || settings.seal.isDue(waiting, now: now) else { continue }
+            // Everything that waits at the tick goes out with it, in pieces within the bounds; what
+            // arrives meanwhile waits for the next.
+            var rowsLeft = UInt64(waiting.rows)
+            while rowsLeft > 0,
+                let range = outbox.sealableRange(
+                    of: stream.id, rowsMax: min(rowsLeft, UInt64(settings.seal.rowsMax)),
+                    bytesMax: settings.seal.bytesMax)
+            {
+                guard let segment = try outbox.seal(range, sealedAt: now) else { break }
+                rowsLeft -= min(rowsLeft, segment.rowCount)
+                hasSealed = true
+            }
+        }
+        return hasSealed
+    }
+
+    private func waiting(in stream: StreamID) -> SealPolicy.Waiting? {
+        let pending = outbox.pending(of: stream)
+        guard let oldest = pending.oldestUnsealedAt else { return nil }
+        return SealPolicy.Waiting(
+            rows: Int(pending.unsealedRows), bytes: pending.unsealedBytes, oldestAppendedAt: oldest)
+    }
+
+    private func millisecondsToNextSeal() -> Int64 {
+        let due = outbox.streams(of: sink).compactMap { waiting(in: $0.id) }.map(settings.seal.dueTime)
+        guard let next = due.min() else { return Self.idleWaitMillisecondsMax }
+        return min(max(1, next - clock.nowMilliseconds()), Self.idleWaitMillisecondsMax)
+    }
+
+    // MARK: Forwarding
+
+    private func forward(_ segment: Segment) throws(Failure) {
+        publish("uploading \(segment.streamName) \(segment.first)–\(segment.last)")
+        let oldest = outbox.pending(of: segment.stream).oldestAppendedAt
+        var bytes = 0
+        try writer.writeObjects(of: segment) { (key, body) throws(Failure) in
+            try store.put(key, body)
+            bytes += body.length
+            status.uploads += 1
+            status.lastObject = key.text
+        }
+        try outbox.complete(segment)
+        let now = clock.nowMilliseconds()
+        backoff.reset()
+        status.isFailing = false
+        status.uploadedBytes += UInt64(bytes)
+        status.lastUploadAt = now
+        status.lastEndToEndMilliseconds = oldest.map { max(0, now - $0) }
+        logger.info(
+            "forwarded",
+            metadata: [
+                "sink": "\(settings.sinkName)", "stream": "\(segment.streamName)",
+                "rows": "\(segment.first)-\(segment.last)", "bytes": "\(bytes)",
+            ])
+    }
+
+    // MARK: Bounds
+
+    private func enforceBounds() throws(Failure) {
+        if settings.outbox.onFull == .dropOldest {
+            try note(
+                outbox.expireOldest(of: sink, untilBytes: Int(settings.outbox.bytesMax)),
+                "the outbox is full")
+        }
+        if let ageMax = settings.outbox.ageMaxMilliseconds {
+            try note(
+                outbox.expireOlder(of: sink, than: clock.nowMilliseconds() - ageMax),
+                "they are older than outbox.max_age")
+        }
+    }
+
+    private func note(_ expired: [ExpiredRange], _ reason: String) {
+        for range in expired {
+            logger.error(
+                "dropped rows \(range.first)–\(range.last) of \(range.streamName): \(reason)",
+                metadata: ["sink": "\(settings.sinkName)", "rows": "\(range.rowCount)"])
+        }
+    }
+
+    // MARK: Failing
+
+    /// The state is broken or weir is; an object store's failure never is fatal.
+    private func isFatal(_ failure: Failure) -> Bool {
+        guard failure.retry == .never else { return false }
+        switch failure.domain {
+        case .storage, .state, .internalError: return true
+        case .configuration, .external, .input: return false
+        }
+    }
+
+    private func pause(after failure: Failure) {
+        guard control.mode != .stopping else { return }
+        let milliseconds = backoff.next(after: failure.retry, using: &random)
+        status.uploadFailures += 1
+        status.isFailing = true
+        publish("\(failure); trying again in \(seconds(milliseconds))")
+        logger.warning(
+            "\(failure)",
+            metadata: ["sink": "\(settings.sinkName)", "retry_in": "\(seconds(milliseconds))"])
+        let end = clock.monotonicNanoseconds() + milliseconds * 1_000_000
+        while control.mode != .stopping {
+            let left = (end - clock.monotonicNanoseconds()) / 1_000_000
+            if left <= 0 { return }
+            control.wait(milliseconds: left)
+            // Bounds hold during an outage too: that is when they matter.
+            if (try? enforceBounds()) == nil { return }
+        }
+    }
+
+    private func seconds(_ milliseconds: Int64) -> String {
+        "\(milliseconds / 1000).\(milliseconds % 1000 / 100) s"
+    }
+
+    private func publish(_ state: String) {
+        status.state = state
+        board.publish(sink: status)
+    }
+}

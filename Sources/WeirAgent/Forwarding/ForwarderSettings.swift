@@ -1,0 +1,34 @@
+// What a forwarder is made from: the sink's settings, and the parts of the agent that it works with.
+
+import Logging
+import WeirConnectors
+import WeirCore
+import WeirFormats
+
+/// One sink's settings, in the units that their names end with.
+struct ForwarderSettings: Sendable {
+    let sinkName: String
+    let agentID: String
+    let store: ObjectStoreOptions
+    let naming: ObjectNaming
+    let format: OutputFormat
+    let compression: OutputCompression
+    let seal: SealPolicy
+    /// The timestamp column by whose UTC date and hour objects are split; nil = the seal's.
+    let partitionBy: String?
+    let retryMilliseconds: ClosedRange<Int64>
+    let outbox: OutboxConfiguration
+    /// A folder for objects that are too large to be held in memory; on the state's disk.
+    let stagingDirectory: String
+}
+
+/// What surrounds a forwarder.
+struct ForwarderEnvironment {
+    let control: ForwarderControl
+    let board: StatusBoard
+    let clock: any MachineClock
+    let abort: AbortFlag
+    let crashPoint: CrashPoint
+    let logger: Logger
+    let random: any RandomNumberGenerator & Sendable
+}

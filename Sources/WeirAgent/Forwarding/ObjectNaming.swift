@@ -1,0 +1,53 @@
+// The name of an object is a pure function of its segment's seal, so that whoever uploads it, however
+// often, after whatever crash, writes the same bytes under the same name.
+
+import WeirCore
+
+/// How the objects of one sink are called.
+public struct ObjectNaming: Sendable {
+    /// `agent.id` of the configuration.
+    public let agentID: String
+    /// `.ndjson.gz` and the like.
+    public let fileExtension: String
+
+    public init(agentID: String, fileExtension: String) {
+        self.agentID = agentID
+        self.fileExtension = fileExtension
+    }
+
+    /// `stream/date=2026-11-21/hour=13/agent-first-last.ndjson.gz`, below the sink's prefix.
+    ///
+    /// - Parameters:
+    ///   - stream: the query's name, `_late/QUERY` or `_rejected/SOURCE`.
+    ///   - milliseconds: the instant whose UTC date and hour the folder is called after: the seal's, or
+    ///     that of the partition column.
+    ///   - first: the first sequence number of the segment.
+    ///   - last: its last.
+    public func key(stream: String, at milliseconds: Int64, first: UInt64, last: UInt64) -> String {
+        let (date, hour) = Self.folder(of: milliseconds)
+        return "\(stream)/date=\(date)/hour=\(hour)/"
+            + "\(agentID)-\(padded(first))-\(padded(last))\(fileExtension)"
+    }
+
+    /// The UTC date and hour of an instant, as folder names: ("2026-11-21", "13").
+    static func folder(of milliseconds: Int64) -> (date: String, hour: String) {
+        let civil = CivilCalendar.civilFromDays(CivilCalendar.day(ofMilliseconds: milliseconds))
+        let time = CivilCalendar.floorModulo(milliseconds, by: CivilCalendar.millisecondsPerDay)
+        return (
+            "\(digits(civil.year, 4))-\(digits(civil.month, 2))-\(digits(civil.day, 2))",
+            digits(Int(time / CivilCalendar.millisecondsPerHour), 2)
+        )
+    }
+
+    /// The start of the UTC hour that an instant falls in, ms.
+    static func hourStart(of milliseconds: Int64) -> Int64 {
+        milliseconds - CivilCalendar.floorModulo(milliseconds, by: CivilCalendar.millisecondsPerHour)
+    }
+
+    private func padded(_ sequence: UInt64) -> String { Self.digits(Int(sequence), 20) }
+
+    private static func digits(_ value: Int, _ width: Int) -> String {
+        let text = String(value)
+        return String(repeating: "0", count: max(0, width - text.utf8.count)) + text
+    }
+}

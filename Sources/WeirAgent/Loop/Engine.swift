@@ -1,0 +1,159 @@
+// The engine: sources, queries and their durable storage on one thread. `run` drives it from live
+// sources for ever (AgentLoop), `replay` from files to their end (ReplayRun); both do the same turns
+// and the same group commits, so what is tested with one holds for the other.
+//
+// The order is the promise: poll → decode → process → advance → commit → acknowledge. Before the commit
+// everything may be redone; after it everything is durable; only after it is anything acknowledged.
+
+import WeirCore
+import WeirStore
+
+/// When a group is committed.
+struct CommitPolicy {
+    /// After this long since its first message, ns.
+    var intervalNanoseconds: Int64
+    /// When rows waiting for the commit take this many bytes.
+    var bytesMax = 8 << 20
+    /// After so many batches, instead of by time; nil for by time.
+    var batches: Int?
+}
+
+/// Sources and queries over one storage.
+final class Engine {
+    let sources: [SourceTask]
+    let storage: EngineStorage
+    private let clock: any MachineClock
+    private let policy: CommitPolicy
+    private let crashPoint: CrashPoint
+    /// A test's way to show that its harness catches what must never happen.
+    private let acknowledgesBeforeCommit: Bool
+    /// Called inside each commit, before the write, and after it.
+    private let extraState: (any CommitParticipant)?
+    /// When the first message of the open group came, ns; nil when nothing waits.
+    private(set) var groupOpenedAt: Int64?
+    private var batchesInGroup = 0
+    private(set) var commitTimes = CommitTimes()
+
+    init(
+        sources: [SourceTask], storage: EngineStorage, clock: any MachineClock, policy: CommitPolicy,
+        crashPoint: CrashPoint, acknowledgesBeforeCommit: Bool = false,
+        extraState: (any CommitParticipant)? = nil
+    ) {
+        self.sources = sources
+        self.storage = storage
+        self.clock = clock
+        self.policy = policy
+        self.crashPoint = crashPoint
+        self.acknowledgesBeforeCommit = acknowledgesBeforeCommit
+        self.extraState = extraState
+    }
+
+    /// Takes back the committed state and finishes what was under way; then starts the sources.
+    func recover() throws(Failure) {
+        for source in sources { try source.restore() }
+        try extraState?.restore()
+        crashPoint.pass("recovery.after-restore")
+        try finishSuspended()
+        for source in sources { try source.source.start() }
+        crashPoint.pass("recovery.after-start")
+    }
+
+    /// One turn of one source.
+    ///
+    /// - Returns: whether there may be more at once.
+    func turn(_ source: SourceTask) throws(Failure) -> Bool {
+        let (result, hasInput) = try source.turn(now: clock.nowMilliseconds())
+        if hasInput {
+            openGroup()
+            batchesInGroup += 1
+            if acknowledgesBeforeCommit { try acknowledge() }
+            try finishSuspended()
+            if isCommitDue(source) { try commit() }
+        }
+        if case .more = result { return true }
+        return false
+    }
+
+    /// Lets time pass for all sources; `isReading` is false while intake is paused.
+    func tick(isReading: Bool) throws(Failure) {
+        let milliseconds = clock.monotonicNanoseconds() / 1_000_000
+        for source in sources {
+            try source.tick(monotonicMilliseconds: milliseconds, isReading: isReading)
+        }
+        try finishSuspended()
+        // Time alone is committed with what it made, or with the next message.
+        if storage.appender.byteCount > 0 { openGroup() }
+        if let opened = groupOpenedAt, isOld(opened) { try commit() }
+    }
+
+    /// Closes all windows of all sources, after the end of bounded inputs.
+    func end() throws(Failure) {
+        for source in sources {
+            try source.end()
+            try finishSuspended()
+        }
+        try commit()
+    }
+
+    /// Makes everything so far durable, then acknowledges it.
+    func commit() throws(Failure) {
+        let started = clock.monotonicNanoseconds()
+        for source in sources { source.checkpoint() }
+        try extraState?.prepare()
+        try storage.write(appendedAt: clock.nowMilliseconds())
+        commitTimes.add(nanoseconds: clock.monotonicNanoseconds() - started)
+        groupOpenedAt = nil
+        batchesInGroup = 0
+        try acknowledge()
+    }
+
+    /// How long the loop may wait before it has to commit, ms; nil when nothing waits.
+    func millisecondsToCommit() -> Int? {
+        groupOpenedAt.map { opened in
+            let left = opened + policy.intervalNanoseconds - clock.monotonicNanoseconds()
+            return max(0, Int(left / 1_000_000) + 1)
+        }
+    }
+
+    private func acknowledge() throws(Failure) {
+        crashPoint.pass("acknowledge.before")
+        for source in sources { try source.source.acknowledge() }
+        crashPoint.pass("acknowledge.after")
+    }
+
+    /// Commits until no query waits for one: results larger than memory leave in pieces.
+    private func finishSuspended() throws(Failure) {
+        var suspended = sources.flatMap(\.queries).filter(\.isSuspended)
+        while !suspended.isEmpty {
+            try commit()
+            for query in suspended { try query.resume() }
+            suspended = suspended.filter(\.isSuspended)
+        }
+    }
+
+    private func openGroup() {
+        if groupOpenedAt == nil { groupOpenedAt = clock.monotonicNanoseconds() }
+    }
+
+    private func isCommitDue(_ source: SourceTask) -> Bool {
+        if let batches = policy.batches { return batchesInGroup >= batches }
+        if storage.appender.byteCount >= policy.bytesMax { return true }
+        let bound = source.source.unacknowledgedMax
+        if bound != .max, source.source.report.unacknowledged >= max(1, bound / 2) { return true }
+        guard let opened = groupOpenedAt else { return false }
+        return isOld(opened)
+    }
+
+    private func isOld(_ opened: Int64) -> Bool {
+        policy.batches == nil
+            && clock.monotonicNanoseconds() - opened >= policy.intervalNanoseconds
+    }
+}
+
+/// Something besides sources and queries that is part of each commit: a replay's output files.
+protocol CommitParticipant: AnyObject {
+    /// Takes back what is committed.
+    func restore() throws(Failure)
+    /// Makes its data durable and puts what finds it again into the commit.
+    func prepare() throws(Failure)
+}

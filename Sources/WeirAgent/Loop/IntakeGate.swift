@@ -1,0 +1,63 @@
+// Whether there is room for more: the outbox of every sink that asks for a pause when full, and the
+// reserve of free disk space. While the gate is closed nothing is read and so nothing acknowledged;
+// the broker keeps the messages.
+
+import WeirCore
+import WeirStore
+
+/// Decides whether the loop may read.
+final class IntakeGate {
+    /// A sink whose full outbox pauses the intake.
+    struct Bound {
+        let sinkName: String
+        let bytesMax: Int
+    }
+
+    private let bounds: [Bound]
+    private let outbox: Outbox
+    private let directory: StateDirectory
+    private let reserveBytes: UInt64
+    private let clock: any MachineClock
+    private var nextLook: Int64 = .min
+    private var isRoomOnDisk = true
+    /// Why the gate is closed; empty while it is open.
+    private(set) var reason = ""
+    /// Free bytes on the state's disk at the last look.
+    private(set) var freeBytes: UInt64 = 0
+
+    private static let lookIntervalNanoseconds: Int64 = 200_000_000
+
+    init(
+        bounds: [Bound], outbox: Outbox, directory: StateDirectory, reserveBytes: UInt64,
+        clock: any MachineClock
+    ) {
+        self.bounds = bounds
+        self.outbox = outbox
+        self.directory = directory
+        self.reserveBytes = reserveBytes
+        self.clock = clock
+    }
+
+    /// Looks at bounds and disk, a few times a second.
+    func isOpen() throws(Failure) -> Bool {
+        let now = clock.monotonicNanoseconds()
+        guard now >= nextLook else { return reason.isEmpty }
+        nextLook = now + Self.lookIntervalNanoseconds
+        freeBytes = try directory.freeBytes()
+        // Hysteresis: a gate that opens a little above the reserve would flap.
+        let needed = isRoomOnDisk ? reserveBytes : reserveBytes + reserveBytes / 8
+        isRoomOnDisk = freeBytes >= needed
+        reason = isRoomOnDisk ? fullOutbox() ?? "" : "less than free_space_reserve is free on the state's disk"
+        return reason.isEmpty
+    }
+
+    private func fullOutbox() -> String? {
+        for bound in bounds {
+            guard let sink = outbox.sink(named: bound.sinkName) else { continue }
+            if outbox.pending(of: sink).bytes >= bound.bytesMax {
+                return "the outbox of sink \(bound.sinkName) is full"
+            }
+        }
+        return nil
+    }
+}

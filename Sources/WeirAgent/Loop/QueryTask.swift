@@ -1,0 +1,116 @@
+// One query at its place in the loop: its pipeline, its durable scope, its counters, its targets.
+
+import WeirCore
+import WeirRuntime
+import WeirSQL
+import WeirStore
+
+/// Hands a pipeline's output to the query's targets.
+private final class QueryOutlet: QueryOutput {
+    let results: [any RowTarget]
+    let lates: [any RowTarget]
+
+    init(results: [any RowTarget], lates: [any RowTarget]) {
+        self.results = results
+        self.lates = lates
+    }
+
+    func emit(_ rows: Batch) { for target in results { target.append(rows) } }
+
+    func late(_ rows: Batch) { for target in lates { target.append(rows) } }
+}
+
+/// A running query.
+final class QueryTask {
+    let name: String
+    let sourceName: String
+    private let pipeline: QueryPipeline
+    private let scope: StateScope
+    private let writer: any StateWriter
+    private let ledger: Ledger
+    private let counters: Counters
+    /// Whether the pipeline waits for a commit before it goes on.
+    private(set) var isSuspended = false
+
+    private struct Counters {
+        let rowsIn: Ledger.CounterID
+        let used: Ledger.CounterID
+        let filtered: Ledger.CounterID
+        let late: Ledger.CounterID
+        let emitted: Ledger.CounterID
+
+        init(_ ledger: Ledger, query: String) {
+            func counter(_ name: String) -> Ledger.CounterID {
+                ledger.register("query_rows_\(name)", [.init("query", query)])
+            }
+            rowsIn = counter("in")
+            used = counter("used")
+            filtered = counter("filtered")
+            late = counter("late")
+            emitted = counter("emitted")
+        }
+    }
+
+    /// - Parameters:
+    ///   - scopeID: the number under which the query's state lies.
+    ///   - results: where result rows go; `lates` where late rows go.
+    init(
+        name: String, plan: QueryPlan, options: QueryOptions, scopeID: UInt32, engine: EngineStorage,
+        results: [any RowTarget], lates: [any RowTarget]
+    ) throws(Failure) {
+        self.name = name
+        sourceName = plan.source
+        scope = engine.database.stateScope(scopeID)
+        writer = engine.commit.writer(for: scope)
+        ledger = engine.ledger
+        counters = Counters(engine.ledger, query: name)
+        pipeline = try QueryPipeline(
+            plan: plan, options: options, output: QueryOutlet(results: results, lates: lates))
+    }
+
+    /// Takes back the committed state; the query may then be suspended.
+    func restore(clocks: WatermarkTracker) throws(Failure) {
+        try pipeline.restore(from: scope, clocks: clocks)
+        try resume()
+    }
+
+    func process(_ timed: TimedBatch) throws(Failure) {
+        ledger.add(counters.rowsIn, UInt64(timed.batch.rowCount))
+        note(try pipeline.process(timed))
+    }
+
+    func advance(_ trace: ClockTrace) throws(Failure) { note(try pipeline.advance(trace)) }
+
+    /// Goes on after a commit.
+    func resume() throws(Failure) { note(try pipeline.resume()) }
+
+    func checkpoint() {
+        pipeline.checkpoint(into: writer)
+        let counted = pipeline.takeStatistics()
+        ledger.add(counters.used, counted.used)
+        ledger.add(counters.filtered, counted.filtered)
+        ledger.add(counters.late, counted.late)
+        ledger.add(counters.emitted, counted.emitted)
+    }
+
+    var status: StatusSnapshot.QueryStatus {
+        var status = StatusSnapshot.QueryStatus()
+        status.name = name
+        status.source = sourceName
+        status.rows.in = ledger.value(counters.rowsIn)
+        status.rows.used = ledger.value(counters.used)
+        status.rows.filtered = ledger.value(counters.filtered)
+        status.rows.late = ledger.value(counters.late)
+        status.rows.emitted = ledger.value(counters.emitted)
+        status.stateBytes = pipeline.memoryBytes
+        return status
+    }
+
+    private func note(_ progress: Progress) {
+        isSuspended =
+            switch progress {
+            case .done: false
+            case .mustCommit: true
+            }
+    }
+}

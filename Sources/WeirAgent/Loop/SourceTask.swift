@@ -1,0 +1,137 @@
+// One source at its place in the loop: poll, decode, assign time, and hand the same batch to every
+// query that reads it. Rows that cannot be used leave here, with their reason, for the rejected output.
+
+import WeirCore
+import WeirFormats
+import WeirRuntime
+import WeirStore
+
+/// A source with its clock and its queries.
+final class SourceTask {
+    let source: any Source
+    let tracker: WatermarkTracker
+    let queries: [QueryTask]
+    private let messages: MessageBatch
+    /// Has room for nothing: polled while intake is paused, so that connections stay alive.
+    private let closedBatch = MessageBatch(messagesMax: 0, bytesMax: 0)
+    private let deserializer: JSONDeserializer
+    private let rejects: [any RowTarget]
+    private let positionScope: StateScope
+    private let positionWriter: any StateWriter
+    private let clockScope: StateScope
+    private let clockWriter: any StateWriter
+    private let ledger: Ledger
+    private let received: Ledger.CounterID
+    private let decoded: Ledger.CounterID
+    private let rejected: Ledger.CounterID
+    /// Whether the source has handed over its last message.
+    private(set) var hasEnded = false
+
+    var name: String { source.name }
+
+    init(
+        source: any Source, deserializer: JSONDeserializer, tracker: WatermarkTracker,
+        queries: [QueryTask], rejects: [any RowTarget], messages: MessageBatch, scopes: Scopes,
+        engine: EngineStorage
+    ) {
+        self.source = source
+        self.deserializer = deserializer
+        self.tracker = tracker
+        self.queries = queries
+        self.rejects = rejects
+        self.messages = messages
+        positionScope = scopes.position
+        positionWriter = engine.commit.writer(for: scopes.position)
+        clockScope = scopes.clock
+        clockWriter = engine.commit.writer(for: scopes.clock)
+        ledger = engine.ledger
+        func counter(_ name: String) -> Ledger.CounterID {
+            engine.ledger.register("source_rows_\(name)", [.init("source", source.name)])
+        }
+        received = counter("received")
+        decoded = counter("decoded")
+        rejected = counter("rejected")
+    }
+
+    /// Where a source keeps its position and its clock.
+    struct Scopes {
+        let position: StateScope
+        let clock: StateScope
+    }
+
+    /// Takes back what is committed; queries may then be suspended.
+    func restore() throws(Failure) {
+        try source.restore(position: try positionScope.pairs())
+        try tracker.restore(from: clockScope)
+        for query in queries { try query.restore(clocks: tracker) }
+    }
+
+    /// Polls once and processes what came. `now` is the machine's clock, ms since the epoch.
+    ///
+    /// - Returns: whether there may be more at once, and whether anything came.
+    func turn(now: Int64) throws(Failure) -> (result: PollResult, hasInput: Bool) {
+        messages.removeAll()
+        let result = try source.poll(into: messages)
+        if case .ended = result { hasEnded = true }
+        guard !messages.isEmpty else { return (result, false) }
+        let rows = deserializer.decode(messages)
+        if let refused = rows.rejected { reject(refused) }
+        let timed = tracker.assign(rows.batch, now: now)
+        if !timed.rejected.isEmpty { reject(rows.rejection(of: timed.rejected, in: messages)) }
+        ledger.add(received, UInt64(rows.receivedRows))
+        ledger.add(decoded, UInt64(timed.batch.rowCount))
+        if timed.batch.rowCount > 0 {
+            for query in queries { try query.process(timed) }
+        }
+        return (result, true)
+    }
+
+    /// Keeps the connection alive and reads nothing, while intake is paused.
+    func idle() throws(Failure) { _ = try source.poll(into: closedBatch) }
+
+    /// Lets silent time pass.
+    func tick(monotonicMilliseconds: Int64, isReading: Bool) throws(Failure) {
+        let trace = tracker.tick(
+            monotonic: monotonicMilliseconds, isConnected: isReading && source.report.isConnected)
+        if let trace { try advance(trace) }
+    }
+
+    /// Closes all windows, after the last message of a bounded input.
+    func end() throws(Failure) { try advance(tracker.end()) }
+
+    private func advance(_ trace: ClockTrace) throws(Failure) {
+        for query in queries { try query.advance(trace) }
+    }
+
+    /// Puts position, clock and queries into the commit.
+    func checkpoint() {
+        let writer = positionWriter
+        source.savePosition { key, value in value.withUnsafeBytes { writer.put(key, $0) } }
+        tracker.checkpoint(into: clockWriter)
+        for query in queries { query.checkpoint() }
+    }
+
+    private func reject(_ rows: Batch) {
+        ledger.add(rejected, UInt64(rows.rowCount))
+        for target in rejects { target.append(rows) }
+    }
+
+    var status: StatusSnapshot.SourceStatus {
+        let report = source.report
+        var status = StatusSnapshot.SourceStatus()
+        status.name = name
+        status.isConnected = report.isConnected
+        status.state = report.state
+        status.rows.received = ledger.value(received)
+        status.rows.decoded = ledger.value(decoded)
+        status.rows.rejected = ledger.value(rejected)
+        status.messages = report.messages
+        status.bytes = report.bytes
+        status.duplicates = report.duplicates
+        status.reconnects = report.reconnects
+        status.unacknowledged = report.unacknowledged
+        let mark = tracker.watermark
+        status.watermark = mark == Watermark.none || mark == Watermark.end ? nil : mark
+        return status
+    }
+}
