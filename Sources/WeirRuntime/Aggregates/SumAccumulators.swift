@@ -1,0 +1,159 @@
+// SUM and AVG. Both ignore NULLs and are NULL for a group without a value.
+//
+// Integers wrap (SUM(INT) at 32 bits, as Flink's); a sum kept at 64 bits and cut at the end is the same.
+// AVG of integers rounds toward zero. Doubles are added in the order of arrival within a pane and then
+// pane by pane, so the last bits follow from the input alone; Windows/Spilling.swift says why that
+// holds when memory runs short, too.
+
+import WeirCore
+
+/// SUM and AVG of INT, BIGINT and intervals.
+final class IntegerSum: Accumulator {
+    private let sums = Buffer<Int64>()
+    private let counts = Buffer<Int64>()
+    private let isAverage: Bool
+    private let wrapsAt32Bits: Bool
+
+    init(isAverage: Bool, wrapsAt32Bits: Bool) {
+        self.isAverage = isAverage
+        self.wrapsAt32Bits = wrapsAt32Bits
+    }
+
+    var bytesPerGroup: Int { 16 }
+
+    func reserve(_ count: Int) {
+        sums.reserve(count)
+        counts.reserve(count)
+    }
+
+    func clear(_ slots: UnsafeBufferPointer<Int32>) {
+        let (sums, counts) = (sums.base, counts.base)
+        for slot in slots {
+            sums[Int(slot)] = 0
+            counts[Int(slot)] = 0
+        }
+    }
+
+    func update(_ rows: RowSlots, _ column: Column?) {
+        guard let column else { preconditionFailure("a sum has an argument") }
+        let (sums, counts, values) = (sums.base, counts.base, column.ints)
+        if let validity = column.validity {
+            for i in 0..<rows.count where validity[Int(rows.rows[i])] != 0 {
+                let slot = Int(rows.slots[i])
+                sums[slot] &+= values[Int(rows.rows[i])]
+                counts[slot] &+= 1
+            }
+        } else {
+            for i in 0..<rows.count {
+                let slot = Int(rows.slots[i])
+                sums[slot] &+= values[Int(rows.rows[i])]
+                counts[slot] &+= 1
+            }
+        }
+    }
+
+    func merge(into: UnsafePointer<Int32>, from: UnsafePointer<Int32>, count: Int) {
+        let (sums, counts) = (sums.base, counts.base)
+        for i in 0..<count {
+            sums[Int(into[i])] &+= sums[Int(from[i])]
+            counts[Int(into[i])] &+= counts[Int(from[i])]
+        }
+    }
+
+    func save(_ slots: UnsafeBufferPointer<Int32>, into writer: inout ByteWriter) {
+        let (sums, counts) = (sums.base, counts.base)
+        writer.writePacked(count: slots.count) { sums[Int(slots[$0])] }
+        writer.writePacked(count: slots.count) { counts[Int(slots[$0])] }
+    }
+
+    func load(_ slots: UnsafeBufferPointer<Int32>, from reader: inout ByteReader) throws(Failure) {
+        let (sums, counts) = (sums.base, counts.base)
+        try reader.readPacked(count: slots.count) { sums[Int(slots[$0])] = $1 }
+        try reader.readPacked(count: slots.count) { counts[Int(slots[$0])] = $1 }
+    }
+
+    func emit(_ slots: UnsafeBufferPointer<Int32>, into column: Column) {
+        let (sums, counts) = (sums.base, counts.base)
+        column.appendWords(count: slots.count, isNull: { counts[Int(slots[$0])] == 0 }) { i -> Int64 in
+            let slot = Int(slots[i])
+            let result = isAverage ? sums[slot] / counts[slot] : sums[slot]
+            return wrapsAt32Bits ? Int64(Int32(truncatingIfNeeded: result)) : result
+        }
+    }
+}
+
+/// SUM and AVG of DOUBLE.
+final class DoubleSum: Accumulator {
+    private let sums = Buffer<Double>()
+    private let counts = Buffer<Int64>()
+    private let isAverage: Bool
+    /// What adding to leaves every value as it is. AVG starts at +0, as Flink's does, so that the average
+    /// of -0 alone is 0; SUM of -0 alone is -0.
+    private let zero: Double
+
+    init(isAverage: Bool) {
+        self.isAverage = isAverage
+        zero = isAverage ? 0.0 : -0.0
+    }
+
+    var bytesPerGroup: Int { 16 }
+
+    func reserve(_ count: Int) {
+        sums.reserve(count)
+        counts.reserve(count)
+    }
+
+    func clear(_ slots: UnsafeBufferPointer<Int32>) {
+        let (sums, counts) = (sums.base, counts.base)
+        for slot in slots {
+            sums[Int(slot)] = zero
+            counts[Int(slot)] = 0
+        }
+    }
+
+    func update(_ rows: RowSlots, _ column: Column?) {
+        guard let column else { preconditionFailure("a sum has an argument") }
+        let (sums, counts, values) = (sums.base, counts.base, column.doubles)
+        if let validity = column.validity {
+            for i in 0..<rows.count where validity[Int(rows.rows[i])] != 0 {
+                let slot = Int(rows.slots[i])
+                sums[slot] += values[Int(rows.rows[i])]
+                counts[slot] &+= 1
+            }
+        } else {
+            for i in 0..<rows.count {
+                let slot = Int(rows.slots[i])
+                sums[slot] += values[Int(rows.rows[i])]
+                counts[slot] &+= 1
+            }
+        }
+    }
+
+    func merge(into: UnsafePointer<Int32>, from: UnsafePointer<Int32>, count: Int) {
+        let (sums, counts) = (sums.base, counts.base)
+        for i in 0..<count {
+            sums[Int(into[i])] += sums[Int(from[i])]
+            counts[Int(into[i])] &+= counts[Int(from[i])]
+        }
+    }
+
+    func save(_ slots: UnsafeBufferPointer<Int32>, into writer: inout ByteWriter) {
+        let (sums, counts) = (sums.base, counts.base)
+        writer.writeWords(count: slots.count) { sums[Int(slots[$0])] }
+        writer.writePacked(count: slots.count) { counts[Int(slots[$0])] }
+    }
+
+    func load(_ slots: UnsafeBufferPointer<Int32>, from reader: inout ByteReader) throws(Failure) {
+        let (sums, counts) = (sums.base, counts.base)
+        try reader.readWords(Double.self, count: slots.count) { sums[Int(slots[$0])] = $1 }
+        try reader.readPacked(count: slots.count) { counts[Int(slots[$0])] = $1 }
+    }
+
+    func emit(_ slots: UnsafeBufferPointer<Int32>, into column: Column) {
+        let (sums, counts) = (sums.base, counts.base)
+        column.appendWords(count: slots.count, isNull: { counts[Int(slots[$0])] == 0 }) { i -> Double in
+            let slot = Int(slots[i])
+            return isAverage ? sums[slot] / Double(counts[slot]) : sums[slot]
+        }
+    }
+}

@@ -1,0 +1,117 @@
+// The operators that make several rows of one: UNNEST and a window table function without GROUP BY.
+// They hand on at most `rowsMax` rows at a time where the rows allow it, so that a batch of long arrays
+// or of much overlapping windows does not have to be in memory at once; each part stands for a whole
+// number of source rows.
+
+import WeirCore
+import WeirSQL
+
+private let rowsMax = 65_536
+
+/// Cuts a run after whole source rows so that each part makes about `rowsMax` rows, and processes the
+/// parts in order. `fanOut` says how many rows are made of a row.
+private func processInParts(
+    _ run: RowRun, fanOut: (Int) -> Int, _ body: (Range<Int>, Range<Int>) throws(Failure) -> Step
+) throws(Failure) -> Step {
+    let rowCount = run.batch.rowCount
+    var start = 0
+    var sourceStart = run.sourceRows.lowerBound
+    while true {
+        var end = start
+        var made = 0
+        while end < rowCount, made < rowsMax || run.origin(end) == run.origin(end - 1) {
+            made += fanOut(end)
+            end += 1
+        }
+        let sourceEnd = end < rowCount ? run.origin(end) : run.sourceRows.upperBound
+        let step = try body(start..<end, sourceStart..<sourceEnd)
+        if case .suspended = step { return step }
+        if end == rowCount { return .done }
+        (start, sourceStart) = (end, sourceEnd)
+    }
+}
+
+/// CROSS JOIN UNNEST: one row an element of an array column.
+final class UnnestOperator: Operator {
+    let next: any Operator
+    private let column: Int
+    private let schema: Schema
+
+    init(column: Int, schema: Schema, next: any Operator) {
+        self.column = column
+        self.schema = schema
+        self.next = next
+    }
+
+    func process(_ run: RowRun) throws(Failure) -> Step {
+        let arrays = run.batch.columns[column]
+        let offsets = arrays.offsets
+        return try processInParts(run, fanOut: { Int(offsets[$0 + 1] - offsets[$0]) }) {
+            (rows, sourceRows) throws(Failure) in
+            var repeated: [Int32] = []
+            var elements: [Int32] = []
+            for row in rows where !arrays.isNull(row) {
+                for element in offsets[row]..<offsets[row + 1] {
+                    repeated.append(Int32(row))
+                    elements.append(element)
+                }
+            }
+            guard let child = arrays.child else { preconditionFailure("UNNEST of an array") }
+            var columns = repeated.withUnsafeBufferPointer { indices in
+                run.batch.columns.map { $0.gather(indices) }
+            }
+            columns.append(elements.withUnsafeBufferPointer { child.gather($0) })
+            return try next.process(
+                RowRun(
+                    batch: Batch(schema: schema, columns: columns, rowCount: repeated.count),
+                    origins: repeated.map { Int32(run.origin(Int($0))) }, sourceRows: sourceRows,
+                    trace: run.trace, outcomes: run.outcomes))
+        }
+    }
+}
+
+/// A window table function without aggregation: each row once a window that it falls in, in the order
+/// of the windows. Nothing waits here, so no row is late.
+final class WindowAssignOperator: Operator {
+    let next: any Operator
+    private let timeColumn: Int
+    private let geometry: WindowGeometry
+    private let schema: Schema
+
+    init(_ window: WindowSpec, schema: Schema, next: any Operator) {
+        timeColumn = window.timeColumn
+        geometry = WindowGeometry(window)
+        self.schema = schema
+        self.next = next
+    }
+
+    func process(_ run: RowRun) throws(Failure) -> Step {
+        let times = run.batch.columns[timeColumn]
+        let windowsEach = Int((geometry.size + geometry.slide - 1) / geometry.slide)
+        return try processInParts(run, fanOut: { _ in windowsEach }) {
+            (rows, sourceRows) throws(Failure) in
+            var repeated: [Int32] = []
+            let bounds = (0..<3).map { Column(schema[run.batch.columns.count + $0].type) }
+            for row in rows where !times.isNull(row) {
+                let pane = geometry.paneStart(of: times.ints[row])
+                let last = geometry.lastWindowEnd(covering: pane)
+                var end = geometry.firstWindowEnd(covering: pane)
+                while end <= last {
+                    repeated.append(Int32(row))
+                    bounds[0].append(end - geometry.size)
+                    bounds[1].append(end)
+                    bounds[2].append(end - 1)
+                    end += geometry.slide
+                }
+            }
+            let columns = repeated.withUnsafeBufferPointer { indices in
+                run.batch.columns.map { $0.gather(indices) }
+            }
+            return try next.process(
+                RowRun(
+                    batch: Batch(schema: schema, columns: columns + bounds, rowCount: repeated.count),
+                    origins: repeated.map { Int32(run.origin(Int($0))) }, sourceRows: sourceRows,
+                    trace: run.trace, outcomes: run.outcomes))
+        }
+    }
+}

@@ -1,0 +1,92 @@
+// From a plan to operators, the output first: each operator is made with the one that follows it.
+
+import WeirCore
+import WeirSQL
+
+/// Builds a query's chain of operators.
+struct PipelineBuilder {
+    let options: QueryOptions
+    let output: any QueryOutput
+    /// The columns that the query reads of its source.
+    private(set) var scanSchema = Schema([])
+    /// The columns of late rows; nil without a window.
+    private(set) var lateSchema: Schema?
+    private var aggregateCount: UInt8 = 0
+
+    init(options: QueryOptions, output: any QueryOutput) {
+        self.options = options
+        self.output = output
+    }
+
+    /// The operator for `node`, and those for its inputs, whose results go to `next`.
+    mutating func build(_ node: LogicalPlan, into next: any Operator) throws(Failure) -> any Operator {
+        switch node {
+        case .scan(_, let schema, _):
+            scanSchema = schema
+            return next
+        case .filter(let input, let predicate):
+            return try build(input, into: FilterOperator(predicate, next: next))
+        case .project(let input, let expressions, let schema):
+            return try build(input, into: ProjectOperator(expressions, schema: schema, next: next))
+        case .unnest(let input, let column, let schema):
+            return try build(input, into: UnnestOperator(column: column, schema: schema, next: next))
+        case .windowAssign(let input, let window, let schema):
+            return try build(input, into: WindowAssignOperator(window, schema: schema, next: next))
+        case .windowAggregate(let input, let window, let keys, let aggregates, let schema):
+            let isFirst = !Self.hasWindow(input)
+            if let bad = keys.first(where: { $0.type.physical == .array }) {
+                throw Failure(.configuration, "planning", "GROUP BY", "\(bad.type) cannot be grouped by")
+            }
+            if !isFirst, options.watermarkBy != nil {
+                throw Failure(
+                    .configuration, "planning", "a window over a window's results",
+                    "it cannot be computed for a source with watermark_by",
+                    advice: "write it as one query, or leave watermark_by out")
+            }
+            if isFirst { lateSchema = input.schema }
+            let definition = WindowDefinition(
+                window: window, keys: keys, aggregates: aggregates, schema: schema,
+                clockKey: clockKey(of: keys, input), lateOutput: isFirst ? output : nil,
+                memoryBudgetBytes: options.memoryBudgetBytes,
+                // Only the first window can stop half-way: what it has handed on, the others finish.
+                emittedRowsMax: isFirst ? options.emittedRowsMax : .max, hashSeed: options.hashSeed,
+                stateTag: aggregateCount)
+            aggregateCount += 1
+            return try build(input, into: WindowAggregateOperator(definition, next: next))
+        }
+    }
+
+    private static func hasWindow(_ node: LogicalPlan) -> Bool {
+        if case .windowAggregate = node { return true }
+        return node.input.map(hasWindow) ?? false
+    }
+
+    /// The group key that is the source's `watermark_by` column, passed through unchanged.
+    private func clockKey(of keys: [BoundExpression], _ input: LogicalPlan) -> Int? {
+        guard let name = options.watermarkBy else { return nil }
+        let lineage = Self.lineage(input)
+        return keys.firstIndex { key in
+            if case .column(let index, _) = key { lineage[index] == name } else { false }
+        }
+    }
+
+    /// For each column of `node` the source's column that it is, unchanged.
+    private static func lineage(_ node: LogicalPlan) -> [String?] {
+        switch node {
+        case .scan(_, let schema, _):
+            return schema.fields.map(\.name)
+        case .filter(let input, _):
+            return lineage(input)
+        case .project(let input, let expressions, _):
+            let names = lineage(input)
+            return expressions.map {
+                if case .column(let index, _) = $0 { names[index] } else { nil }
+            }
+        case .unnest(let input, _, let schema), .windowAssign(let input, _, let schema):
+            let names = lineage(input)
+            return names + Array(repeating: nil, count: schema.count - names.count)
+        case .windowAggregate(_, _, _, _, let schema):
+            return Array(repeating: nil, count: schema.count)
+        }
+    }
+}

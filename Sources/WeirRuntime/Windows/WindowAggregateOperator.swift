@@ -1,0 +1,150 @@
+// GROUP BY over tumbling and hopping windows.
+//
+// A row is added to its group in one pane. A window is due when the watermark reaches its end less 1 ms;
+// it then is the sum of its panes, and its groups are emitted in the order of their keys. A row is late
+// for a window that was due before it; late for all its windows, it goes to the late output. A row that
+// is late for some only is added to its pane: the windows it is late for have been emitted already.
+//
+// "Before it" is meant row by row. The watermark of each row is looked at, and a window that is due is
+// emitted between the rows where it became due, in the middle of a batch if need be. Nothing that the
+// operator does depends on where batches end.
+//
+// The files: WindowRows adds rows, WindowKeyedRows does so when each key has its own clock, WindowFiring
+// emits, WindowMerge puts a window's panes together, WindowCheckpoint makes it durable, WindowSpilling
+// writes out what memory has no room for.
+
+import WeirCore
+import WeirSQL
+import WeirStore
+
+/// Grouping by window and keys.
+final class WindowAggregateOperator: Operator {
+    let next: any Operator
+    let geometry: WindowGeometry
+    let store: GroupStore
+    let rows: WindowRows
+    /// The clocks of the groups' keys; nil when the combined watermark rules.
+    let keyed: KeyedWindows?
+    let results: WindowResults
+    let scratch = MergeScratch()
+    /// Gets late rows; nil for a window over another window's results, where none is late.
+    let lateOutput: (any QueryOutput)?
+    let memoryBudgetBytes: Int
+    /// Results after which a commit is asked for.
+    let emittedRowsMax: Int
+    let keyspace: WindowKeyspace
+
+    /// All windows that were due at this watermark have been emitted (combined clock).
+    var firedWatermark = Watermark.none
+    /// The watermark at which the next window is due; Int64.max when there is none.
+    var nextDue = Int64.max
+    /// A window that is being emitted, when a commit came in between.
+    var unfinished: UnfinishedFiring?
+    var emittedSinceCommit = 0
+    /// Rows that came so far; sizes that can change are looked at when it is a multiple of a constant.
+    var rowOrdinal: UInt64 = 0
+    var reader: (any StateReader)?
+    var savedProgress: [UInt8] = []
+
+    init(_ definition: WindowDefinition, next: any Operator) throws(Failure) {
+        self.next = next
+        geometry = WindowGeometry(definition.window)
+        var accumulators: [any Accumulator] = []
+        for call in definition.aggregates { accumulators.append(try makeAccumulator(call)) }
+        // The clock's column leads the stored key, so that one clock's groups lie together.
+        let leading = definition.clockKey ?? 0
+        let order = [leading].filter(definition.keys.indices.contains)
+            + definition.keys.indices.filter { $0 != leading }
+        store = GroupStore(
+            geometry: geometry, keyTypes: order.map { definition.keys[$0].type },
+            accumulators: accumulators, seed: definition.hashSeed)
+        rows = try WindowRows(definition, keyOrder: order)
+        results = WindowResults(
+            schema: definition.schema, keyOrder: order, store: store, size: geometry.size)
+        keyed = definition.clockKey == nil ? nil : KeyedWindows()
+        lateOutput = definition.lateOutput
+        memoryBudgetBytes = definition.memoryBudgetBytes
+        emittedRowsMax = definition.emittedRowsMax
+        keyspace = WindowKeyspace(tag: definition.stateTag)
+    }
+
+    func process(_ run: RowRun) throws(Failure) -> Step {
+        precondition(unfinished == nil, "a window is still being emitted")
+        store.forgetUnusedKeys()
+        rows.begin(run, store)
+        let stop = try keyed == nil ? addRows(run) : addKeyedRows(run)
+        sendLateRows(run)
+        try sendResults()
+        if let stop { return .suspended(beforeRow: stop) }
+        return .done
+    }
+
+    func advance(_ trace: ClockTrace) throws(Failure) -> Step {
+        let isThrough =
+            if let moves = trace.keys, keyed != nil {
+                try advanceKeyed(moves)
+            } else {
+                try fire(through: trace.watermarkAfter, clock: nil)
+            }
+        try sendResults()
+        guard isThrough else { return .suspended(beforeRow: 0) }
+        return try next.advance(trace)
+    }
+
+    func resume() throws(Failure) -> Step {
+        guard let unfinished else { return try next.resume() }
+        let isThrough = try fire(through: unfinished.target, clock: unfinished.clock)
+        try sendResults()
+        return isThrough ? .done : .suspended(beforeRow: 0)
+    }
+
+    var memoryBytes: Int { store.memoryBytes + next.memoryBytes }
+    var evaluationErrors: UInt64 { rows.evaluationErrors + next.evaluationErrors }
+
+    private func sendLateRows(_ run: RowRun) {
+        let late = rows.takeLate()
+        guard !late.isEmpty else { return }
+        guard let lateOutput else { preconditionFailure("a window's result came late") }
+        run.outcomes?.markLate(run, late)
+        lateOutput.late(late.withUnsafeBufferPointer { run.batch.gather($0) })
+    }
+
+    /// Hands on what the windows emitted. Rows of a window that is due lie above every watermark that
+    /// was handed on before, so a window over these results cannot find them late.
+    func sendResults() throws(Failure) {
+        guard let batch = results.take() else { return }
+        let trace = ClockTrace(watermarks: nil, watermarkAfter: Watermark.none, keys: nil)
+        _ = try next.process(
+            RowRun(
+                batch: batch, origins: nil, sourceRows: 0..<0, trace: trace, outcomes: nil))
+    }
+}
+
+/// What a windowed grouping is made from.
+struct WindowDefinition {
+    let window: WindowSpec
+    let keys: [BoundExpression]
+    let aggregates: [AggregateCall]
+    let schema: Schema
+    /// The key that is the source's `watermark_by` column, unchanged.
+    let clockKey: Int?
+    let lateOutput: (any QueryOutput)?
+    let memoryBudgetBytes: Int
+    let emittedRowsMax: Int
+    let hashSeed: UInt64
+    /// Tells this operator's state from that of others in the query.
+    let stateTag: UInt8
+}
+
+/// Where the emission of due windows stopped for a commit.
+struct UnfinishedFiring {
+    /// Everything due at this watermark is to be emitted.
+    let target: Int64
+    /// Whose clock; nil for the combined one.
+    let clock: Int32?
+    /// The window under way, and what is left of it; nil after a restart, when it is put together anew.
+    let windowEnd: Int64
+    var merge: (any WindowMerge)?
+    /// The key emitted last, nil when there is none yet.
+    var lastKey: [UInt8]?
+}

@@ -1,0 +1,114 @@
+// Emitting windows that are due, in the order of their ends and, within a window, of their keys. A
+// window of any size is emitted piece by piece; when enough has been emitted since the last commit, the
+// firing stops and waits for one, remembering the key emitted last.
+
+import WeirCore
+import WeirStore
+
+extension WindowAggregateOperator {
+    /// Result rows handed on at a time.
+    private static let resultRowsMax = 4096
+
+    /// Emits all windows due at `watermark`: of the clock in place `clock`, or, if nil, of all groups.
+    /// False when a commit must come first; then `unfinished` says how to go on.
+    func fire(through watermark: Int64, clock: Int32?) throws(Failure) -> Bool {
+        while true {
+            let due = dueTime(clock)
+            guard due < .max, due <= watermark else { break }
+            guard try emitWindow(endingAt: due + 1, target: watermark, clock) else { return false }
+            settle(due, target: watermark, clock)
+        }
+        if let clock, let keyed {
+            if watermark != Watermark.end, keyed.fired[Int(clock)] < watermark {
+                keyed.setFired(clock, watermark, isAhead: false)
+            }
+        } else {
+            firedWatermark = max(firedWatermark, watermark)
+        }
+        return true
+    }
+
+    private func dueTime(_ clock: Int32?) -> Int64 {
+        if let clock, let keyed { keyed.nextDue[Int(clock)] } else { nextDue }
+    }
+
+    /// The window due at `due` has been emitted: forgets what no later window needs.
+    private func settle(_ due: Int64, target: Int64, _ clock: Int32?) {
+        if let clock, let keyed {
+            // At the end, and for an idle key, windows close although the clock has not come so far.
+            keyed.setFired(clock, due, isAhead: target == Watermark.end)
+            settleKeyed(clock)
+            return
+        }
+        firedWatermark = due
+        while let pane = store.panes.first, pane.table.pointee.lateAt <= due { store.drop(pane) }
+        findNextDue()
+    }
+
+    /// Finds when the next window is due (combined clock).
+    func findNextDue() {
+        nextDue = .max
+        if let pane = store.panes.first,
+            let end = geometry.firstWindowEnd(covering: pane.start, after: firedWatermark)
+        {
+            nextDue = end - 1
+        }
+    }
+
+    /// Emits one window, or what is left of it. False when a commit must come first.
+    private func emitWindow(
+        endingAt end: Int64, target: Int64, _ clock: Int32?
+    ) throws(Failure) -> Bool {
+        precondition(unfinished == nil || unfinished?.windowEnd == end, "another window was begun")
+        let merge =
+            if let begun = unfinished?.merge { begun } else {
+                try makeMerge(endingAt: end, clock, after: unfinished?.lastKey)
+            }
+        var lastKey = unfinished?.lastKey
+        unfinished = nil
+        while true {
+            let room = emittedRowsMax - emittedSinceCommit
+            if room <= 0 {
+                unfinished = UnfinishedFiring(
+                    target: target, clock: clock, windowEnd: end, merge: merge, lastKey: lastKey)
+                return false
+            }
+            let groups = try merge.next(min(room, Self.resultRowsMax))
+            guard let last = groups.keys.last else { break }
+            if groups.keys.count == room { lastKey = Array(last) }
+            results.append(groups, windowEnd: end)
+            emittedSinceCommit += groups.keys.count
+            if results.rowCount >= Self.resultRowsMax { try sendResults() }
+        }
+        merge.finish()
+        return true
+    }
+
+    private func makeMerge(
+        endingAt end: Int64, _ clock: Int32?, after lastKey: [UInt8]?
+    ) throws(Failure) -> any WindowMerge {
+        let first = store.paneIndex(atOrAfter: end - geometry.size)
+        let panes = store.panes[first..<store.paneIndex(atOrAfter: end)]
+        var parts: [[Int32]]
+        var prefix: [UInt8] = []
+        if let clock, let keyed {
+            var slotsByPane: [Int64: [Int32]] = [:]
+            for slot in keyed.slots(of: clock) {
+                slotsByPane[store.paneOf.base[Int(slot)], default: []].append(slot)
+            }
+            parts = panes.map { slotsByPane[$0.start] ?? [] }
+            prefix = store.encoder.prefix(firstColumnKey: keyed.clocks?.key(at: clock) ?? [])
+        } else {
+            parts = panes.map(\.slots)
+        }
+        if panes.allSatisfy({ $0.runs.isEmpty }) {
+            parts.removeAll { $0.isEmpty }
+            return MemoryMerge(parts, store, scratch, after: lastKey)
+        }
+        guard let reader else { preconditionFailure("spilled state without a reader") }
+        return try SpilledMerge(
+            panes: Array(panes), parts: parts, prefix: prefix, isLastWindow: {
+                self.geometry.lastWindowEnd(covering: $0.start) == end
+            }, store: store, scratch: scratch, keyspace: keyspace, reader: reader, after: lastKey)
+    }
+}

@@ -1,0 +1,191 @@
+// Windows when each key of the source has a clock of its own (`watermark_by`) and the query groups by
+// that key: a window is due for a key's groups when that key's clock says so, just after the row that
+// moved it.
+//
+// The groups of one clock are chained through their slots. `fired` says through which watermark a
+// clock's windows have been emitted; it runs ahead of the clock itself only when a key fell idle and its
+// open windows were closed early. That is then durable, so that no window is emitted twice when the key
+// comes back: its rows are late for exactly the windows that were closed.
+
+import WeirCore
+
+/// The clocks' side of a windowed grouping; everything is indexed by the clock's place.
+final class KeyedWindows {
+    /// All windows due at this watermark have been emitted for the clock's groups.
+    var fired: [Int64] = []
+    /// The watermark at which the clock's next window is due; Int64.max when there is none.
+    var nextDue: [Int64] = []
+    /// The first of the clock's groups in memory, -1 for none.
+    var firstSlot: [Int32] = []
+    /// By slot: the next group of the same clock, and the clock's place.
+    let nextSlot = Buffer<Int32>()
+    let placeOf = Buffer<Int32>()
+    /// Clocks whose windows were closed ahead of the clock, and those of them not yet saved as such.
+    var ahead: Set<Int32> = []
+    var changedAhead: Set<Int32> = []
+    /// Whose clocks they are.
+    var clocks: KeyClocks?
+
+    /// Makes room for all of the source's clocks.
+    func follow(_ clocks: KeyClocks) {
+        self.clocks = clocks
+        while fired.count < clocks.placeCount {
+            fired.append(Watermark.none)
+            nextDue.append(.max)
+            firstSlot.append(-1)
+        }
+    }
+
+    /// Chains a new group to its clock.
+    func link(_ slot: Int32, to place: Int32, capacity: Int) {
+        nextSlot.reserve(capacity)
+        placeOf.reserve(capacity)
+        nextSlot.base[Int(slot)] = firstSlot[Int(place)]
+        placeOf.base[Int(slot)] = place
+        firstSlot[Int(place)] = slot
+    }
+
+    /// The slots of a clock's groups in memory.
+    func slots(of place: Int32) -> [Int32] {
+        var result: [Int32] = []
+        var slot = firstSlot[Int(place)]
+        while slot >= 0 {
+            result.append(slot)
+            slot = nextSlot.base[Int(slot)]
+        }
+        return result
+    }
+
+    /// Makes `slots` the chain of a clock.
+    func setSlots(_ slots: [Int32], of place: Int32) {
+        firstSlot[Int(place)] = -1
+        for slot in slots.reversed() { link(slot, to: place, capacity: nextSlot.capacity) }
+    }
+
+    /// Takes groups that leave memory out of their clocks' chains.
+    func unlink(_ gone: [Int32]) {
+        var places: Set<Int32> = []
+        for slot in gone {
+            places.insert(placeOf.base[Int(slot)])
+            placeOf.base[Int(slot)] = -1
+        }
+        for place in places {
+            setSlots(slots(of: place).filter { placeOf.base[Int($0)] >= 0 }, of: place)
+        }
+    }
+
+    /// A clock's windows were closed through `watermark`, whatever the clock says.
+    func setFired(_ place: Int32, _ watermark: Int64, isAhead: Bool) {
+        fired[Int(place)] = watermark
+        if isAhead {
+            ahead.insert(place)
+            changedAhead.insert(place)
+        } else if ahead.remove(place) != nil {
+            changedAhead.insert(place)
+        }
+    }
+}
+
+extension WindowAggregateOperator {
+    /// As `addRows`, each row by its key's clock.
+    func addKeyedRows(_ run: RowRun) throws(Failure) -> Int? {
+        guard let keyed, let moves = run.trace.keys else {
+            preconditionFailure("rows without their keys' clocks")
+        }
+        keyed.follow(moves.clocks)
+        var filled = 0
+        var row = 0
+        for source in run.sourceRows {
+            let place = moves.places[source]
+            while row < run.batch.rowCount, run.origin(row) == source {
+                let mark = max(moves.before[source], keyed.fired[Int(place)])
+                if let slot = keyedSlot(row, mark, place) {
+                    rows.collectedRows.base[filled] = Int32(row)
+                    rows.collectedSlots.base[filled] = slot
+                    filled += 1
+                    if store.chargedBytes > memoryBudgetBytes
+                        || (store.hasVariableSizes && isSizeCheckDue())
+                    {
+                        rows.apply(filled, to: store, run)
+                        filled = 0
+                        try spillIfNeeded()
+                    }
+                }
+                row += 1
+            }
+            if moves.after[source] >= keyed.nextDue[Int(place)] {
+                rows.apply(filled, to: store, run)
+                filled = 0
+                guard try fire(through: moves.after[source], clock: place) else { return source + 1 }
+            }
+        }
+        rows.apply(filled, to: store, run)
+        return nil
+    }
+
+    /// The slot of a row's group; nil when the row is late or in no window.
+    private func keyedSlot(_ row: Int, _ mark: Int64, _ place: Int32) -> Int32? {
+        guard let keyed, !rows.isTimeNull(row) else { return nil }
+        let start = geometry.paneStart(of: rows.times[row])
+        if geometry.lastWindowEnd(covering: start) <= start { return nil }
+        guard let due = geometry.firstWindowEnd(covering: start, after: mark) else {
+            rows.noteLate(row)
+            return nil
+        }
+        let number = rows.numbers.base[row]
+        let pane = store.makePane(start)
+        let entry = pane.table.pointee.place(of: number, keyOf: store.keyOf.base)
+        var slot = pane.table.pointee.entries[entry] - 1
+        if slot < 0 {
+            slot = addGroup(number, to: start)
+            keyed.link(slot, to: place, capacity: store.keyOf.capacity)
+            keyed.nextDue[Int(place)] = min(keyed.nextDue[Int(place)], due - 1)
+        } else if store.isDirty.base[Int(slot)] == 0 {
+            store.isDirty.base[Int(slot)] = 1
+            pane.dirty.append(slot)
+        }
+        return slot
+    }
+
+    /// Follows the keys' clocks where there are no rows to add. False when a commit must come first.
+    func advanceKeyed(_ moves: KeyMoves) throws(Failure) -> Bool {
+        guard let keyed else { preconditionFailure("no clocks to follow") }
+        keyed.follow(moves.clocks)
+        for (place, after) in zip(moves.places, moves.after) {
+            if after == Watermark.none {
+                keyed.setFired(place, Watermark.none, isAhead: false)
+            } else if after >= keyed.nextDue[Int(place)], keyed.nextDue[Int(place)] < .max {
+                guard try fire(through: after, clock: place) else { return false }
+            }
+        }
+        return true
+    }
+
+    /// After a window of clock `place` was emitted: forgets groups that no later window needs, and finds
+    /// when the next window is due.
+    func settleKeyed(_ place: Int32) {
+        guard let keyed else { return }
+        let fired = keyed.fired[Int(place)]
+        var kept: [Int32] = []
+        var due = Int64.max
+        for slot in keyed.slots(of: place) {
+            let start = store.paneOf.base[Int(slot)]
+            if let end = geometry.firstWindowEnd(covering: start, after: fired) {
+                due = min(due, end - 1)
+                kept.append(slot)
+            } else if let pane = store.pane(start) {
+                store.removeGroup(slot, from: pane)
+                if pane.isEmpty { store.drop(pane) }
+            }
+        }
+        keyed.setSlots(kept, of: place)
+        // What a spilled pane holds is known only by reading it: count on a group of this clock.
+        for pane in store.panes where !pane.runs.isEmpty {
+            if let end = geometry.firstWindowEnd(covering: pane.start, after: fired) {
+                due = min(due, end - 1)
+                break
+            }
+        }
+        keyed.nextDue[Int(place)] = due
+    }
+}

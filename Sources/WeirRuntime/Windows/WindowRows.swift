@@ -1,0 +1,212 @@
+// Adding rows to groups: the hot loop. Keys are turned into numbers for the whole run first; then one
+// pass over the rows finds each row's pane and slot, which is also where lateness and due windows are
+// seen; then each aggregate takes all rows of the stretch in one loop of its own.
+
+import WeirCore
+import WeirSQL
+
+/// What is evaluated of a run of rows, and the rows collected for the aggregates.
+final class WindowRows {
+    private let timeColumn: Int
+    private let keys: [CompiledExpression]
+    private let arguments: [CompiledExpression]
+    private let filters: [CompiledExpression]
+    /// For each aggregate the index of its argument and its filter; -1 for none.
+    private let uses: [(argument: Int, filter: Int)]
+
+    // Of the current run.
+    var times: UnsafePointer<Int64> { UnsafePointer(timeValues.ints) }
+    private var timeValues = Column(.bigint)
+    let numbers = Buffer<Int32>()
+    private var argumentColumns: [Column] = []
+    private var filterColumns: [Column] = []
+
+    /// Rows collected since the last `apply`, the slot of each, and slots that are new.
+    let collectedRows = Buffer<Int32>()
+    let collectedSlots = Buffer<Int32>()
+    private var newSlots: [Int32] = []
+    private var late: [Int32] = []
+    private let filteredRows = Buffer<Int32>()
+    private let filteredSlots = Buffer<Int32>()
+
+    init(_ definition: WindowDefinition, keyOrder: [Int]) throws(Failure) {
+        timeColumn = definition.window.timeColumn
+        keys = try Self.compile(keyOrder.map { definition.keys[$0] })
+        var arguments: [BoundExpression] = []
+        var filters: [BoundExpression] = []
+        uses = definition.aggregates.map { call in
+            (Self.index(of: call.argument, in: &arguments), Self.index(of: call.filter, in: &filters))
+        }
+        self.arguments = try Self.compile(arguments)
+        self.filters = try Self.compile(filters)
+    }
+
+    private static func compile(
+        _ expressions: [BoundExpression]
+    ) throws(Failure) -> [CompiledExpression] {
+        try expressions.map { (expression) throws(Failure) in try CompiledExpression(expression) }
+    }
+
+    /// Values that could not be computed and became NULL.
+    var evaluationErrors: UInt64 {
+        (keys + arguments + filters).reduce(0) { $0 + $1.evaluationErrors }
+    }
+
+    /// Equal expressions are evaluated once.
+    private static func index(of expression: BoundExpression?, in list: inout [BoundExpression]) -> Int {
+        guard let expression else { return -1 }
+        if let index = list.firstIndex(of: expression) { return index }
+        list.append(expression)
+        return list.count - 1
+    }
+
+    /// Evaluates what the rows of `run` are grouped by and what is aggregated.
+    func begin(_ run: RowRun, _ store: GroupStore) {
+        let batch = run.batch
+        timeValues = batch.columns[timeColumn]
+        let keyColumns = keys.map { $0.evaluate(batch) }
+        argumentColumns = arguments.map { $0.evaluate(batch) }
+        filterColumns = filters.map { $0.evaluate(batch) }
+        numbers.reserve(batch.rowCount)
+        collectedRows.reserve(batch.rowCount)
+        collectedSlots.reserve(batch.rowCount)
+        store.keys.intern(store.encoder.encode(keyColumns, rowCount: batch.rowCount), into: numbers.base)
+    }
+
+    /// A group was made; it is cleared before rows are added.
+    func noteNew(_ slot: Int32) { newSlots.append(slot) }
+
+    /// A row is late for all its windows.
+    func noteLate(_ row: Int) { late.append(Int32(row)) }
+
+    /// The late rows since the last call.
+    func takeLate() -> [Int32] {
+        defer { late.removeAll() }
+        return late
+    }
+
+    func isTimeNull(_ row: Int) -> Bool { timeValues.isNull(row) }
+
+    /// Adds the first `count` collected rows to their groups.
+    func apply(_ count: Int, to store: GroupStore, _ run: RowRun) {
+        if !newSlots.isEmpty {
+            newSlots.withUnsafeBufferPointer { slots in
+                for accumulator in store.accumulators { accumulator.clear(slots) }
+            }
+            newSlots.removeAll(keepingCapacity: true)
+        }
+        guard count > 0 else { return }
+        let all = RowSlots(rows: collectedRows.base, slots: collectedSlots.base, count: count)
+        run.outcomes?.markUsed(run, UnsafeBufferPointer(start: all.rows, count: all.count))
+        var filterInUse = -1
+        var filtered = all
+        for (index, accumulator) in store.accumulators.enumerated() {
+            let use = uses[index]
+            let argument = use.argument < 0 ? nil : argumentColumns[use.argument]
+            if use.filter < 0 {
+                accumulator.update(all, argument)
+            } else {
+                if use.filter != filterInUse {
+                    filtered = select(all, filterColumns[use.filter])
+                    filterInUse = use.filter
+                }
+                accumulator.update(filtered, argument)
+            }
+        }
+    }
+
+    /// Those of the collected rows for which FILTER is true.
+    private func select(_ all: RowSlots, _ condition: Column) -> RowSlots {
+        filteredRows.reserve(all.count)
+        filteredSlots.reserve(all.count)
+        let (rows, slots, flags) = (filteredRows.base, filteredSlots.base, condition.bools)
+        var count = 0
+        for i in 0..<all.count {
+            let row = Int(all.rows[i])
+            rows[count] = all.rows[i]
+            slots[count] = all.slots[i]
+            // The value of NULL is 0.
+            count += Int(flags[row])
+        }
+        return RowSlots(rows: rows, slots: slots, count: count)
+    }
+}
+
+extension WindowAggregateOperator {
+    /// Adds the rows of `run`, firing windows where they become due. Returns the source row before which
+    /// a commit is needed, or nil when all rows were added.
+    func addRows(_ run: RowRun) throws(Failure) -> Int? {
+        let marks = run.trace.watermarks.map { UnsafePointer($0.ints) }
+        let (times, numbers) = (rows.times, rows.numbers.base)
+        let (toRows, toSlots) = (rows.collectedRows.base, rows.collectedSlots.base)
+        let checksSizes = store.hasVariableSizes
+        var (keyOf, isDirty) = (store.keyOf.base, store.isDirty.base)
+        // Rows out of order mostly alternate between two panes.
+        var (current, previous) = (store.noPane, store.noPane)
+        var filled = 0
+        for row in 0..<run.batch.rowCount {
+            let mark = if let marks { marks[run.origin(row)] } else { firedWatermark }
+            if mark >= nextDue {
+                rows.apply(filled, to: store, run)
+                filled = 0
+                (current, previous) = (store.noPane, store.noPane)
+                guard try fire(through: mark, clock: nil) else { return run.origin(row) }
+            }
+            let time = times[row]
+            if time < current.pointee.start || time >= current.pointee.end {
+                swap(&current, &previous)
+                if time < current.pointee.start || time >= current.pointee.end {
+                    guard let found = openPane(row, mark) else { continue }
+                    current = found
+                }
+            }
+            let place = current.pointee.place(of: numbers[row], keyOf: keyOf)
+            var slot = current.pointee.entries[place] - 1
+            if slot < 0 {
+                slot = addGroup(numbers[row], to: current.pointee.start)
+                (keyOf, isDirty) = (store.keyOf.base, store.isDirty.base)
+            } else if isDirty[Int(slot)] == 0 {
+                isDirty[Int(slot)] = 1
+                store.pane(current.pointee.start)?.dirty.append(slot)
+            }
+            toRows[filled] = Int32(truncatingIfNeeded: row)
+            toSlots[filled] = slot
+            filled += 1
+            if store.chargedBytes > memoryBudgetBytes || (checksSizes && isSizeCheckDue()) {
+                rows.apply(filled, to: store, run)
+                filled = 0
+                (current, previous) = (store.noPane, store.noPane)
+                try spillIfNeeded()
+            }
+        }
+        rows.apply(filled, to: store, run)
+        return nil
+    }
+
+    /// The pane of row `row`, made if there is none; nil when the row is late or in no window at all.
+    private func openPane(_ row: Int, _ mark: Int64) -> UnsafeMutablePointer<PaneTable>? {
+        if rows.isTimeNull(row) { return nil }
+        let start = geometry.paneStart(of: rows.times[row])
+        let last = geometry.lastWindowEnd(covering: start)
+        if last <= start { return nil }
+        guard let due = geometry.firstWindowEnd(covering: start, after: mark) else {
+            rows.noteLate(row)
+            return nil
+        }
+        nextDue = min(nextDue, due - 1)
+        return store.makePane(start).table
+    }
+
+    /// Adds the group of a key to a pane that has it not.
+    func addGroup(_ number: Int32, to start: Int64) -> Int32 {
+        let slot = store.makeGroup(number, in: store.makePane(start))
+        rows.noteNew(slot)
+        return slot
+    }
+
+    /// Text that accumulators hold is measured at row numbers that follow from the input alone.
+    func isSizeCheckDue() -> Bool {
+        rowOrdinal &+= 1
+        return rowOrdinal % 1024 == 0
+    }
+}
