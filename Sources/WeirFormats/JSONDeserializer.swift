@@ -1,0 +1,195 @@
+// JSON messages to rows: the C++ reader (CSimdJSON) fills the columns that come from payloads, this
+// class adds those that come from the transport.
+//
+// Only the columns that queries need are read; that a document is valid JSON does not depend on
+// them. The rules for values are in docs/configuration.md: missing and null are NULL; an integer
+// column takes 1.0 and 1e3 and no fraction; a double takes integers; of a member that comes twice
+// the last counts; half a surrogate pair is U+FFFD; a byte order mark is ignored.
+
+import CSimdJSON
+import WeirCore
+
+/// Decodes JSON payloads.
+public final class JSONDeserializer: Deserializer {
+    public let schema: Schema
+    let limits: DecodeLimits
+    private let form: PayloadForm
+    /// The declarations of the needed columns, as in `schema`.
+    private let declarations: [ColumnDeclaration]
+    /// For each needed column its number in the reader, or -1.
+    private let readerColumns: [Int]
+    private let reader: OpaquePointer
+    private var messages: MessageBatch?
+    private var reasons: RejectionReasons
+
+    /// A deserializer for the columns named in `needed`, in that order. Declarations must have no
+    /// `problem`, and `needed` must name declared columns.
+    public init(
+        columns: [ColumnDeclaration], needed: [String], limits: DecodeLimits = DecodeLimits(),
+        form: PayloadForm = .recognized
+    ) {
+        precondition((1...1024).contains(limits.depthMax), "depthMax out of bounds")
+        precondition((1...(1 << 30)).contains(limits.documentBytesMax), "documentBytesMax out of bounds")
+        precondition(limits.batchRowsMax > 0 && limits.topicBytesMax > 0, "limits must be positive")
+        declarations = needed.map { name in
+            guard let declaration = columns.first(where: { $0.name == name }) else {
+                preconditionFailure("no column named \(name) is declared")
+            }
+            precondition(declaration.problem == nil, "\(name): \(declaration.problem ?? "")")
+            return declaration
+        }
+        schema = Schema(declarations.map { Field($0.name, $0.type) })
+        var fromPayload: [ColumnDeclaration] = []
+        readerColumns = declarations.map { declaration in
+            guard case .payload = declaration.origin else { return -1 }
+            fromPayload.append(declaration)
+            return fromPayload.count - 1
+        }
+        self.limits = limits
+        self.form = form
+        reasons = RejectionReasons(columns: fromPayload, limits: limits)
+        reader = makeReader(fromPayload, limits)
+    }
+
+    deinit { weir_json_destroy(reader) }
+
+    public func begin(_ messages: MessageBatch) {
+        self.messages = messages
+        let refused = refusedMessages(messages)
+        messages.starts.withUnsafeBufferPointer { starts in
+            messages.lengths.withUnsafeBufferPointer { lengths in
+                refused.withUnsafeBufferPointer { refused in
+                    var input = weir_json_messages(
+                        bytes: UnsafePointer(messages.bytes), starts: starts.baseAddress,
+                        lengths: lengths.baseAddress, count: messages.count, are_lines: form == .lines,
+                        refused: refused.isEmpty ? nil : refused.baseAddress)
+                    weir_json_begin(reader, &input)
+                }
+            }
+        }
+    }
+
+    public func next() -> DecodedRows? {
+        while let messages {
+            if !weir_json_next(reader, limits.batchRowsMax) { self.messages = nil }
+            let rows = weir_json_row_count(reader)
+            var rejectedCount = 0
+            let rejections = weir_json_rejections(reader, &rejectedCount)
+            if rows == 0 && rejectedCount == 0 { continue }
+            let batch = takeBatch(rowCount: rows, messages)
+            let rejected = rejectedCount == 0 ? nil : reasons.rejectedRows(
+                UnsafeBufferPointer(start: rejections, count: rejectedCount), messages)
+            return DecodedRows(
+                batch: batch, rejected: rejected, nulledValues: weir_json_nulled_count(reader))
+        }
+        return nil
+    }
+
+    /// Rows of the last `next` that somebody else had to refuse, as rejected rows; `messages` are those
+    /// that were begun with. Good until the next `next`.
+    public func rejectedRows(
+        _ refused: [(row: Int, reason: String)], in messages: MessageBatch
+    ) -> Batch {
+        let rowMessages = weir_json_row_messages(reader)
+        let extents = weir_json_row_extents(reader)
+        return reasons.rejectedRows(
+            refused.compactMap { row, reason in
+                guard let rowMessages, let extents else { return nil }
+                return (reason, Int(rowMessages[row]), extents[row])
+            }, messages)
+    }
+
+    private func takeBatch(rowCount: Int, _ messages: MessageBatch) -> Batch {
+        let rowMessages = UnsafeBufferPointer(start: weir_json_row_messages(reader), count: rowCount)
+        let columns = zip(declarations, readerColumns).map { declaration, readerColumn in
+            if readerColumn >= 0 { return takeColumn(readerColumn, declaration.type) }
+            return transportColumn(declaration, rowMessages, messages)
+        }
+        return Batch(schema: schema, columns: columns, rowCount: rowCount)
+    }
+
+    private func takeColumn(_ index: Int, _ type: DataType) -> Column {
+        var rows = weir_json_values()
+        var elements = weir_json_values()
+        weir_json_take(reader, index, &rows, &elements)
+        guard case .array(let element) = type else { return adopt(rows, type) }
+        return adopt(rows, type, child: adopt(elements, element))
+    }
+
+    /// A flag for each message whose topic or user properties are too long; empty when there is
+    /// none.
+    private func refusedMessages(_ messages: MessageBatch) -> [UInt8] {
+        let max = limits.topicBytesMax
+        var refused: [UInt8] = []
+        func refuse(_ message: Int) {
+            if refused.isEmpty { refused = [UInt8](repeating: 0, count: messages.count) }
+            refused[message] = 1
+        }
+        let offsets = messages.topics.offsets
+        for message in 0..<messages.count where Int(offsets[message + 1] - offsets[message]) > max {
+            refuse(message)
+        }
+        for (message, properties) in messages.userProperties
+        where properties.contains(where: { $0.name.utf8.count > max || $0.value.utf8.count > max }) {
+            refuse(message)
+        }
+        return refused
+    }
+}
+
+private func adopt(_ values: weir_json_values, _ type: DataType, child: Column? = nil) -> Column {
+    guard let storage = values.values else { preconditionFailure("the reader gave no values") }
+    return Column(
+        adopting: storage, type: type, count: values.count, validity: values.validity,
+        bytes: values.bytes, byteCount: values.byte_count, child: child)
+}
+
+/// The C++ reader for columns that come from payloads.
+private func makeReader(_ columns: [ColumnDeclaration], _ limits: DecodeLimits) -> OpaquePointer {
+    var pointers: [UInt8] = []
+    var plan: [weir_json_column] = []
+    for column in columns {
+        guard case .payload(let pointer) = column.origin else { continue }
+        plan.append(planned(column, pointerLength: pointer.utf8.count))
+        pointers += pointer.utf8
+    }
+    let bounds = weir_json_limits(
+        depth_max: UInt32(limits.depthMax), document_bytes_max: limits.documentBytesMax,
+        chunk_bytes: 256 << 10)
+    let reader = pointers.withUnsafeBytes { text in
+        var start = 0
+        for index in plan.indices {
+            plan[index].pointer = text.baseAddress?.advanced(by: start)
+                .assumingMemoryBound(to: CChar.self)
+            start += plan[index].pointer_length
+        }
+        return weir_json_create(plan, plan.count, bounds)
+    }
+    guard let reader else { preconditionFailure("a column's path is no JSON pointer") }
+    return reader
+}
+
+private func planned(_ column: ColumnDeclaration, pointerLength: Int) -> weir_json_column {
+    var scalar = column.type
+    var isArray = false
+    if case .array(let element) = column.type { (scalar, isArray) = (element, true) }
+    let kind =
+        switch scalar {
+        case .boolean: WEIR_JSON_BOOL
+        case .int: WEIR_JSON_INT32
+        case .bigint: WEIR_JSON_INT64
+        case .double: WEIR_JSON_DOUBLE
+        case .string: WEIR_JSON_STRING
+        default: WEIR_JSON_TIME
+        }
+    let time =
+        switch column.timestampEncoding {
+        case .epochSeconds: WEIR_JSON_EPOCH_S
+        case .epochMilliseconds: WEIR_JSON_EPOCH_MS
+        case .epochMicroseconds: WEIR_JSON_EPOCH_US
+        case .rfc3339: scalar == .timestamp ? WEIR_JSON_RFC3339_LOCAL : WEIR_JSON_RFC3339
+        }
+    return weir_json_column(
+        pointer: nil, pointer_length: pointerLength, kind: kind, time: time, is_array: isArray,
+        null_on_error: column.onTypeError == .null)
+}
