@@ -88,10 +88,10 @@ public struct TimeZoneRules: Sendable {
         let day = CivilCalendar.millisecondsPerDay
         let before = Int64(offsetSeconds(atUTC: milliseconds &- day)) * 1000
         let after = Int64(offsetSeconds(atUTC: milliseconds &+ day)) * 1000
-        if before == after { return milliseconds - before }
-        let early = milliseconds - before
+        if before == after { return milliseconds &- before }
+        let early = milliseconds &- before
         if Int64(offsetSeconds(atUTC: early)) * 1000 == before { return early }
-        let late = milliseconds - after
+        let late = milliseconds &- after
         return Int64(offsetSeconds(atUTC: late)) * 1000 == after ? late : early
     }
 
