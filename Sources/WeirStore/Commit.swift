@@ -26,7 +26,7 @@ public final class Commit {
 
     /// A writer into `scope`, good for this commit and, as the object is used again, for later ones.
     public func writer(for scope: StateScope) -> any StateWriter {
-        ScopeWriter(scope) { [unowned self] in batch }
+        ScopeWriter(scope) { self.batch }
     }
 
     /// Deletes all keys of `scope`.

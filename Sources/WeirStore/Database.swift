@@ -105,10 +105,14 @@ public final class Database: @unchecked Sendable {
 
     /// Lets RocksDB drop deleted keys of `start ..< end` from its files now rather than some day.
     func compact(_ family: ColumnFamily, _ start: [UInt8], _ end: [UInt8]) {
+        let options: OpaquePointer = rocksdb_compactoptions_create()
+        defer { rocksdb_compactoptions_destroy(options) }
+        // RocksDB's own compactions go on beside it.
+        rocksdb_compactoptions_set_exclusive_manual_compaction(options, 0)
         start.withUnsafeBytes { start in
             end.withUnsafeBytes { end in
-                rocksdb_compact_range_cf(
-                    handle, families[family.rawValue], start.characters, start.count,
+                rocksdb_compact_range_cf_opt(
+                    handle, families[family.rawValue], options, start.characters, start.count,
                     end.characters, end.count)
             }
         }

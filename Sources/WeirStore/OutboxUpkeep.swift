@@ -11,12 +11,27 @@ extension Outbox {
     /// Gives up the oldest unsealed rows of a sink, block by block, until its blocks take at most
     /// `bytes`; rows of a segment are never given up. Durable on return. Any thread may call it.
     ///
-    /// Returns what was given up, a range or more a stream, for the log.
+    /// Returns what was given up, one range a stream, for the log.
     @discardableResult
     public func expireOldest(of sink: SinkID, untilBytes bytes: Int) throws(Failure) -> [ExpiredRange] {
+        guard pending(of: sink).bytes > bytes else { return [] }
+        return try expire(of: sink, untilBytes: bytes, olderThan: .min)
+    }
+
+    /// Gives up the unsealed blocks of a sink that were committed before `time` (ms since the epoch);
+    /// otherwise as `expireOldest`.
+    @discardableResult
+    public func expireOlder(of sink: SinkID, than time: Int64) throws(Failure) -> [ExpiredRange] {
+        guard let oldest = pending(of: sink).oldestUnsealedAt, oldest < time else { return [] }
+        return try expire(of: sink, untilBytes: .max, olderThan: time)
+    }
+
+    private func expire(
+        of sink: SinkID, untilBytes: Int, olderThan time: Int64
+    ) throws(Failure) -> [ExpiredRange] {
         let ranges = try inLane(of: sink) { () throws(Failure) in
             let streams = state.withLock { $0.streams }
-            let victims = planExpiry(streams, of: sink, untilBytes: bytes)
+            let victims = ExpiryPlan(streams, of: sink, untilBytes: untilBytes, olderThan: time).victims
             guard !victims.isEmpty else { return [ExpiredRange]() }
             let batch = database.makeBatch()
             for victim in victims {
@@ -44,37 +59,6 @@ extension Outbox {
         }
         reclaimSpace(of: sink)
         return ranges
-    }
-
-    private struct Victim {
-        let stream: Int
-        var last: UInt64
-        var freed: Range<Int>
-    }
-
-    /// Chooses the oldest unsealed blocks among the sink's streams until enough bytes would be free.
-    private func planExpiry(_ streams: [OutboxStream], of sink: SinkID, untilBytes: Int) -> [Victim] {
-        let candidates = streams.indices.filter { streams[$0].sink == sink.index }
-        var excess = candidates.reduce(-untilBytes) { $0 + streams[$1].pending.bytes }
-        var next = Dictionary(uniqueKeysWithValues: candidates.map { ($0, streams[$0].indexOfUnsealed) })
-        var victims: [Int: Victim] = [:]
-        while excess > 0 {
-            let oldest = candidates.filter { (next[$0] ?? 0) < streams[$0].blocks.count }
-                .min { age(of: $0, next, streams) < age(of: $1, next, streams) }
-            guard let index = oldest, let block = next[index] else { break }
-            let stream = streams[index]
-            let freed = stream.blocksFreed(
-                byRemoving: stream.nextUnsealed, stream.blocks[block].last, of: nil)
-            let before = victims[index]?.freed.count ?? 0
-            if freed.count > before { excess -= Int(stream.blocks[block].byteCount) }
-            victims[index] = Victim(stream: index, last: stream.blocks[block].last, freed: freed)
-            next[index] = block + 1
-        }
-        return victims.values.sorted { $0.stream < $1.stream }
-    }
-
-    private func age(of stream: Int, _ next: [Int: Int], _ streams: [OutboxStream]) -> Int64 {
-        streams[stream].blocks[next[stream] ?? 0].appendedAt
     }
 
     // MARK: Merging
@@ -166,7 +150,46 @@ struct CursorBox: @unchecked Sendable {
     let cursor: RocksCursor
 }
 
+/// Which unsealed blocks of a sink's streams to give up: the oldest first, whatever their stream.
+private struct ExpiryPlan {
+    /// A stream's rows up to `last`, and the blocks that become free with them.
+    struct Victim {
+        let stream: Int
+        let last: UInt64
+        let freed: Range<Int>
+    }
+
+    private(set) var victims: [Victim] = []
+
+    init(_ streams: [OutboxStream], of sink: SinkID, untilBytes: Int, olderThan time: Int64) {
+        let candidates = streams.indices.filter { streams[$0].sink == sink.index }
+        var bytes = candidates.reduce(0) { $0 + streams[$1].pending.bytes }
+        var next = streams.map(\.indexOfUnsealed)
+        while true {
+            let oldest = candidates.filter { next[$0] < streams[$0].blocks.count }
+                .min { streams[$0].blocks[next[$0]].appendedAt < streams[$1].blocks[next[$1]].appendedAt }
+            guard let oldest else { break }
+            let block = streams[oldest].blocks[next[oldest]]
+            guard bytes > untilBytes || block.appendedAt < time else { break }
+            if !streams[oldest].isSealedInPart(block) { bytes -= Int(block.byteCount) }
+            next[oldest] += 1
+        }
+        for index in candidates where next[index] > streams[index].indexOfUnsealed {
+            let last = streams[index].blocks[next[index] - 1].last
+            let freed = streams[index].blocksFreed(
+                byRemoving: streams[index].nextUnsealed, last, of: nil)
+            victims.append(Victim(stream: index, last: last, freed: freed))
+        }
+    }
+}
+
 extension OutboxStream {
+    /// Whether a segment in flight needs rows of this block.
+    fileprivate func isSealedInPart(_ block: OutboxBlock) -> Bool {
+        block.first < nextUnsealed
+            && segments.contains { $0.first <= block.last && $0.last >= block.first }
+    }
+
     /// Encoded bytes of the blocks `range`.
     func bytes(of range: Range<Int>) -> Int { blocks[range].reduce(0) { $0 + Int($1.byteCount) } }
 

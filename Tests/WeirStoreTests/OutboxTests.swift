@@ -169,6 +169,16 @@ private final class Fixture {
         #expect(fixture.outbox.segments(of: fixture.sink).count == 1)
     }
 
+    @Test func rowsBeyondAnAgeExpire() throws {
+        let fixture = try Fixture(TemporaryDirectory())
+        for start in 0..<10 { try fixture.append(rows(start * 10..<start * 10 + 10), at: Int64(start)) }
+        #expect(try fixture.outbox.expireOlder(of: fixture.sink, than: 0).isEmpty)
+        let ranges = try fixture.outbox.expireOlder(of: fixture.sink, than: 4)
+        #expect(ranges.map(\.first) == [1] && ranges.map(\.last) == [40])
+        #expect(fixture.outbox.pending(of: fixture.sink).oldestUnsealedAt == 4)
+        #expect(try fixture.report.expired == 40)
+    }
+
     @Test func rowsThatExpiredMeanwhileAreNotSealed() throws {
         let fixture = try Fixture(TemporaryDirectory())
         try fixture.append(rows(0..<100))
@@ -202,6 +212,26 @@ private final class Fixture {
         sizes = []
         try fixture.outbox.readRows(of: fixture.seal()) { sizes.append($0.rowCount) }
         #expect(sizes == [1001])
+    }
+
+    @Test func aMillionRowsGoThroughInBoundedTime() throws {
+        let directory = TemporaryDirectory()
+        let batch = rows(0..<20_000)
+        do {
+            let fixture = try Fixture(directory)
+            for _ in 0..<50 { try fixture.append(batch) }
+        }
+        let fixture = try Fixture(directory)
+        #expect(fixture.outbox.pending(of: fixture.stream).unsealedRows == 1_000_000)
+        var count = 0
+        while fixture.outbox.sealableRange(of: fixture.stream) != nil {
+            let segment = try fixture.seal(rowsMax: 333_333)
+            try fixture.outbox.readRows(of: segment) { count += $0.rowCount }
+            try fixture.outbox.complete(segment)
+        }
+        #expect(count == 1_000_000)
+        #expect(try fixture.report.forwarded == 1_000_000)
+        #expect(fixture.outbox.pending(of: fixture.sink) == OutboxPending())
     }
 
     @Test func manySmallBlocksAreMergedWithoutChangingRows() throws {
