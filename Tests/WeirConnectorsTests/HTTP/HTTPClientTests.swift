@@ -54,22 +54,23 @@ func failure(of body: () throws(Failure) -> Void, line: Int = #line) -> Failure?
 
     @Test func sendsARangeOfAFile() throws {
         let server = StubServer { _ in .answer(200) }
-        let scratch = ScratchFolder()
         let bytes = (0..<3_000_000).map { UInt8(truncatingIfNeeded: $0 &* 31 >> 3) }
         var put = request("PUT", server.url)
-        put.body = .file(path: scratch.file("body", bytes), offset: 1_000, length: 2_500_000)
-        _ = try HTTPClient().perform(put)
+        try withScratchFolder { scratch in
+            put.body = .file(path: scratch.file("body", bytes), offset: 1_000, length: 2_500_000)
+            _ = try HTTPClient().perform(put)
+        }
         #expect(server.requests[0].body == Array(bytes[1_000..<2_501_000]))
     }
 
     @Test func fileThatShrankIsAStorageFailureAndNotAShortBody() throws {
         let server = StubServer { _ in .answer(200) }
-        let scratch = ScratchFolder()
         var put = request("PUT", server.url)
-        put.body = .file(path: scratch.file("body", [1, 2, 3]), offset: 0, length: 10)
         let client = try HTTPClient()
-        let failed = failure { () throws(Failure) in _ = try client.perform(put) }
-        #expect(failed?.domain == .storage)
+        withScratchFolder { scratch in
+            put.body = .file(path: scratch.file("body", [1, 2, 3]), offset: 0, length: 10)
+            #expect(failure { () throws(Failure) in _ = try client.perform(put) }?.domain == .storage)
+        }
         #expect(server.requests.allSatisfy { !$0.isWhole })
     }
 

@@ -40,24 +40,22 @@ enum StubReply: Sendable {
     }
 }
 
-/// The server; stops when it is released.
+/// The server; it serves until the test process ends, so that no test depends on when it is released.
 final class StubServer: Sendable {
     typealias Handler = @Sendable (StubRequest) -> StubReply
 
     let port: Int
-    private let listener: Int32
     private let state: StubState
     var url: String { "http://127.0.0.1:\(port)" }
     /// All requests so far, in the order in which they were complete.
     var requests: [StubRequest] { state.requests.withLock { $0 } }
 
     init(_ handler: @escaping Handler) {
-        listener = socket(AF_INET, Int32(SOCK_STREAM.rawValue), 0)
+        let listening = socket(AF_INET, Int32(SOCK_STREAM.rawValue), 0)
         var address = sockaddr_in()
         address.sin_family = sa_family_t(AF_INET)
         address.sin_addr.s_addr = UInt32(0x7F00_0001).bigEndian
         var length = socklen_t(MemoryLayout<sockaddr_in>.size)
-        let listening = listener
         withUnsafeMutablePointer(to: &address) { pointer in
             pointer.withMemoryRebound(to: sockaddr.self, capacity: 1) { address in
                 precondition(bind(listening, address, length) == 0 && listen(listening, 64) == 0)
@@ -76,17 +74,11 @@ final class StubServer: Sendable {
         }
     }
 
-    deinit {
-        state.isStopped.store(true, ordering: .relaxed)
-        shutdown(listener, Int32(SHUT_RDWR))
-        close(listener)
-    }
 }
 
 private final class StubState: Sendable {
     let handler: StubServer.Handler
     let requests = Mutex<[StubRequest]>([])
-    let isStopped = Atomic<Bool>(false)
     init(_ handler: @escaping StubServer.Handler) { self.handler = handler }
 }
 
@@ -113,7 +105,7 @@ private final class StubConnection {
             case .drop:
                 return
             case .silence:
-                while !state.isStopped.load(ordering: .relaxed), isOpen() { usleep(20_000) }
+                while isOpen() { usleep(20_000) }
                 return
             }
         }
@@ -204,19 +196,20 @@ func percentDecoded(_ text: String) -> String {
     return String(decoding: decoded, as: UTF8.self)
 }
 
-/// A folder of a test's own, removed with this value.
-final class ScratchFolder {
+/// Runs a test's body with a folder of its own, and removes it afterwards.
+func withScratchFolder(_ body: (ScratchFolder) throws -> Void) rethrows {
+    var template = Array("/tmp/weir-test-XXXXXX".utf8CString)
+    precondition(mkdtemp(&template) != nil)
+    let path = String(decoding: template.dropLast().map { UInt8(bitPattern: $0) }, as: UTF8.self)
+    defer { ScratchFolder.removeAll(path) }
+    try body(ScratchFolder(path: path))
+}
+
+/// A folder of a test's own.
+struct ScratchFolder {
     let path: String
 
-    init() {
-        var template = Array("/tmp/weir-test-XXXXXX".utf8CString)
-        precondition(mkdtemp(&template) != nil)
-        path = String(decoding: template.dropLast().map { UInt8(bitPattern: $0) }, as: UTF8.self)
-    }
-
-    deinit { Self.removeAll(path) }
-
-    private static func removeAll(_ path: String) {
+    fileprivate static func removeAll(_ path: String) {
         for name in names(in: path) { removeAll("\(path)/\(name)") }
         remove(path)
     }

@@ -74,7 +74,7 @@ private struct XMLReader {
     }
 
     mutating func skipProlog() -> Bool {
-        if take("\u{FEFF}") {}
+        _ = take("\u{FEFF}")
         while true {
             skipSpace()
             if take("<?") {

@@ -85,15 +85,19 @@ final class WebHDFSConnection {
     /// The second step of CREATE and OPEN: the same method at the DataNode that the first step named.
     func follow(
         _ redirect: HTTPResponse, of request: WebHDFSRequest, body: HTTPBody = .none,
-        responseBytesMax: Int = 1 << 20
+        responseBytesMax: Int = 1 << 20, encodesPathTwice: Bool = false
     ) throws(Failure) -> HTTPResponse {
-        guard redirect.status == 307, let location = redirect.header("location"),
+        guard redirect.status == 307, var location = redirect.header("location"),
             let dataNode = ServerAddress(location)
         else { throw refusal(of: request, redirect) }
         guard dataNode.scheme == scheme else {
             throw Failure(
                 .external, request.action, subject(request.path),
                 "the NameNode sends the data to \(dataNode.authority) by \(dataNode.scheme), not \(scheme)")
+        }
+        if encodesPathTwice {
+            let path = location.prefix { $0 != "?" }
+            location = String(path.replacing("%25", with: "%2525") + location.dropFirst(path.count))
         }
         var http = HTTPRequest(
             request.method, location, action: request.action, subject: subject(request.path))

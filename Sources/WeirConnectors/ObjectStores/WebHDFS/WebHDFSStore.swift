@@ -2,6 +2,10 @@
 // empty (a quota, a full DataNode) or cut short (a dropped connection leaves a closed file with what
 // arrived), so an object is written under a temporary name, its length is checked, and only then it is
 // renamed: what has its final name is whole.
+//
+// Some DataNodes (HDFS-14423, and Hadoop 2.7 with a newer netty) decode paths twice, so that a name with
+// a "%" means another one there than at the NameNode. Temporary files therefore lie in one folder below
+// the base, under names without "%"; final names are only ever made by the NameNode.
 
 import WeirCore
 
@@ -11,7 +15,12 @@ public final class WebHDFSStore: ObjectStore {
     private let context: ObjectStoreContext
     /// Absolute, without a slash at the end; empty = the root.
     private let base: String
-    private var conditionalPutCount = 0
+    private var folderInUse: String?
+    private var hasCleaned = false
+
+    /// Temporary files older than this were left by attempts that nobody will repeat.
+    static let staleAfterMilliseconds: Int64 = 86_400_000
+    private static let temporaryFolder = TemporaryName.suffix
 
     public let location: String
     public var canRename: Bool { true }
@@ -32,31 +41,42 @@ public final class WebHDFSStore: ObjectStore {
 
     private func path(of key: ObjectKey) -> String { "\(base)/\(key.text)" }
 
-    private func temporaryPath(of key: ObjectKey, marker: String = "") -> String {
-        "\(base)/\(key.folder)\(TemporaryName.of(key.name, marker: marker))"
+    /// The same for each attempt at a key, so that one takes the place of what another left behind.
+    private func temporaryPath(of key: ObjectKey, marker: String = "") throws(Failure) -> String {
+        let text = Array(key.text.utf8)
+        let hash = hexadecimal(try ObjectBody.bytes(text).sha256(0..<text.count).prefix(16))
+        let readable = key.name.suffix(100).replacing("%", with: "_")
+        return "\(base)/\(Self.temporaryFolder)/\(hash)\(marker)-\(readable)"
     }
 
     public func put(_ key: ObjectKey, _ body: ObjectBody) throws(Failure) {
         context.crashPoint.pass("put.before")
-        let temporary = temporaryPath(of: key)
+        let temporary = try temporaryPath(of: key)
         try create(temporary, body)
         context.crashPoint.pass("put.after-temporary")
         try requireLength(of: temporary, body.length)
         context.crashPoint.pass("put.before-rename")
-        try move(temporary, to: path(of: key), length: body.length)
+        do throws(Failure) {
+            try makeFolder(of: key)
+            try move(temporary, to: path(of: key), length: body.length)
+        } catch {
+            folderInUse = nil  // it may have been removed behind our back
+            throw error
+        }
         context.crashPoint.pass("put.after")
     }
 
     public func putIfAbsent(_ key: ObjectKey, _ body: ObjectBody) throws(Failure) -> Bool {
         // Others may want the same key at the same time, so each has a temporary file of its own.
-        conditionalPutCount += 1
-        let unique = ".\(context.clock.nowMilliseconds())-\(UInt32.random(in: 0 ... .max))-\(conditionalPutCount)"
-        let temporary = temporaryPath(of: key, marker: unique)
+        let unique = "-\(context.clock.nowMilliseconds())-\(UInt32.random(in: 0 ... .max))"
+        let temporary = try temporaryPath(of: key, marker: unique)
         do throws(Failure) {
             try create(temporary, body)
             try requireLength(of: temporary, body.length)
+            try makeFolder(of: key)
             if try moveUnlessPresent(temporary, to: path(of: key)) { return true }
         } catch {
+            folderInUse = nil
             removeQuietly(temporary)
             throw error
         }
@@ -70,6 +90,7 @@ public final class WebHDFSStore: ObjectStore {
 
     /// CREATE in two steps; takes the place of what is there.
     private func create(_ path: String, _ body: ObjectBody) throws(Failure) {
+        try removeStaleTemporaries()
         let request = WebHDFSRequest(
             method: "PUT", operation: "CREATE", path: path, query: [("overwrite", "true")],
             action: "uploading")
@@ -133,9 +154,13 @@ public final class WebHDFSStore: ObjectStore {
             action: "reading")
         let first = try connection.send(request)
         if RemoteException(first)?.kind == .notFound { return nil }
-        let response = try connection.follow(
-            first, of: request, responseBytesMax: max(bytesMax + 1, 64 << 10))
-        if RemoteException(response)?.kind == .notFound, response.status == 404 { return nil }
+        let room = max(bytesMax + 1, 64 << 10)
+        var response = try connection.follow(first, of: request, responseBytesMax: room)
+        if RemoteException(response)?.kind == .notFound, request.path.contains("%") {
+            // The NameNode has it: a DataNode that decodes twice wants it encoded twice.
+            response = try connection.follow(
+                first, of: request, responseBytesMax: room, encodesPathTwice: true)
+        }
         guard response.status == 200 else { throw connection.refusal(of: request, response) }
         guard response.body.count <= bytesMax else {
             throw Failure(
@@ -212,20 +237,37 @@ public final class WebHDFSStore: ObjectStore {
     }
 
     public func rename(_ key: ObjectKey, to newKey: ObjectKey) throws(Failure) {
-        if !newKey.folder.isEmpty { try makeFolder("\(base)/\(newKey.folder.dropLast())") }
+        folderInUse = nil
+        try makeFolder(of: newKey)
         guard let entry = try head(key) else {
             throw Failure(.external, "renaming", connection.subject(path(of: key)), "there is no such file")
         }
         try move(path(of: key), to: path(of: newKey), length: entry.length)
     }
 
-    private func makeFolder(_ folder: String) throws(Failure) {
+    private func makeFolder(of key: ObjectKey) throws(Failure) {
+        let folder = "\(base)/\(key.folder)"
+        if folder == folderInUse || folder == "/" { return }
         let request = WebHDFSRequest(
-            method: "PUT", operation: "MKDIRS", path: folder, action: "making the folder")
+            method: "PUT", operation: "MKDIRS", path: String(folder.dropLast()), action: "making the folder")
         let response = try connection.send(request)
         guard response.isSuccess, JSONValue(parsing: response.body)?["boolean"]?.bool == true else {
             throw connection.refusal(of: request, response)
         }
+        folderInUse = folder
+    }
+
+    /// Once, before the first upload.
+    private func removeStaleTemporaries() throws(Failure) {
+        if hasCleaned { return }
+        let folder = "\(base)/\(Self.temporaryFolder)"
+        let now = context.clock.nowMilliseconds()
+        for entry in try entries(of: folder) where !entry.isFolder {
+            if let modified = entry.modifiedMilliseconds, now - modified > Self.staleAfterMilliseconds {
+                removeQuietly("\(folder)/\(entry.name)")
+            }
+        }
+        hasCleaned = true
     }
 
     public func checkAccess() throws(Failure) -> AccessReport {
