@@ -103,18 +103,27 @@ public final class Database: @unchecked Sendable {
         return Array(UnsafeRawBufferPointer(start: start, count: count))
     }
 
-    /// Lets RocksDB drop deleted keys of `start ..< end` from its files now rather than some day.
-    func compact(_ family: ColumnFamily, _ start: [UInt8], _ end: [UInt8]) {
-        let options: OpaquePointer = rocksdb_compactoptions_create()
-        defer { rocksdb_compactoptions_destroy(options) }
+    /// Gives back the disk space of deleted keys in `start ..< end` of `family`, and of the log, now
+    /// rather than some day.
+    func reclaimSpace(of family: ColumnFamily, _ start: [UInt8], _ end: [UInt8]) throws(Failure) {
+        try checkUsable()
+        let compaction: OpaquePointer = rocksdb_compactoptions_create()
+        defer { rocksdb_compactoptions_destroy(compaction) }
         // RocksDB's own compactions go on beside it.
-        rocksdb_compactoptions_set_exclusive_manual_compaction(options, 0)
+        rocksdb_compactoptions_set_exclusive_manual_compaction(compaction, 0)
         start.withUnsafeBytes { start in
             end.withUnsafeBytes { end in
                 rocksdb_compact_range_cf_opt(
-                    handle, families[family.rawValue], options, start.characters, start.count,
+                    handle, families[family.rawValue], compaction, start.characters, start.count,
                     end.characters, end.count)
             }
+        }
+        // A log file stays until no family has anything in memory that is in it.
+        let flush: OpaquePointer = rocksdb_flushoptions_create()
+        defer { rocksdb_flushoptions_destroy(flush) }
+        for family in families {
+            let (_, text) = withRocksError { rocksdb_flush_cf(handle, flush, family, $0) }
+            if let text { throw fail("flushing the state in", text) }
         }
     }
 

@@ -53,7 +53,7 @@ final class RocksOptions {
         rocksdb_options_set_wal_recovery_mode(
             handle, Int32(rocksdb_tolerate_corrupted_tail_records_recovery))
         rocksdb_options_set_db_write_buffer_size(handle, budget / 2)
-        rocksdb_options_set_max_total_wal_size(handle, UInt64(2 * budget))
+        rocksdb_options_set_max_total_wal_size(handle, UInt64(budget))
         // One thread flushes, one compacts.
         rocksdb_options_set_max_background_jobs(handle, 2)
         rocksdb_options_set_max_open_files(handle, 64)

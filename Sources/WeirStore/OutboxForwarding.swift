@@ -123,7 +123,7 @@ extension Outbox {
                 state.sinks[segment.sink.index].trimmedBytes += stream.bytes(of: freed)
             }
         }
-        reclaimSpace(of: segment.sink)
+        try reclaimSpace(of: segment.sink)
     }
 
     /// A cursor at the block that holds the segment's first row, on the blocks as they are now.

@@ -57,7 +57,7 @@ extension Outbox {
                     first: streams[$0.stream].nextUnsealed, last: $0.last)
             }
         }
-        reclaimSpace(of: sink)
+        try reclaimSpace(of: sink)
         return ranges
     }
 
@@ -126,21 +126,25 @@ extension Outbox {
 
     // MARK: Disk space
 
-    /// After enough was deleted, lets RocksDB drop it from its files; values are in blob files of
-    /// their own, so this moves keys only.
-    func reclaimSpace(of sink: SinkID) {
-        let indices: [Int]? = state.withLock { state in
-            guard state.sinks[sink.index].trimmedBytes >= Self.reclaimedBytesMin else { return nil }
+    /// After enough was deleted, gives its disk space back; values are in blob files of their own, so
+    /// this moves keys only. Were it left to RocksDB, an intake that stopped for lack of space would
+    /// stay stopped with an empty outbox, because nothing is compacted while nothing is written.
+    func reclaimSpace(of sink: SinkID) throws(Failure) {
+        let indices: [Int] = state.withLock { state in
+            let own = state.streams.indices.filter { state.streams[$0].sink == sink.index }
+            let isEmpty = own.allSatisfy { state.streams[$0].pending.bytes == 0 }
+            let bytesMin = isEmpty ? Self.reclaimedBytesMin / 8 : Self.reclaimedBytesMin
+            guard state.sinks[sink.index].trimmedBytes >= bytesMin else { return [] }
             state.sinks[sink.index].trimmedBytes = 0
-            return state.streams.indices.filter { state.streams[$0].sink == sink.index }
+            return own
         }
-        guard let indices else { return }
         for index in indices {
-            database.compact(.outbox, OutboxKey.block(index, 0), OutboxKey.block(index, .max))
+            try database.reclaimSpace(
+                of: .outbox, OutboxKey.block(index, 0), OutboxKey.block(index, .max))
         }
     }
 
-    private static let reclaimedBytesMin = 32 << 20
+    private static let reclaimedBytesMin = 8 << 20
 }
 
 /// Carries a cursor out of the lane.

@@ -119,7 +119,7 @@ private func areEqual(_ a: Batch, _ b: Batch) -> Bool {
         var random = SeededGenerator(seed: seed)
         let (encoder, decoder) = (BatchEncoder(), BatchDecoder())
         var refused = 0
-        for _ in 0..<150 {
+        for _ in 0..<60 {
             let block = encoder.encode(randomBatch(&random), keepsWatermarks: true)
             for _ in 0..<15 {
                 var damaged = block
@@ -132,7 +132,7 @@ private func areEqual(_ a: Batch, _ b: Batch) -> Bool {
                 do { _ = try decoder.decode(damaged) } catch { refused += 1 }
             }
         }
-        #expect(refused > 500, "damage that is noticed at all")
+        #expect(refused > 200, "damage that is noticed at all")
     }
 
     @Test func lengthsThatAreTooLargeCostNoMemory() {

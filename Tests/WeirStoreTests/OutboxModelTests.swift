@@ -49,14 +49,14 @@ private final class Run {
         switch random.next() % 12 {
         case 0..<5:
             let first = Int(models[key]?.appended ?? 0) + 1
-            let count = [1, 3, 200, 9000][Int(random.next() % 4)]
+            let count = [1, 3, 200, 3000][Int(random.next() % 4)]
             let schema = random.next() % 8 == 0 ? alertSchema : readingSchema
             try append(
                 rows(first..<first + count, schema), to: stream, appender, commit, in: database)
             models[key, default: Model()].appended += UInt64(count)
         case 5..<7:
             guard let range = outbox.sealableRange(
-                of: stream, rowsMax: random.next() % 12_000, bytesMax: Int(random.next() % 60_000))
+                of: stream, rowsMax: random.next() % 4000, bytesMax: Int(random.next() % 30_000))
             else { return }
             _ = try #require(try outbox.seal(range, sealedAt: 1))
         case 7..<9:

@@ -238,10 +238,10 @@ private final class Fixture {
         let directory = TemporaryDirectory()
         do {
             let fixture = try Fixture(directory)
-            for n in 0..<600 { try fixture.append(rows(n..<n + 1), at: Int64(n)) }
+            for n in 0..<400 { try fixture.append(rows(n..<n + 1), at: Int64(n)) }
             let sealed = try fixture.seal(rowsMax: 100)
             let before = fixture.outbox.pending(of: fixture.sink)
-            #expect(try fixture.outbox.mergeSmallBlocks(of: fixture.sink) > 400)
+            #expect(try fixture.outbox.mergeSmallBlocks(of: fixture.sink) > 250)
             let after = fixture.outbox.pending(of: fixture.sink)
             #expect(after.rows == before.rows && after.bytes < before.bytes)
             #expect(after.oldestUnsealedAt == 100)
@@ -249,9 +249,9 @@ private final class Fixture {
             #expect(try numbers(in: sealed, of: fixture.outbox) == Array(0..<100))
         }
         let fixture = try Fixture(directory)
-        try fixture.append(rows(600..<601))
+        try fixture.append(rows(400..<401))
         let segment = try fixture.seal()
-        #expect(try numbers(in: segment, of: fixture.outbox) == Array(100..<601))
+        #expect(try numbers(in: segment, of: fixture.outbox) == Array(100..<401))
         for segment in fixture.outbox.segments(of: fixture.sink) { try fixture.outbox.complete(segment) }
         #expect(fixture.outbox.pending(of: fixture.sink) == OutboxPending())
     }
