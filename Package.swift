@@ -19,9 +19,9 @@ func library(_ name: String, _ dependencies: [Target.Dependency]) -> Target {
     .target(name: name, dependencies: dependencies, swiftSettings: swiftSettings)
 }
 
-func tests(_ name: String, _ dependencies: [Target.Dependency]) -> Target {
+func tests(_ name: String, _ dependencies: [Target.Dependency], cases: [String] = []) -> Target {
     .testTarget(
-        name: "\(name)Tests", dependencies: [.byName(name: name)] + dependencies,
+        name: "\(name)Tests", dependencies: [.byName(name: name)] + dependencies, exclude: cases,
         swiftSettings: swiftSettings)
 }
 
@@ -82,7 +82,7 @@ let package = Package(
 
         .testTarget(name: "TidyTests", swiftSettings: swiftSettings),
         tests("WeirCore", []),
-        tests("WeirSQL", ["WeirCore"]),
+        tests("WeirSQL", ["WeirCore"], cases: ["Cases"]),
         tests("WeirStore", ["WeirCore"]),
         tests("WeirFormats", ["WeirCore"]),
         tests("WeirRuntime", ["WeirCore", "WeirSQL", "WeirStore"]),

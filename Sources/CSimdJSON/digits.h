@@ -1,7 +1,7 @@
 // Numbers and times as text, as short as they can be and still be read back unchanged.
 //
 // A double is always written with a point or an exponent, so that a reader that guesses types takes
-// 21.0 for what it is. Between 1e-4 and 1e17 there is no exponent.
+// 21.0 for what it is. Between 1e-4 and 2^53 there is no exponent.
 
 #pragma once
 
@@ -14,7 +14,7 @@
 
 namespace weir {
 
-/// The longest text of a number or a time (a double below 1e17 with 17 digits; a year beyond 9999).
+/// The longest text of a number or a time (a double of 17 digits; a year beyond 9999).
 constexpr size_t scalar_text_max = 48;
 
 inline uint8_t *write_text(uint8_t *to, const char *text, size_t length) {
@@ -57,7 +57,7 @@ inline uint8_t *write_double(uint8_t *to, double value) {
         if (static_cast<double>(scaled) / 1e4 == magnitude) return write_scaled(to, scaled, 4);
     }
     char *start = reinterpret_cast<char *>(to);
-    const bool is_plain = magnitude >= 1e-4 && magnitude < 1e17;
+    const bool is_plain = magnitude >= 1e-4 && magnitude < 0x1p53;
     const auto written = std::to_chars(
         start, start + scalar_text_max - 4, magnitude,
         is_plain ? std::chars_format::fixed : std::chars_format::scientific);

@@ -24,9 +24,19 @@ public final class JSONDeserializer: Deserializer {
 
     /// A deserializer for the columns named in `needed`, in that order. Declarations must have no
     /// `problem`, and `needed` must name declared columns.
-    public init(
+    public convenience init(
         columns: [ColumnDeclaration], needed: [String], limits: DecodeLimits = DecodeLimits(),
         form: PayloadForm = .recognized
+    ) {
+        self.init(
+            columns: columns, needed: needed, limits: limits, form: form, chunkBytes: 256 << 10)
+    }
+
+    /// The same with a size for what goes through the reader's first stage at once, which must not show
+    /// in results; for tests.
+    init(
+        columns: [ColumnDeclaration], needed: [String], limits: DecodeLimits, form: PayloadForm,
+        chunkBytes: Int
     ) {
         precondition((1...1024).contains(limits.depthMax), "depthMax out of bounds")
         precondition((1...(1 << 30)).contains(limits.documentBytesMax), "documentBytesMax out of bounds")
@@ -48,7 +58,7 @@ public final class JSONDeserializer: Deserializer {
         self.limits = limits
         self.form = form
         reasons = RejectionReasons(columns: fromPayload, limits: limits)
-        reader = makeReader(fromPayload, limits)
+        reader = makeReader(fromPayload, limits, chunkBytes: chunkBytes)
     }
 
     deinit { weir_json_destroy(reader) }
@@ -145,7 +155,9 @@ private func adopt(_ values: weir_json_values, _ type: DataType, child: Column? 
 }
 
 /// The C++ reader for columns that come from payloads.
-private func makeReader(_ columns: [ColumnDeclaration], _ limits: DecodeLimits) -> OpaquePointer {
+private func makeReader(
+    _ columns: [ColumnDeclaration], _ limits: DecodeLimits, chunkBytes: Int
+) -> OpaquePointer {
     var pointers: [UInt8] = []
     var plan: [weir_json_column] = []
     for column in columns {
@@ -155,7 +167,7 @@ private func makeReader(_ columns: [ColumnDeclaration], _ limits: DecodeLimits) 
     }
     let bounds = weir_json_limits(
         depth_max: UInt32(limits.depthMax), document_bytes_max: limits.documentBytesMax,
-        chunk_bytes: 256 << 10)
+        chunk_bytes: chunkBytes)
     let reader = pointers.withUnsafeBytes { text in
         var start = 0
         for index in plan.indices {

@@ -19,25 +19,26 @@ struct Check: ParsableCommand {
     var connect = false
 
     func run() {
-        let loaded = ConfigurationLoader.load(path: file, environment: environment())
+        let variables = environment()
+        let report = ConfigurationLoader.check(path: file, environment: variables)
+        var outcomes: [ConnectionCheck.Outcome] = []
+        if connect, case .success(let checked) = ConfigurationLoader.load(path: file, environment: variables) {
+            outcomes = ConnectionCheck.run(checked, environment: variables)
+        }
         if json {
-            print(ConfigurationLoader.json(of: loaded), terminator: "")
-            if case .failure = loaded {
-                Weir.exit(withError: ExitCode(Failure.Domain.configuration.exitCode))
+            print(ConnectionCheck.json(report, outcomes))
+        } else {
+            for problem in report.problems { writeError("\(problem)\n") }
+            if report.isAccepted { print("\(file): right") }
+            for outcome in outcomes {
+                print("\(outcome.isRight ? "ok     " : "FAILED ")\(outcome.subject): \(outcome.sentence)")
             }
         }
-        let configuration = json ? nil : loadConfiguration(file)
-        if let configuration {
-            print(
-                "\(file): \(configuration.sources.count) sources, \(configuration.queries.count) queries, "
-                    + "\(configuration.sinks.count) sinks: right")
+        if !report.isAccepted {
+            Weir.exit(withError: ExitCode(Failure.Domain.configuration.exitCode))
         }
-        guard connect, case .success(let checked) = loaded else { return }
-        var isAllRight = true
-        for result in ConnectionCheck.run(checked, environment: environment()) {
-            isAllRight = isAllRight && result.isRight
-            if !json { print("\(result.isRight ? "ok     " : "FAILED ")\(result.subject): \(result.sentence)") }
+        if outcomes.contains(where: { !$0.isRight }) {
+            Weir.exit(withError: ExitCode(Failure.Domain.external.exitCode))
         }
-        if !isAllRight { Weir.exit(withError: ExitCode(Failure.Domain.external.exitCode)) }
     }
 }

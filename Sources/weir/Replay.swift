@@ -68,7 +68,7 @@ struct Replay: ParsableCommand {
             if showsProgress { writeError("\r") }
             if !quiet { writeError(summary + "\n") }
         } catch {
-            exit(with: error)
+            end(with: error)
         }
     }
 }

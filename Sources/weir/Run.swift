@@ -20,7 +20,7 @@ struct Run: ParsableCommand {
             let configuration = loadConfiguration(file)
             try Agent.run(configuration, environment: environment())
         } catch {
-            exit(with: error)
+            end(with: error)
         }
     }
 }

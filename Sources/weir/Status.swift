@@ -24,7 +24,7 @@ struct Status: ParsableCommand {
             }
             print(StatusText.page(status), terminator: "")
         } catch {
-            exit(with: error)
+            end(with: error)
         }
     }
 }

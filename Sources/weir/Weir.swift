@@ -21,7 +21,7 @@ struct Weir: ParsableCommand {
 }
 
 /// Ends the process with the failure's sentence on standard error and its exit code.
-func exit(with failure: Failure) -> Never {
+func end(with failure: Failure) -> Never {
     writeError("weir: \(failure)\n")
     Weir.exit(withError: ExitCode(failure.domain.exitCode))
 }

@@ -23,12 +23,11 @@ struct LiveParts: EngineParts {
     let appender: OutboxAppender
     let clock: any MachineClock
     let isRecording = false
-    let batchRowsMax: Int? = nil
 
     func makeSource(_ source: SourceConfiguration) throws(Failure) -> (any Source)? {
         switch source.input {
         case .mqtt(let mqtt): MQTTSource(mqtt.options(name: source.name), clock: clock)
-        case .file(let path): try FileSource(source.fileOptions(paths: [path]))
+        case .file(let path): FileSource(source.fileOptions(paths: [path]), clock: clock)
         }
     }
 

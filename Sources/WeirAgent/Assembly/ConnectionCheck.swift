@@ -24,6 +24,16 @@ public enum ConnectionCheck {
         configuration.sources.map(check) + configuration.sinks.map { check($0, environment) }
     }
 
+    /// `{"accepted":…,"problems":[…],"connections":[{"subject":…,"ok":…,"message":…}]}`.
+    public static func json(_ report: ConfigurationReport, _ outcomes: [Outcome]) -> String {
+        let connections = outcomes.map { outcome in
+            #"{"subject":\#(jsonString(outcome.subject)),"ok":\#(outcome.isRight),"#
+                + #""message":\#(jsonString(outcome.sentence))}"#
+        }
+        return #"{"accepted":\#(report.isAccepted),"problems":\#(report.json),"#
+            + #""connections":[\#(connections.joined(separator: ","))]}"#
+    }
+
     private static func check(_ source: SourceConfiguration) -> Outcome {
         let subject = "source \(source.name)"
         do throws(Failure) {
@@ -34,7 +44,7 @@ public enum ConnectionCheck {
                     subject: subject, isRight: true,
                     sentence: "the broker \(mqtt.broker) lets us in and grants the topics")
             case .file(let path):
-                try FileSource.checkAccess(path)
+                try FileSource(source.fileOptions(paths: [path])).start()
                 return Outcome(subject: subject, isRight: true, sentence: "\(path) can be read")
             }
         } catch {

@@ -94,10 +94,10 @@ extension TransferConfiguration {
 
     /// The proxy's URL with user and password in it, where they are configured.
     private func withCredentials(_ proxy: String) -> String {
-        guard let proxyUsername, let separator = proxy.range(of: "://") else { return proxy }
+        let parts = proxy.split(separator: "://", maxSplits: 1)
+        guard let proxyUsername, parts.count == 2 else { return proxy }
         let password = proxyPassword.map { ":\(percentEncoded($0.reveal()))" } ?? ""
-        return proxy[..<separator.upperBound] + percentEncoded(proxyUsername) + password + "@"
-            + proxy[separator.upperBound...]
+        return "\(parts[0])://\(percentEncoded(proxyUsername))\(password)@\(parts[1])"
     }
 
     private func percentEncoded(_ text: String) -> String {

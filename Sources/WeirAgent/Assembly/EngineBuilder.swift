@@ -19,8 +19,6 @@ protocol EngineParts {
     func rejectTargets(of source: SourceConfiguration, sinks: [String]) -> [any RowTarget]
     /// Whether event time runs by itself (a recording) rather than beside the machine's clock.
     var isRecording: Bool { get }
-    /// Rows a batch at most; nil: as they come.
-    var batchRowsMax: Int? { get }
 }
 
 /// Builds the source tasks of an engine.
@@ -55,10 +53,12 @@ struct EngineBuilder {
         return SourceTask(
             source: connector,
             deserializer: JSONDeserializer(
-                columns: columns.map(\.declaration), limits: source.decodeLimits,
-                isLineFormat: source.isFile || parts.isRecording, rowsMax: parts.batchRowsMax),
+                columns: columns.map(\.declaration), needed: columns.map(\.name),
+                limits: source.decodeLimits,
+                form: source.isFile || parts.isRecording ? .lines : .recognized),
             tracker: tracker(of: source, schema), queries: queries,
-            rejects: parts.rejectTargets(of: source, sinks: sinks), messages: MessageBatch(),
+            rejects: parts.rejectTargets(of: source, sinks: sinks),
+            messages: MessageBatch(bytesMax: 1 << 20),
             scopes: SourceTask.Scopes(
                 position: storage.database.metaScope("positions", source.name, source.positionIdentity),
                 clock: storage.database.metaScope("clocks", source.name, source.time?.watermarkBy ?? "")),

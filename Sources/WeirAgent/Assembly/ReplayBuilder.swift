@@ -26,7 +26,7 @@ struct ReplayEngineParts: EngineParts {
                 .input, "replaying", source.name, "it has no input",
                 advice: "give it one with --input \(source.name)=FILE")
         }
-        return try FileSource(source.fileOptions(paths: paths))
+        return FileSource(source.fileOptions(paths: paths, linesMax: batchRowsMax), clock: live.clock)
     }
 
     func resultTargets(of query: QueryConfiguration) -> [any RowTarget] {

@@ -38,15 +38,16 @@ struct ColumnBuilder {
                     + "NAME = { type = …, path = \(quoted(JSONPointer(member: entry.key).description)) }")
             return nil
         }
+        let section = SectionDeclaration(
+            "source.columns.\(entry.key)", isList: false, "", fields: ColumnFields.section.fields,
+            subject: "column \(entry.key): ")
         switch entry.node.value {
         case .string:
             // The short form is the table with only a type.
             let type = TOMLNode.Entry(key: "type", keyOffset: entry.keyOffset, node: entry.node)
             let table = TOMLNode(value: .table([type]), offset: entry.node.offset)
-            return column(entry.key, reader.read(ColumnFields.section, table))
+            return column(entry.key, reader.read(section, table))
         case .table:
-            let section = SectionDeclaration(
-                "source.columns.\(entry.key)", isList: false, "", fields: ColumnFields.section.fields)
             return column(entry.key, reader.read(section, entry.node, header: reader.position(entry.keyOffset)))
         default:
             log.error(

@@ -51,7 +51,7 @@ public enum ConfigurationLoader {
             let reader = SectionReader(
                 document: document, resolver: ReferenceResolver(environment: environment),
                 resolvesSecrets: resolvesSecrets, log: log)
-            var assembly = Assembly(path: path, reader: reader, log: log)
+            let assembly = Assembly(path: path, reader: reader, log: log)
             return assembly.assemble()
         }
     }
@@ -68,7 +68,7 @@ private struct Assembly {
         SinkFields.section,
     ]
 
-    mutating func assemble() -> Result<AgentConfiguration, ConfigurationErrors> {
+    func assemble() -> Result<AgentConfiguration, ConfigurationErrors> {
         let sections = readSections()
         let agentValues = sections["agent"]?.first
         let agent = agentValues.flatMap(agentSettings)
@@ -81,13 +81,15 @@ private struct Assembly {
         let queries = sections["query", default: []]
         checkNames(sources: sources, views: views, queries: queries, sinks: sinks)
         checkSessions(sources)
-        var binding = QueryBinding(document: reader.document, log: log, sources: sources)
-        let boundViews = binding.bindViews(views)
+        var binding = QueryBinding(document: reader.document, log: log, sources: sources, views: views)
+        let boundViews = binding.bindViews()
         let boundQueries = queries.map { binding.bindQuery($0) }
         let links = SinkLinks(log: log, sinks: sinks)
         links.check(queries: boundQueries)
-        binding.warnOfUnusedTables()
         guard log.errorCount == 0 else { return .failure(ConfigurationErrors(problems: log.sorted)) }
+        // With errors about, what seems unused may only be misspelt.
+        links.warnOfUnused(queries: boundQueries)
+        binding.warnOfUnused(queries: boundQueries)
         guard let agent, let sourceConfigurations = all(sources.map(\.configuration)),
             let sinkConfigurations = all(sinks.map(\.configuration)),
             let queryConfigurations = all(boundQueries.map(\.configuration))
@@ -117,7 +119,7 @@ private struct Assembly {
             }
             sections[entry.key] = read(entry, as: declaration)
         }
-        for name in ["agent", "source", "query"] where sections[name] == nil {
+        for name in ["agent", "source", "query"] where sections[name, default: []].isEmpty {
             let header = Self.sections.first { $0.name == name }?.header ?? name
             log.error(TextPosition(line: 1, column: 1), "there is no \(header) section")
         }
@@ -220,10 +222,10 @@ private struct Assembly {
         for (index, source) in sources.enumerated() {
             guard let session = source.session else { continue }
             let earlier = sources[..<index].first {
-                guard let other = $0.session else { return false }
+                guard let other = $0.session, $0.name != source.name else { return false }
                 return other.broker.address == session.broker.address && other.clientID == session.clientID
             }
-            guard let earlier, source.values.isGiven(SourceFields.clientID) else { continue }
+            guard let earlier else { continue }
             log.error(
                 source.values.position(of: SourceFields.clientID),
                 "client_id \(quoted(session.clientID)) at \(session.broker.address) is used by source "

@@ -105,16 +105,19 @@ struct SectionDeclaration: Sendable {
     let fields: [FieldDeclaration]
     /// Keys that are refused, and why.
     let refusals: [String: String]
+    /// What stands before a complaint about a value, where its line alone does not tell: "column ts: ".
+    let subject: String
 
     init(
         _ name: String, isList: Bool, _ documentation: String, fields: [FieldDeclaration],
-        refusals: [String: String] = [:]
+        refusals: [String: String] = [:], subject: String = ""
     ) {
         self.name = name
         self.isList = isList
         self.documentation = documentation
         self.fields = fields
         self.refusals = refusals
+        self.subject = subject
     }
 
     /// The section's header as the file writes it.

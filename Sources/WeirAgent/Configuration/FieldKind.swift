@@ -25,7 +25,7 @@ extension FieldKind {
         case (.texts, .array):
             preconditionFailure("the reader takes lists apart")
         default:
-            return .failure(Complaint("must be \(withArticle)"))
+            return .failure(Complaint("must be \(withArticle), not \(node.kindName)"))
         }
     }
 

@@ -1,9 +1,8 @@
 // The SQL of views and queries, bound to the sources of the file; what the binder complains of is moved
 // to the place in the file where that piece of SQL is written.
 //
-// Views are bound in the order of need, each once and by itself, so that an error in a view is reported
-// in the view and not again in every query that reads it. A query over something that is already known
-// to be wrong is not bound: it could only complain of the same thing again.
+// What is built on something that is already known to be wrong, a column's type or another view, is not
+// complained of: it could only repeat the complaint in other words.
 
 import WeirCore
 import WeirSQL
@@ -23,113 +22,118 @@ struct QueryBinding {
     private let document: TOMLDocument
     private let log: ProblemLog
     private let sources: [BuiltSource]
-    private var catalog: Catalog
-    /// Tables and views that are wrong, or are built on what is.
-    private var broken: Set<String> = []
-    /// Names that views and queries read.
-    private var read: Set<String> = []
-    private var viewPlaces: [(name: String, place: TextPosition)] = []
+    private let views: [SectionValues]
+    private let catalog: Catalog
+    /// What each view reads, directly and through other views.
+    private let reach: [String: Set<String>]
+    /// Sources and views that are wrong.
+    private var broken: Set<String>
 
-    init(document: TOMLDocument, log: ProblemLog, sources: [BuiltSource]) {
+    init(document: TOMLDocument, log: ProblemLog, sources: [BuiltSource], views: [SectionValues]) {
         self.document = document
         self.log = log
         self.sources = sources
-        var tables: [Catalog.Table] = []
-        for source in sources {
-            guard let table = source.table else { continue }
-            if tables.contains(where: { $0.name == table.name }) { continue }
-            tables.append(table)
-            if !source.isTableSound { broken.insert(table.name) }
+        self.views = views
+        var catalog = Catalog(tables: [])
+        // Of a name that is taken, which has been complained of, the first one counts.
+        for table in sources.compactMap(\.table) where !catalog.tables.contains(where: { $0.name == table.name }) {
+            catalog.tables.append(table)
         }
-        catalog = Catalog(tables: tables)
+        for values in views {
+            guard let name = values[ViewFields.name], let sql = values[ViewFields.sql] else { continue }
+            let isTaken =
+                catalog.tables.contains { $0.name == name } || catalog.views.contains { $0.name == name }
+            if !isTaken { catalog.views.append(Catalog.View(name: name, sql: sql)) }
+        }
+        self.catalog = catalog
+        reach = Self.reach(of: catalog.views)
+        broken = Set(sources.filter { !$0.isTableSound }.compactMap(\.name))
+        let unreadable = views.filter { $0[ViewFields.sql] == nil }.compactMap { $0[ViewFields.name] }
+        broken.formUnion(unreadable)
     }
 
-    /// Binds all views; the right ones come back in an order in which each reads only earlier ones.
-    mutating func bindViews(_ sections: [SectionValues]) -> [Catalog.View] {
-        var waiting: [(view: Catalog.View, values: SectionValues)] = []
-        for values in sections {
-            guard let name = values[ViewFields.name] else { continue }
-            viewPlaces.append((name, values.position(of: ViewFields.name)))
-            if let sql = values[ViewFields.sql], !waiting.contains(where: { $0.view.name == name }) {
-                waiting.append((Catalog.View(name: name, sql: sql), values))
-            } else {
-                broken.insert(name)
-            }
-        }
-        while !waiting.isEmpty {
-            let names = Set(waiting.map(\.view.name))
-            let next = waiting.firstIndex { names.isDisjoint(with: Self.tables(of: $0.view.sql)) }
-            guard let next else {
-                complainOfCycle(waiting.map(\.values), names)
-                return catalog.views
-            }
-            let (view, values) = waiting.remove(at: next)
-            if bind(view.sql, values, ViewFields.sql) == nil {
-                broken.insert(view.name)
-            } else {
-                catalog.views.append(view)
-            }
+    /// Complains of what is wrong with the views.
+    mutating func bindViews() -> [Catalog.View] {
+        let errors = QueryBinder(catalog: catalog).viewErrors()
+        broken.formUnion(errors.map(\.view))
+        for error in errors {
+            let below = reach[error.view, default: []].intersection(broken).subtracting([error.view])
+            // Views in a circle are below each other, and each is told.
+            let isConsequence = below.contains { !(reach[$0, default: []].contains(error.view)) }
+            let values = views.first { $0[ViewFields.name] == error.view }
+            if let values, !isConsequence { report(error.diagnostics, values, ViewFields.sql) }
         }
         return catalog.views
     }
 
-    /// Binds one query.
-    mutating func bindQuery(_ values: SectionValues) -> BoundQuery {
+    /// Binds one query; after the views.
+    func bindQuery(_ values: SectionValues) -> BoundQuery {
         let name = values[QueryFields.name]
-        let sql = values[QueryFields.sql]
         let sinks = values[QueryFields.sinks] ?? []
-        let plan = sql.flatMap { bind($0, values, QueryFields.sql) }
+        var plan: QueryPlan?
         var configuration: QueryConfiguration?
-        if let name, let sql, let plan {
-            configuration = QueryConfiguration(name: name, sql: sql, sinks: sinks, plan: plan)
+        if let sql = values[QueryFields.sql], broken.isDisjoint(with: names(readBy: sql)) {
+            switch QueryBinder(catalog: catalog).bind(sql) {
+            case .success(let bound): plan = bound
+            case .failure(let errors): report(errors.diagnostics, values, QueryFields.sql)
+            }
+            if let name, let plan {
+                configuration = QueryConfiguration(name: name, sql: sql, sinks: sinks, plan: plan)
+            }
         }
         return BoundQuery(name: name, sinks: sinks, plan: plan, configuration: configuration, values: values)
     }
 
-    /// Warns of sources and views that nothing reads.
-    func warnOfUnusedTables() {
+    /// Warns of sources and views that no query reads.
+    func warnOfUnused(queries: [BoundQuery]) {
+        let read = queries.compactMap { $0.configuration?.sql }.reduce(into: Set<String>()) {
+            $0.formUnion(names(readBy: $1))
+        }
         for source in sources {
             guard let name = source.name, !read.contains(name) else { continue }
             log.warning(source.values.position(of: SourceFields.name), "no query reads source \(quoted(name))")
         }
-        for (name, place) in viewPlaces where !read.contains(name) {
-            log.warning(place, "no query reads view \(quoted(name))")
-        }
-    }
-
-    private mutating func bind(_ sql: String, _ values: SectionValues, _ field: Setting<String>) -> QueryPlan? {
-        let tables = Self.tables(of: sql)
-        read.formUnion(tables)
-        guard broken.isDisjoint(with: tables), let offset = values.offset(of: field) else { return nil }
-        let origin = TOMLStringOrigin(of: sql, at: offset, in: document)
-        switch QueryBinder(catalog: catalog).bind(sql) {
-        case .success(let plan): return plan
-        case .failure(let list):
-            for diagnostic in list.diagnostics {
-                log.add(
-                    Diagnostic(
-                        origin.filePosition(of: diagnostic.position), diagnostic.message,
-                        severity: diagnostic.severity))
-            }
-            return nil
-        }
-    }
-
-    private mutating func complainOfCycle(_ views: [SectionValues], _ names: Set<String>) {
         for values in views {
-            guard let name = values[ViewFields.name], let sql = values[ViewFields.sql] else { continue }
-            broken.insert(name)
-            let tables = Self.tables(of: sql)
-            read.formUnion(tables)
-            let needed = alternatives(names.intersection(tables).sorted().map { quoted($0) }, "and")
-            log.error(
-                values.position(of: ViewFields.sql),
-                "view \(quoted(name)) reads \(needed), and by that way itself; views cannot go in a circle")
+            guard let name = values[ViewFields.name], !read.contains(name) else { continue }
+            log.warning(values.position(of: ViewFields.name), "no query reads view \(quoted(name))")
         }
+    }
+
+    private func report(_ diagnostics: [Diagnostic], _ values: SectionValues, _ field: Setting<String>) {
+        guard let sql = values[field], let offset = values.offset(of: field) else { return }
+        let origin = TOMLStringOrigin(of: sql, at: offset, in: document)
+        for diagnostic in diagnostics {
+            log.add(
+                Diagnostic(
+                    origin.filePosition(of: diagnostic.position), diagnostic.message,
+                    severity: diagnostic.severity))
+        }
+    }
+
+    /// The tables and views that a text reads, also through views.
+    private func names(readBy sql: String) -> Set<String> {
+        let direct = Self.tables(of: sql)
+        return direct.reduce(into: direct) { $0.formUnion(reach[$1, default: []]) }
+    }
+
+    private static func reach(of views: [Catalog.View]) -> [String: Set<String>] {
+        var reach: [String: Set<String>] = [:]
+        for view in views { reach[view.name] = tables(of: view.sql) }
+        var hasGrown = true
+        while hasGrown {
+            hasGrown = false
+            for view in views {
+                let direct = reach[view.name, default: []]
+                let all = direct.reduce(into: direct) { $0.formUnion(reach[$1, default: []]) }
+                if all.count > direct.count { hasGrown = true }
+                reach[view.name] = all
+            }
+        }
+        return reach
     }
 
     /// The names that stand in a SQL text where tables stand: behind FROM, JOIN or TABLE. Some of them
-    /// can be columns, as in EXTRACT(YEAR FROM ts); that only makes the order of views stricter.
+    /// can be columns, as in EXTRACT(YEAR FROM ts).
     private static func tables(of sql: String) -> Set<String> {
         let bytes = Array(sql.utf8)
         var names: Set<String> = []

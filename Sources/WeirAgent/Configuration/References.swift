@@ -22,56 +22,67 @@ struct ReferenceResolver: Sendable {
 
     let environment: [String: String]
 
+    /// Everything that is wrong with the references of one value.
+    struct Problems: Error {
+        let list: [Problem]
+        init(_ list: Problem...) { self.list = list }
+        init(_ list: [Problem]) { self.list = list }
+    }
+
     /// `text` with each `${VAR}` replaced.
-    func expand(_ text: String) -> Result<String, Problem> {
+    func expand(_ text: String) -> Result<String, Problems> {
         guard text.utf8.contains(UInt8(ascii: "$")) else { return .success(text) }
+        var problems: [Problem] = []
         let bytes = Array(text.utf8)
         let open = [UInt8(ascii: "$"), UInt8(ascii: "{")]
         var out: [UInt8] = []
         var offset = 0
-        while offset < bytes.count {
+        scan: while offset < bytes.count {
             if bytes[offset] == open[0], bytes[(offset + 1)...].starts(with: open) {
                 out += open
                 offset += 3
             } else if bytes[offset...].starts(with: open) {
                 guard let end = bytes[offset...].firstIndex(of: UInt8(ascii: "}")) else {
-                    return .failure(Problem(offset: offset, message: "\"${\" has no closing \"}\""))
+                    problems.append(Problem(offset: offset, message: "\"${\" has no closing \"}\""))
+                    break scan
                 }
                 let name = String(decoding: bytes[(offset + 2)..<end], as: UTF8.self)
-                guard Self.isVariableName(name) else {
-                    return .failure(
+                if !Self.isVariableName(name) {
+                    problems.append(
                         Problem(
-                            offset: offset, message: "\(quoted("${\(name)}")) names no environment variable; "
+                            offset: offset, message: "what follows \"${\" names no environment variable; "
                                 + "for a literal \"${\" write \"$${\""))
+                } else if let value = environment[name] {
+                    out += Array(value.utf8)
+                } else {
+                    problems.append(Problem(offset: offset, message: missing(name)))
                 }
-                guard let value = environment[name] else {
-                    return .failure(Problem(offset: offset, message: missing(name)))
-                }
-                out += Array(value.utf8)
                 offset = end + 1
             } else {
                 out.append(bytes[offset])
                 offset += 1
             }
         }
-        return .success(String(decoding: out, as: UTF8.self))
+        return problems.isEmpty ? .success(String(decoding: out, as: UTF8.self)) : .failure(Problems(problems))
     }
 
     /// The secret that `text` names: the content of a file for `file:PATH`, else `text` expanded.
-    func secret(_ text: String) -> Result<Secret, Problem> {
+    func secret(_ text: String) -> Result<Secret, Problems> {
         guard text.hasPrefix("file:") else { return expand(text).map { Secret($0) } }
-        return expand(String(text.dropFirst(5))).flatMap { path in
+        return expand(text).flatMap { reference in
+            let path = String(reference.dropFirst(5))
             guard !path.isEmpty else {
-                return .failure(Problem(offset: 0, message: "\"file:\" names no file"))
+                return .failure(Problems(Problem(offset: 0, message: "\"file:\" names no file")))
             }
             switch readFile(path, bytesMax: Self.secretBytesMax) {
             case .failure(let problem):
-                return .failure(Problem(offset: 0, message: "cannot read \(path): \(problem.reason)"))
+                return .failure(
+                    Problems(Problem(offset: 0, message: "cannot read \(path): \(problem.reason)")))
             case .success(let bytes):
                 let white: [UInt8] = [9, 10, 13, 32]
                 let trimmed = bytes.trimmingSuffix { white.contains($0) }.drop { white.contains($0) }
                 guard !trimmed.isEmpty else {
-                    return .failure(Problem(offset: 0, message: "\(path) is empty"))
+                    return .failure(Problems(Problem(offset: 0, message: "\(path) is empty")))
                 }
                 return .success(Secret(String(decoding: trimmed, as: UTF8.self)))
             }

@@ -84,7 +84,7 @@ struct SectionReader {
             if let field = values.declaration.field(key) {
                 if case .columns = field.kind {
                     values.columns = entry
-                } else if let given = value(of: entry, field) {
+                } else if let given = value(of: entry, field, values.declaration.subject) {
                     values.given[key] = given
                 } else {
                     values.invalidKeys.insert(key)
@@ -103,7 +103,9 @@ struct SectionReader {
 
     // MARK: Values
 
-    private func value(of entry: TOMLNode.Entry, _ field: FieldDeclaration) -> SectionValues.Given? {
+    private func value(
+        of entry: TOMLNode.Entry, _ field: FieldDeclaration, _ subject: String
+    ) -> SectionValues.Given? {
         let value: FieldValue?
         var elementPositions: [TextPosition] = []
         if case .texts(let format) = field.kind {
@@ -114,7 +116,7 @@ struct SectionReader {
             elementPositions = elements.map { position($0.offset) }
             value = texts(elements, format, field)
         } else {
-            value = scalar(entry, field)
+            value = scalar(entry, field, subject)
         }
         return value.map {
             SectionValues.Given(
@@ -123,7 +125,9 @@ struct SectionReader {
         }
     }
 
-    private func scalar(_ entry: TOMLNode.Entry, _ field: FieldDeclaration) -> FieldValue? {
+    private func scalar(
+        _ entry: TOMLNode.Entry, _ field: FieldDeclaration, _ subject: String
+    ) -> FieldValue? {
         var node = entry.node.value
         if case .string(let raw) = node {
             if field.isSecret { return secret(raw, at: entry.node.offset, field) }
@@ -138,11 +142,7 @@ struct SectionReader {
         switch field.kind.value(of: node) {
         case .success(let value): return value
         case .failure(let complaint):
-            var message = "\(field.key) \(complaint.message)"
-            if case .string = node {} else if !isRightKind(node, field.kind) {
-                message += ", not \(entry.node.kindName)"
-            }
-            log.error(position(entry.node.offset), message)
+            log.error(position(entry.node.offset), "\(subject)\(field.key) \(complaint.message)")
             return nil
         }
     }
@@ -183,8 +183,8 @@ struct SectionReader {
             log.error(position(offset), "\(field.key) is empty; leave the key out instead")
             return nil
         case .success(let secret): return .secret(secret)
-        case .failure(let problem):
-            complain(problem, in: raw, at: offset, key: field.key)
+        case .failure(let problems):
+            complain(problems, in: raw, at: offset, key: field.key)
             return nil
         }
     }
@@ -192,28 +192,23 @@ struct SectionReader {
     private func expanded(_ raw: String, at offset: Int, key: String) -> String? {
         switch resolver.expand(raw) {
         case .success(let text): return text
-        case .failure(let problem):
-            complain(problem, in: raw, at: offset, key: key)
+        case .failure(let problems):
+            complain(problems, in: raw, at: offset, key: key)
             return nil
         }
     }
 
     private func complain(
-        _ problem: ReferenceResolver.Problem, in raw: String, at offset: Int, key: String
+        _ problems: ReferenceResolver.Problems, in raw: String, at offset: Int, key: String
     ) {
         let origin = TOMLStringOrigin(of: raw, at: offset, in: document)
-        log.error(origin.filePosition(atByte: problem.offset), "\(key): \(problem.message)")
+        for problem in problems.list {
+            log.error(origin.filePosition(atByte: problem.offset), "\(key): \(problem.message)")
+        }
     }
 
     private func hasReferences(_ kind: FieldKind) -> Bool {
         if case .text(let format) = kind { format.hasReferences } else { true }
-    }
-
-    private func isRightKind(_ node: TOMLNode.Value, _ kind: FieldKind) -> Bool {
-        switch (kind, node) {
-        case (.integer, .integer), (.boolean, .boolean): true
-        default: false
-        }
     }
 
     private func complainOfKind(_ entry: TOMLNode.Entry, _ field: FieldDeclaration) {

@@ -12,6 +12,15 @@ struct SinkLinks {
     func check(queries: [BoundQuery]) {
         for query in queries { checkSinks(of: query) }
         for sink in sinks { checkPartition(of: sink, queries) }
+    }
+
+    /// Warns of sinks that get nothing and of queries that go nowhere.
+    func warnOfUnused(queries: [BoundQuery]) {
+        for query in queries where query.sinks.isEmpty {
+            log.warning(
+                query.values.position(of: QueryFields.name),
+                "the query has no sinks: only weir replay --output shows its result")
+        }
         for sink in sinks {
             guard let name = sink.name, !queries.contains(where: { $0.sinks.contains(name) }) else { continue }
             log.warning(sink.values.position(of: SinkFields.name), "no query sends anything to sink \(quoted(name))")
@@ -27,11 +36,6 @@ struct SinkLinks {
             log.error(
                 query.values.position(of: QueryFields.sinks, element: index),
                 "there is no sink \(quoted(name))\(hint)")
-        }
-        if query.sinks.isEmpty, !query.values.invalidKeys.contains(QueryFields.sinks.declaration.key) {
-            log.warning(
-                query.values.position(of: QueryFields.name),
-                "the query has no sinks: only weir replay --output shows its result")
         }
     }
 

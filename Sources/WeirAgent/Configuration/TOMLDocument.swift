@@ -39,8 +39,13 @@ struct TOMLNode: Sendable {
     }
 
     /// What the value is, with its article, for messages.
+    var kindName: String { value.kindName }
+}
+
+extension TOMLNode.Value {
+    /// What it is, with its article, for messages.
     var kindName: String {
-        switch value {
+        switch self {
         case .table: "a table"
         case .array: "a list"
         case .string: "a string"
@@ -83,25 +88,13 @@ struct TOMLDocument: Sendable {
         defer { weir_toml_free(document) }
         var errorOffset = 0
         if let message = weir_toml_error(document, &errorOffset) {
-            return complaint(at: errorOffset, Self.plainMessage(String(cString: message)))
+            let problem = TOMLProblem(String(cString: message), at: errorOffset, in: text)
+            return complaint(at: problem.offset, problem.message)
         }
         var count = 0
         var reader = NodeReader(
             nodes: UnsafeBufferPointer(start: weir_toml_nodes(document, &count), count: count))
         return .success(TOMLDocument(text: text, lines: lines, root: reader.next()))
-    }
-
-    /// toml++'s message without its preamble, and without the digits of a number that may be a secret
-    /// whose quotes were forgotten.
-    private static func plainMessage(_ message: String) -> String {
-        var words = message.split(separator: ":", maxSplits: 1)
-        if words.count == 2, words[0].hasPrefix("Error while parsing") {
-            words[0] = words[0].dropFirst("Error while parsing ".count)
-            let reason = words[1].drop { $0 == " " }
-            return reason.contains("is not representable")
-                ? "this number is too large" : "in this \(words[0]): \(reason)"
-        }
-        return message
     }
 }
 

@@ -66,7 +66,9 @@ struct TOMLScanner {
             if isBasic, byte == UInt8(ascii: "\\") {
                 offset = escape(at: offset, visit)
             } else {
-                visit?([byte], offset)
+                // The parser makes one line feed of the line ends of Windows.
+                let isHalfLineEnd = byte == UInt8(ascii: "\r") && afterLineBreak(offset) != nil
+                if !isHalfLineEnd { visit?([byte], offset) }
                 offset += 1
             }
         }

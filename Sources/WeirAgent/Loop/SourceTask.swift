@@ -74,10 +74,16 @@ final class SourceTask {
         let result = try source.poll(into: messages)
         if case .ended = result { hasEnded = true }
         guard !messages.isEmpty else { return (result, false) }
+        // All rows of a poll are one batch, so that the position behind the poll is the position behind
+        // what the queries have seen; the bound on memory is the bound on a payload.
         let rows = deserializer.decode(messages)
         if let refused = rows.rejected { reject(refused) }
         let timed = tracker.assign(rows.batch, now: now)
-        if !timed.rejected.isEmpty { reject(rows.rejection(of: timed.rejected, in: messages)) }
+        if !timed.rejected.isEmpty {
+            reject(
+                deserializer.rejectedRows(
+                    timed.rejected.map { ($0.row, $0.reason.rawValue) }, in: messages))
+        }
         ledger.add(received, UInt64(rows.receivedRows))
         ledger.add(decoded, UInt64(timed.batch.rowCount))
         if timed.batch.rowCount > 0 {

@@ -19,7 +19,7 @@ public final class StopSignal {
         sigaddset(&signals, SIGINT)
         pthread_sigmask(SIG_BLOCK, &signals, nil)
         signal(SIGPIPE, SIG_IGN)
-        fileDescriptor = signalfd(-1, &signals, Int32(SFD_NONBLOCK.rawValue) | Int32(SFD_CLOEXEC.rawValue))
+        fileDescriptor = signalfd(-1, &signals, Int32(SFD_NONBLOCK) | Int32(SFD_CLOEXEC))
         guard fileDescriptor >= 0 else {
             throw Failure(
                 .internalError, "creating", "a signal descriptor", String(cString: strerror(errno)))

@@ -13,7 +13,7 @@ public final class WakeUp: Sendable {
 
     /// Throws when the process is out of file descriptors.
     public init() throws(Failure) {
-        fileDescriptor = eventfd(0, Int32(EFD_NONBLOCK.rawValue) | Int32(EFD_CLOEXEC.rawValue))
+        fileDescriptor = eventfd(0, Int32(EFD_NONBLOCK) | Int32(EFD_CLOEXEC))
         guard fileDescriptor >= 0 else {
             throw Failure(
                 .internalError, "creating", "an event descriptor", String(cString: strerror(errno)))

@@ -2,6 +2,7 @@
 // threads as cores and must not be blocked, so uploads, which wait for a network most of the time, do
 // not run there.
 
+import CLinux
 import Glibc
 import WeirCore
 
@@ -22,7 +23,7 @@ final class WorkerThread {
             { argument in
                 guard let argument else { return nil }
                 let body = Unmanaged<Body>.fromOpaque(argument).takeRetainedValue()
-                pthread_setname_np(pthread_self(), String(body.name.prefix(15)))
+                weir_name_thread(String(body.name.prefix(15)))
                 body.run()
                 return nil
             }, box.toOpaque())

@@ -4,6 +4,7 @@
 import Glibc
 import Logging
 import WeirCore
+import WeirRuntime
 import WeirStore
 
 /// Runs recorded input through a configuration's queries.

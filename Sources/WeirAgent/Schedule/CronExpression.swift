@@ -150,7 +150,8 @@ struct CronExpression: Sendable, Equatable {
             }
             guard range.contains(bounds.lowerBound), range.contains(bounds.upperBound) else {
                 throw Complaint(
-                    "has a \(name) outside of \(range.lowerBound) to \(range.upperBound): \(quoted(String(part)))")
+                    "has \(quoted(String(part))) in its \(name) field, which goes from \(range.lowerBound) to "
+                        + "\(range.upperBound)")
             }
             values.formUnion(stride(from: bounds.lowerBound, through: bounds.upperBound, by: step))
         }

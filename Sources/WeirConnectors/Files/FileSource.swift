@@ -16,6 +16,9 @@ public struct FileSourceOptions: Sendable {
     public var paths: [String]
     /// About how much one message holds.
     public var chunkBytes = 1 << 20
+    /// At most so many lines a poll; nil for as many as a chunk has. Results never depend on it: it is
+    /// there so that tests can show that.
+    public var linesMax: Int?
     /// Of a longer line only the first `overlongLineHeadBytes` are handed over, as a message of its
     /// own, which the decoder rejects and counts.
     public var lineBytesMax = 128 << 20
@@ -164,6 +167,12 @@ public final class FileSource: Source {
     public func poll(into messages: MessageBatch) throws(Failure) -> PollResult {
         while let file {
             if messages.isFull { return .more }
+            if let linesMax = options.linesMax, !isSkipping, let length = tail.length(ofLines: linesMax) {
+                tail.copy(to: messages.reserve(length), length)
+                hand(over: length, of: file, to: messages)
+                tail.keepLast(tail.count - length)
+                return .more
+            }
             guard file.isReady else { return .dry }
             if try readChunk(of: file, into: messages) { continue }
             finish(file, messages)
@@ -185,7 +194,8 @@ public final class FileSource: Source {
         var start = room
         if offset == 0, carried == 0 { start += skipByteOrderMark(room, &got) }
         let total = carried + got
-        guard let end = lastLineEnd(in: UnsafeBufferPointer(start: start + carried, count: got)) else {
+        let fresh = UnsafeBufferPointer(start: start + carried, count: got)
+        guard options.linesMax == nil, let end = lastLineEnd(in: fresh) else {
             tail.append(start + carried, got)
             return true
         }

@@ -31,6 +31,7 @@ struct LineTail: ~Copyable {
     }
 
     mutating func append(_ source: UnsafePointer<UInt8>, _ length: Int) {
+        guard length > 0 else { return }
         memcpy(room(length), source, length)
         count += length
     }
@@ -50,6 +51,17 @@ struct LineTail: ~Copyable {
         let start = count - searched
         return WeirConnectors.lastLineEnd(in: UnsafeBufferPointer(start: bytes + start, count: searched))
             .map { start + $0 }
+    }
+
+    /// Bytes up to the end of line `lines`, or of the last whole line if there are fewer; nil without one.
+    func length(ofLines lines: Int) -> Int? {
+        guard let bytes else { return nil }
+        var end = 0
+        for _ in 0..<lines {
+            guard let newline = memchr(bytes + end, Int32(UInt8(ascii: "\n")), count - end) else { break }
+            end = newline - UnsafeMutableRawPointer(bytes) + 1
+        }
+        return end == 0 ? nil : end
     }
 
     /// Forgets all but the last `length` bytes.

@@ -1,0 +1,117 @@
+// From a sealed segment to the objects that hold its rows. The bytes are a function of the segment and
+// the sink's settings, so a put may be repeated after any crash. Memory is bounded: rows pass through
+// in blocks, and an object that grows beyond a few megabytes continues in a staging file.
+//
+// Each row gets the agent's id in a last column `agent`, unless the query has a column of that name.
+
+import WeirConnectors
+import WeirCore
+import WeirFormats
+import WeirStore
+
+/// Writes segments as objects.
+final class SegmentWriter {
+    private let settings: ForwarderSettings
+    private let outbox: Outbox
+    /// Objects written at the same time; segments over more hours are read in several passes.
+    private static let openObjectsMax = 16
+
+    init(settings: ForwarderSettings, outbox: Outbox) {
+        self.settings = settings
+        self.outbox = outbox
+    }
+
+    /// Makes the segment's objects one after the other and hands each to `put`.
+    func writeObjects(
+        of segment: Segment, put: (ObjectKey, ObjectBody) throws(Failure) -> Void
+    ) throws(Failure) {
+        let hours = try partitions(of: segment)
+        var start = 0
+        repeat {
+            let group = hours[start..<min(hours.count, start + Self.openObjectsMax)]
+            try writeGroup(Array(group), of: segment, put)
+            start += Self.openObjectsMax
+        } while start < hours.count
+    }
+
+    /// The instants that folders are called after: the seal's, or each hour that the rows fall in.
+    private func partitions(of segment: Segment) throws(Failure) -> [Int64] {
+        guard settings.partitionBy != nil else { return [segment.sealedAt] }
+        var hours: Set<Int64> = []
+        try outbox.readRows(of: segment) { (batch) throws(Failure) in
+            guard let column = partitionColumn(batch) else {
+                hours.insert(ObjectNaming.hourStart(of: segment.sealedAt))
+                return
+            }
+            for row in 0..<batch.rowCount { hours.insert(hour(of: row, column, segment)) }
+        }
+        return hours.sorted()
+    }
+
+    /// Late and rejected rows may lack the column: they are laid out by the seal.
+    private func partitionColumn(_ batch: Batch) -> Column? {
+        guard let name = settings.partitionBy, let index = batch.schema.index(of: name),
+            batch.schema[index].type.isTimestamp
+        else { return nil }
+        return batch.columns[index]
+    }
+
+    private func hour(of row: Int, _ column: Column, _ segment: Segment) -> Int64 {
+        ObjectNaming.hourStart(of: column.isNull(row) ? segment.sealedAt : column.ints[row])
+    }
+
+    private func writeGroup(
+        _ hours: [Int64], of segment: Segment, _ put: (ObjectKey, ObjectBody) throws(Failure) -> Void
+    ) throws(Failure) {
+        var objects: [Int64: ObjectWriter] = [:]
+        for hour in hours {
+            objects[hour] = ObjectWriter(
+                format: settings.format, compression: settings.compression,
+                stagingPath: "\(settings.stagingDirectory)/\(segment.first)-\(hour)")
+        }
+        try outbox.readRows(of: segment) { (batch) throws(Failure) in
+            let rows = withAgent(batch)
+            guard settings.partitionBy != nil else {
+                try objects[hours[0]]?.append(rows, 0..<rows.rowCount)
+                return
+            }
+            let column = partitionColumn(batch)
+            try forEachRun(rows.rowCount, hourOf: { row in
+                column.map { self.hour(of: row, $0, segment) }
+                    ?? ObjectNaming.hourStart(of: segment.sealedAt)
+            }) { (hour, run) throws(Failure) in
+                try objects[hour]?.append(rows, run)
+            }
+        }
+        for hour in hours {
+            guard let body = try objects[hour]?.finish() else { continue }
+            let key = settings.naming.key(
+                stream: segment.streamName, at: hour, first: segment.first, last: segment.last)
+            try put(ObjectKey(path: key), body)
+            objects[hour] = nil
+        }
+    }
+
+    private func forEachRun(
+        _ rowCount: Int, hourOf: (Int) -> Int64,
+        _ body: (Int64, Range<Int>) throws(Failure) -> Void
+    ) throws(Failure) {
+        var start = 0
+        while start < rowCount {
+            let hour = hourOf(start)
+            var end = start + 1
+            while end < rowCount, hourOf(end) == hour { end += 1 }
+            try body(hour, start..<end)
+            start = end
+        }
+    }
+
+    private func withAgent(_ batch: Batch) -> Batch {
+        guard batch.schema.index(of: "agent") == nil else { return batch }
+        let agent = Column(.string, capacity: batch.rowCount)
+        for _ in 0..<batch.rowCount { agent.append(settings.agentID) }
+        return Batch(
+            schema: Schema(batch.schema.fields + [Field("agent", .string)]),
+            columns: batch.columns + [agent], rowCount: batch.rowCount)
+    }
+}
