@@ -36,7 +36,8 @@ struct LiveParts: EngineParts {
     }
 
     func lateTargets(of query: QueryConfiguration) -> [any RowTarget] {
-        query.sinks.map { OutboxTarget(appender, sink: $0, stream: "_late/\(query.name)") }
+        guard query.plan.root.hasWindows else { return [] }
+        return query.sinks.map { OutboxTarget(appender, sink: $0, stream: "_late/\(query.name)") }
     }
 
     func rejectTargets(of source: SourceConfiguration, sinks: [String]) -> [any RowTarget] {

@@ -126,6 +126,12 @@ struct EngineBuilder {
 }
 
 extension LogicalPlan {
+    /// Whether rows can be late for it.
+    var hasWindows: Bool {
+        if case .windowAggregate = self { return true }
+        return input?.hasWindows ?? false
+    }
+
     /// The source's columns that the plan reads.
     var scannedColumns: [String] {
         if case .scan(_, let schema, _) = self { return schema.fields.map(\.name) }

@@ -55,7 +55,15 @@ struct CronExpression: Sendable, Equatable {
 
     /// The first moment after `milliseconds` since the epoch.
     func next(after milliseconds: Int64, in zone: TimeZoneRules) -> Int64 {
-        let local = milliseconds + Int64(zone.offsetSeconds(atUTC: milliseconds)) * 1000
+        let day = CivilCalendar.millisecondsPerDay
+        let offset = Int64(zone.offsetSeconds(atUTC: milliseconds)) * 1000
+        let local = milliseconds + offset
+        // The common case, asked for in every turn of the loop: no clock changes about.
+        if zone.offsetSeconds(atUTC: milliseconds - day) == zone.offsetSeconds(atUTC: milliseconds + 2 * day),
+            let next = nextOnSteadyClock(afterLocal: local)
+        {
+            return next - offset
+        }
         // A clock put back can bring yesterday's times again after midnight.
         let firstDay = CivilCalendar.day(ofMilliseconds: local) - 1
         for day in firstDay...firstDay + Self.searchDaysMax where matches(day: day) {
@@ -65,6 +73,22 @@ struct CronExpression: Sendable, Equatable {
             return min(found, other ?? found)
         }
         preconditionFailure("a parsed cron line has days that come")
+    }
+
+    /// The first local time after `local` today or tomorrow, on a clock that nobody changes.
+    private func nextOnSteadyClock(afterLocal local: Int64) -> Int64? {
+        let day = CivilCalendar.day(ofMilliseconds: local)
+        let minuteOfDay = Int(
+            CivilCalendar.floorModulo(local, by: CivilCalendar.millisecondsPerDay)
+                / CivilCalendar.millisecondsPerMinute)
+        for (day, after) in [(day, minuteOfDay), (day + 1, -1)] where matches(day: day) {
+            for hour in hours where hour * 60 + 59 > after {
+                guard let minute = minutes.first(where: { hour * 60 + $0 > after }) else { continue }
+                return Int64(day) * CivilCalendar.millisecondsPerDay
+                    + Int64(hour * 60 + minute) * CivilCalendar.millisecondsPerMinute
+            }
+        }
+        return nil
     }
 
     private func firstMoment(ofDay day: Int, after milliseconds: Int64, in zone: TimeZoneRules) -> Int64? {
