@@ -156,7 +156,7 @@ struct SourceBuilder {
         if let near = nearestSpelling(of: name, among: columns) {
             return "there is no column \(quoted(name)); did you mean \(quoted(near))?"
         }
-        let known = columns.isEmpty ? "" : "; there are \(alternatives(columns, "and"))"
+        let known = columns.isEmpty ? "" : "; choose \(alternatives(columns.map { quoted($0) }))"
         return "there is no column \(quoted(name))\(known)"
     }
 }
