@@ -1,6 +1,6 @@
-// Blocks back into batches. The bytes come from a disk, so nothing in them is believed: the checksum
-// is looked at first, and then every length, offset and type again on its own, so that a block which
-// is wrong in any way is an error and never a crash or a wild allocation.
+// Blocks back into batches. The bytes come from a disk, so nothing in them is believed: the
+// checksum is looked at first, and then every length, offset and type again on its own, so that a
+// block which is wrong in any way is an error and never a crash or a wild allocation.
 
 import CZstd
 import WeirCore
@@ -85,7 +85,8 @@ public final class BatchDecoder {
             watermarks = column
         }
         try fields.expectEnd()
-        return Batch(schema: Schema(schema), columns: columns, rowCount: rowCount, watermarks: watermarks)
+        return Batch(
+            schema: Schema(schema), columns: columns, rowCount: rowCount, watermarks: watermarks)
     }
 
     private func fill(

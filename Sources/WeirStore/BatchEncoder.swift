@@ -46,7 +46,8 @@ public final class BatchEncoder {
         let header = BlockFormat.headerBytes
         let source = body.count
         let capacity = source < Self.compressedBytesMin ? 0 : ZSTD_compressBound(source)
-        return [UInt8](unsafeUninitializedCapacity: header + max(capacity, source)) { block, count in
+        return [UInt8](unsafeUninitializedCapacity: header + max(capacity, source)) {
+            block, count in
             let bytes = UnsafeMutableRawBufferPointer(block)
             guard let start = bytes.baseAddress else { return }
             var (flags, size) = (flags, source)
@@ -85,12 +86,15 @@ public final class BatchEncoder {
         case .bool: putBits(column.bools + rows.lowerBound, rows.count)
         case .int64: putInts(rows.count) { [values = column.ints + rows.lowerBound] in values[$0] }
         case .double:
-            body.append(UnsafeRawBufferPointer(start: column.doubles + rows.lowerBound, count: rows.count * 8))
+            body.append(
+                UnsafeRawBufferPointer(
+                    start: column.doubles + rows.lowerBound, count: rows.count * 8))
         case .string:
             let offsets = column.offsets + rows.lowerBound
             putInts(rows.count) { Int64(offsets[$0 + 1] &- offsets[$0]) }
             let text = Int(offsets[0])..<Int(offsets[rows.count])
-            body.append(UnsafeRawBufferPointer(start: column.bytes + text.lowerBound, count: text.count))
+            body.append(
+                UnsafeRawBufferPointer(start: column.bytes + text.lowerBound, count: text.count))
         case .array:
             let offsets = column.offsets + rows.lowerBound
             putInts(rows.count) { Int64(offsets[$0 + 1] &- offsets[$0]) }

@@ -1,6 +1,6 @@
 // How a batch lies in a block of bytes, shared by encoder and decoder:
 //
-//     crc32c u32 | version u8 | flags u8 | body length u32 | body, zstd-compressed if flag 1 says so
+//     crc32c u32 | version u8 | flags u8 | body length u32 | body, compressed if flag 1 says so
 //     body:   row count u32, field count u16, then a field: name, type; then the columns in order,
 //             and the watermarks as a last BIGINT column if flag 2 says so
 //     column: validity flag u8 [, bitmap], then by layout
@@ -56,7 +56,9 @@ extension DataType {
         case 7: self = .interval
         case 8: self = .null
         case 9:
-            guard nesting < BlockFormat.nestingMax else { throw Malformed("its arrays nest too deep") }
+            guard nesting < BlockFormat.nestingMax else {
+                throw Malformed("its arrays nest too deep")
+            }
             self = .array(try DataType(from: &fields, nesting: nesting + 1))
         default: throw Malformed("it has a type that this weir does not know")
         }

@@ -7,8 +7,11 @@ func crc32c(_ bytes: UnsafeRawBufferPointer) -> UInt32 {
         var crc = ~UInt32(0)
         var position = 0
         while bytes.count - position >= 8 {
-            let low = UInt32(littleEndian: bytes.loadUnaligned(fromByteOffset: position, as: UInt32.self)) ^ crc
-            let high = UInt32(littleEndian: bytes.loadUnaligned(fromByteOffset: position + 4, as: UInt32.self))
+            let low =
+                UInt32(littleEndian: bytes.loadUnaligned(fromByteOffset: position, as: UInt32.self))
+                ^ crc
+            let high = UInt32(
+                littleEndian: bytes.loadUnaligned(fromByteOffset: position + 4, as: UInt32.self))
             crc = table[1792 + Int(low & 255)] ^ table[1536 + Int(low >> 8 & 255)]
             crc ^= table[1280 + Int(low >> 16 & 255)] ^ table[1024 + Int(low >> 24)]
             crc ^= table[768 + Int(high & 255)] ^ table[512 + Int(high >> 8 & 255)]

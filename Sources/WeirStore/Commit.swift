@@ -1,8 +1,8 @@
 // The group commit: everything that becomes durable together, in one synced write.
 //
 // Source positions, operator state, watermarks, outbox blocks and ledger counters are put here by
-// their owners between two commits; before `Database.commit` all of it may be redone, after it all of
-// it is durable. Owned and filled by the loop's thread alone.
+// their owners between two commits; before `Database.commit` all of it may be redone, after it all
+// of it is durable. Owned and filled by the loop's thread alone.
 
 import WeirCore
 
@@ -24,7 +24,8 @@ public final class Commit {
     /// Bytes that the commit will write, for the loop's limit.
     public var byteCount: Int { batch.byteCount }
 
-    /// A writer into `scope`, good for this commit and, as the object is used again, for later ones.
+    /// A writer into `scope`, good for this commit and, as the object is used again, for later
+    /// ones.
     public func writer(for scope: StateScope) -> any StateWriter {
         ScopeWriter(scope) { self.batch }
     }
@@ -35,7 +36,11 @@ public final class Commit {
     }
 
     func removeAll() {
-        if batch.byteCount > Self.keptBytesMax { batch = database.makeBatch() } else { batch.clear() }
+        if batch.byteCount > Self.keptBytesMax {
+            batch = database.makeBatch()
+        } else {
+            batch.clear()
+        }
     }
 }
 

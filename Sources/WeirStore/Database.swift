@@ -1,20 +1,21 @@
 // RocksDB as weir uses it: three column families, batches written as one, cursors.
 //
-// Fail stop: after the first call that fails nothing goes through any more, because RocksDB's handle
-// stays broken after a failed log write and what a retry would do is unknown. Whoever gets a Failure
-// from here ends the process; a restart recovers from the log.
+// Fail stop: after the first call that fails nothing goes through any more, because RocksDB's
+// handle stays broken after a failed log write and what a retry would do is unknown. Whoever gets a
+// Failure from here ends the process; a restart recovers from the log.
 
 import CRocksDB
-#if canImport(Glibc)
-import Glibc
-#endif
 import Synchronization
 import WeirCore
 
+#if canImport(Glibc)
+import Glibc
+#endif
+
 /// An open database in a state directory.
 ///
-/// Unchecked Sendable: RocksDB allows calls on one handle from any thread, all stored properties are
-/// constants set in `init`, and the one mutable thing, `failure`, is behind its own mutex.
+/// Unchecked Sendable: RocksDB allows calls on one handle from any thread, all stored properties
+/// are constants set in `init`, and the one mutable thing, `failure`, is behind its own mutex.
 public final class Database: @unchecked Sendable {
     public let directory: StateDirectory
     public let options: DatabaseOptions
@@ -64,8 +65,8 @@ public final class Database: @unchecked Sendable {
 
     /// Makes everything in `commit` durable as one, and empties it. An empty commit writes nothing.
     ///
-    /// Throws `.storage`; what was in the commit is then either durable as a whole or not at all, the
-    /// next start finds out which, and this database does nothing more.
+    /// Throws `.storage`; what was in the commit is then either durable as a whole or not at all,
+    /// the next start finds out which, and this database does nothing more.
     public func commit(_ commit: Commit) throws(Failure) {
         precondition(commit.database === self, "a commit of another database")
         guard !commit.isEmpty else { return try checkUsable() }
@@ -93,7 +94,8 @@ public final class Database: @unchecked Sendable {
         try checkUsable()
         let (slice, text) = withRocksError {
             rocksdb_get_pinned_cf(
-                handle, readOptions.handle, families[family.rawValue], key.characters, key.count, $0)
+                handle, readOptions.handle, families[family.rawValue], key.characters, key.count, $0
+            )
         }
         if let text { throw fail("reading the state in", text) }
         guard let slice else { return nil }
@@ -103,8 +105,8 @@ public final class Database: @unchecked Sendable {
         return Array(UnsafeRawBufferPointer(start: start, count: count))
     }
 
-    /// Gives back the disk space of deleted keys in `start ..< end` of `family`, and of the log, now
-    /// rather than some day.
+    /// Gives back the disk space of deleted keys in `start ..< end` of `family`, and of the log,
+    /// now rather than some day.
     func reclaimSpace(of family: ColumnFamily, _ start: [UInt8], _ end: [UInt8]) throws(Failure) {
         try checkUsable()
         let compaction: OpaquePointer = rocksdb_compactoptions_create()
@@ -150,7 +152,8 @@ public final class Database: @unchecked Sendable {
     func checkUsable() throws(Failure) {
         guard let earlier = failure.withLock({ $0 }) else { return }
         throw Failure(
-            .storage, "using the state in", directory.path, "an earlier call failed: \(earlier.reason)",
+            .storage, "using the state in", directory.path,
+            "an earlier call failed: \(earlier.reason)",
             advice: "weir must be started again")
     }
 
@@ -193,12 +196,14 @@ private func openRocks(
         }
     }
     if let text {
-        let isDamage = ["Corruption", "Invalid argument", "NotFound"].contains { text.hasPrefix($0) }
+        let isDamage = ["Corruption", "Invalid argument", "NotFound"].contains {
+            text.hasPrefix($0)
+        }
         throw Failure(
             isDamage ? .state : .storage, "opening the database", path, text,
             advice: isDamage
                 ? "the state is damaged and was left as it is; restore the state directory from a "
-                    + "backup, or move it away to start empty (undelivered results in it are then lost)"
+                    + "backup, or move it away to start empty (what it has not delivered is lost)"
                 : advice(for: text))
     }
     let opened = families.compactMap(\.self)

@@ -35,7 +35,8 @@ final class RocksOptions {
     deinit { rocksdb_options_destroy(handle) }
 
     /// The options of `family` in a database opened with `options`.
-    static func of(_ family: ColumnFamily, _ options: DatabaseOptions, isNew: Bool) -> RocksOptions {
+    static func of(_ family: ColumnFamily, _ options: DatabaseOptions, isNew: Bool) -> RocksOptions
+    {
         let made = RocksOptions(rocksdb_options_create())
         let budget = max(options.memoryBudgetBytes, 4 << 20)
         made.setDatabase(budget: budget, isNew: isNew)
@@ -48,8 +49,8 @@ final class RocksOptions {
         rocksdb_options_set_create_if_missing(handle, isNew ? 1 : 0)
         rocksdb_options_set_create_missing_column_families(handle, 1)
         rocksdb_options_set_paranoid_checks(handle, 1)
-        // A record torn by a crash at the log's end is dropped; damage before it is refused. RocksDB's
-        // default (point in time) silently drops all that follows the damage.
+        // A record torn by a crash at the log's end is dropped; damage before it is refused.
+        // RocksDB's default (point in time) silently drops all that follows the damage.
         rocksdb_options_set_wal_recovery_mode(
             handle, Int32(rocksdb_tolerate_corrupted_tail_records_recovery))
         rocksdb_options_set_db_write_buffer_size(handle, budget / 2)
@@ -106,7 +107,8 @@ final class RocksOptions {
         rocksdb_block_based_options_set_block_size(table, 8 << 10)
         rocksdb_block_based_options_set_format_version(table, 5)
         if family == .state {
-            rocksdb_block_based_options_set_filter_policy(table, rocksdb_filterpolicy_create_bloom_full(10))
+            rocksdb_block_based_options_set_filter_policy(
+                table, rocksdb_filterpolicy_create_bloom_full(10))
         }
         rocksdb_options_set_block_based_table_factory(handle, table)
     }

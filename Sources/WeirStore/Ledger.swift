@@ -1,7 +1,8 @@
 // The ledger: durable counters of what became of every event (DESIGN, promise P3).
 //
-// They are part of the commit, so that after kill -9 they say exactly what the committed state says.
-// A counter is a name and labels, as in metrics; its dense number makes counting one array addition.
+// They are part of the commit, so that after kill -9 they say exactly what the committed state
+// says. A counter is a name and labels, as in metrics; its dense number makes counting one array
+// addition.
 
 import WeirCore
 
@@ -43,7 +44,8 @@ public final class Ledger {
         scope = database.metaScope("ledger")
         for (key, value) in try scope.pairs() {
             let (name, labels) = try key.withBytes { (key) throws(Failure) in
-                try reading("the ledger", in: database.directory, key) { (fields) throws(Malformed) in
+                try reading("the ledger", in: database.directory, key) {
+                    (fields) throws(Malformed) in
                     let name = try fields.getString()
                     var labels: [Label] = []
                     while fields.remaining > 0 {
@@ -53,7 +55,8 @@ public final class Ledger {
                 }
             }
             let count = try value.withBytes { (value) throws(Failure) in
-                try reading("the ledger", in: database.directory, value) { (fields) throws(Malformed) in
+                try reading("the ledger", in: database.directory, value) {
+                    (fields) throws(Malformed) in
                     try fields.get(UInt64.self)
                 }
             }
@@ -61,7 +64,8 @@ public final class Ledger {
         }
     }
 
-    /// The counter of this name and these labels, in this order; it goes on from its committed value.
+    /// The counter of this name and these labels, in this order; it goes on from its committed
+    /// value.
     public func register(_ name: String, _ labels: [Label] = []) -> CounterID {
         var key = ByteWriter()
         key.put(name)

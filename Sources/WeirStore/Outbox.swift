@@ -1,19 +1,20 @@
 // The outbox: rows that are committed and wait to be forwarded, in order, counted from 1.
 //
 // A stream is what one sink gets of one result: a query's name, `_late/<query>` or `_rejected/
-// <source>`. Its rows are numbered densely, and a number means the same row for ever, because object
-// names are made of them. Rows lie in blocks, compressed batches of a few hundred KiB at most, keyed
-// by stream and first number. A block comes with the group commit (OutboxAppender); from then on it
-// belongs to the sink's forwarder, which seals a range of rows into a segment, reads it, and deletes
-// it when the object is stored, each step one synced write of its own (OutboxForwarding).
+// <source>`. Its rows are numbered densely, and a number means the same row for ever, because
+// object names are made of them. Rows lie in blocks, compressed batches of a few hundred KiB at
+// most, keyed by stream and first number. A block comes with the group commit (OutboxAppender);
+// from then on it belongs to the sink's forwarder, which seals a range of rows into a segment,
+// reads it, and deletes it when the object is stored, each step one synced write of its own
+// (OutboxForwarding).
 //
 // Always true, also after any crash, and checked at every start: appended = forwarded + pending +
 // expired, and every pending row is in a block.
 //
 // Locks: `state` guards what is known of streams and is held for memory work only. Each sink's
-// `lane` makes the writes about its streams come one after the other and is held across them; so what
-// is planned under it stays true until it is written, except that the loop adds blocks at the end.
-// A lane is taken before `state`, never after it. Nothing else here changes, hence Sendable.
+// `lane` makes the writes about its streams come one after the other and is held across them; so
+// what is planned under it stays true until it is written, except that the loop adds blocks at the
+// end. A lane is taken before `state`, never after it. Nothing else here changes, hence Sendable.
 
 import Synchronization
 import WeirCore
@@ -119,7 +120,9 @@ public final class Outbox: Sendable {
     public func pending(of sink: SinkID) -> OutboxPending {
         state.withLock { state in
             var total = OutboxPending()
-            for stream in state.streams where stream.sink == sink.index { total.add(stream.pending) }
+            for stream in state.streams where stream.sink == sink.index {
+                total.add(stream.pending)
+            }
             return total
         }
     }

@@ -32,7 +32,8 @@ public final class OutboxAppender {
     public func register(sink: String, stream: String) -> StreamID {
         let (index, isNew) = outbox.state.withLock { state in
             let sink = state.indexOfSink(named: sink)
-            if let known = state.streams.firstIndex(where: { $0.sink == sink && $0.name == stream }) {
+            if let known = state.streams.firstIndex(where: { $0.sink == sink && $0.name == stream })
+            {
                 return (known, false)
             }
             state.streams.append(OutboxStream(sink: sink, name: stream))
@@ -69,8 +70,8 @@ public final class OutboxAppender {
     /// Bytes that are taken in and not in a commit yet: encoded blocks and collected rows.
     public var byteCount: Int { inputs.reduce(0) { $0 + $1.byteCount + $1.encodedByteCount } }
 
-    /// Puts all rows taken in since the last call into `commit`. `appendedAt` (ms since the epoch) is
-    /// kept with the rows, as what their age is counted from.
+    /// Puts all rows taken in since the last call into `commit`. `appendedAt` (ms since the epoch)
+    /// is kept with the rows, as what their age is counted from.
     public func flush(into commit: Commit, appendedAt: Int64) {
         precondition(uncommitted.isEmpty, "didCommit is called between two flushes")
         putNames(into: commit.batch)
@@ -104,7 +105,9 @@ public final class OutboxAppender {
     private func putNames(into batch: WriteBatch) {
         guard !unnamed.isEmpty else { return }
         let names = outbox.state.withLock { state in
-            unnamed.map { (index: $0, state.sinks[state.streams[$0].sink].name, state.streams[$0].name) }
+            unnamed.map {
+                (index: $0, state.sinks[state.streams[$0].sink].name, state.streams[$0].name)
+            }
         }
         for (index, sink, stream) in names {
             var fields = ByteWriter()

@@ -1,5 +1,5 @@
-// The forwarder's end of the outbox: seal, read, complete. Each step is one synced write, and memory
-// follows the disk, so that a crash between any two of them is found as it was.
+// The forwarder's end of the outbox: seal, read, complete. Each step is one synced write, and
+// memory follows the disk, so that a crash between any two of them is found as it was.
 //
 // A sink's streams are sealed and completed by one forwarder; the loop goes on appending meanwhile,
 // and may give up old rows when the outbox is full (OutboxUpkeep), but never rows of a segment.
@@ -57,7 +57,8 @@ extension Outbox {
         }
     }
 
-    /// Replaces what is kept with an uncompleted segment, durable on return; returns it as it is now.
+    /// Replaces what is kept with an uncompleted segment, durable on return; returns it as it is
+    /// now.
     public func attach(_ attachment: [UInt8], to segment: Segment) throws(Failure) -> Segment {
         try inLane(of: segment.sink) { () throws(Failure) in
             var changed = segment

@@ -16,9 +16,15 @@ enum OutboxKey {
     static func name(_ stream: Int) -> [UInt8] { tagged("r", stream) }
     static func appended(_ stream: Int) -> [UInt8] { tagged("a", stream) }
     static func progress(_ stream: Int) -> [UInt8] { tagged("f", stream) }
-    static func block(_ stream: Int, _ first: UInt64) -> [UInt8] { tagged("b", stream) + bigEndian(first) }
-    static func info(_ stream: Int, _ first: UInt64) -> [UInt8] { tagged("i", stream) + bigEndian(first) }
-    static func segment(_ stream: Int, _ first: UInt64) -> [UInt8] { tagged("s", stream) + bigEndian(first) }
+    static func block(_ stream: Int, _ first: UInt64) -> [UInt8] {
+        tagged("b", stream) + bigEndian(first)
+    }
+    static func info(_ stream: Int, _ first: UInt64) -> [UInt8] {
+        tagged("i", stream) + bigEndian(first)
+    }
+    static func segment(_ stream: Int, _ first: UInt64) -> [UInt8] {
+        tagged("s", stream) + bigEndian(first)
+    }
 
     private static func tagged(_ tag: Unicode.Scalar, _ stream: Int) -> [UInt8] {
         [UInt8(ascii: tag)] + bigEndian(UInt32(stream))

@@ -103,7 +103,9 @@ struct OutboxStream: Sendable {
         let limit = rowsMax < UInt64.max - nextUnsealed ? nextUnsealed + max(rowsMax, 1) - 1 : .max
         var (last, bytes) = (nextUnsealed - 1, 0)
         let bytesLimit = max(bytesMax, 1)
-        while index < blocks.count, blocks[index].schemaHash == schema, last < limit, bytes < bytesLimit {
+        while index < blocks.count, blocks[index].schemaHash == schema, last < limit,
+            bytes < bytesLimit
+        {
             last = min(blocks[index].last, limit)
             bytes += Int(blocks[index].byteCount)
             index += 1
@@ -119,7 +121,8 @@ struct OutboxStream: Sendable {
         while end < blocks.count, blocks[end].first <= last {
             let block = blocks[end]
             let isUnsealed = block.last > last && block.last >= nextUnsealed
-            let isNeeded = isUnsealed || kept.contains { $0.first <= block.last && $0.last >= block.first }
+            let isNeeded =
+                isUnsealed || kept.contains { $0.first <= block.last && $0.last >= block.first }
             if isNeeded, end > start { break }
             end += 1
             if isNeeded { start = end }
@@ -163,13 +166,16 @@ struct OutboxStream: Sendable {
     }
 
     mutating func seal(_ segment: Segment) {
-        precondition(segment.first == nextUnsealed && segment.last <= appended, "seals come in order")
+        precondition(
+            segment.first == nextUnsealed && segment.last <= appended, "seals come in order")
         segments.append(segment)
         moveUnsealed(to: segment.last + 1)
     }
 
     mutating func replace(_ segment: Segment) {
-        guard let index = segments.firstIndex(where: { $0.number == segment.number }) else { return }
+        guard let index = segments.firstIndex(where: { $0.number == segment.number }) else {
+            return
+        }
         segments[index] = segment
     }
 

@@ -13,13 +13,15 @@ extension Outbox {
     ///
     /// Returns what was given up, one range a stream, for the log.
     @discardableResult
-    public func expireOldest(of sink: SinkID, untilBytes bytes: Int) throws(Failure) -> [ExpiredRange] {
+    public func expireOldest(of sink: SinkID, untilBytes bytes: Int) throws(Failure)
+        -> [ExpiredRange]
+    {
         guard pending(of: sink).bytes > bytes else { return [] }
         return try expire(of: sink, untilBytes: bytes, olderThan: .min)
     }
 
-    /// Gives up the unsealed blocks of a sink that were committed before `time` (ms since the epoch);
-    /// otherwise as `expireOldest`.
+    /// Gives up the unsealed blocks of a sink that were committed before `time` (ms since the
+    /// epoch); otherwise as `expireOldest`.
     @discardableResult
     public func expireOlder(of sink: SinkID, than time: Int64) throws(Failure) -> [ExpiredRange] {
         guard let oldest = pending(of: sink).oldestUnsealedAt, oldest < time else { return [] }
@@ -31,7 +33,8 @@ extension Outbox {
     ) throws(Failure) -> [ExpiredRange] {
         let ranges = try inLane(of: sink) { () throws(Failure) in
             let streams = state.withLock { $0.streams }
-            let victims = ExpiryPlan(streams, of: sink, untilBytes: untilBytes, olderThan: time).victims
+            let victims = ExpiryPlan(streams, of: sink, untilBytes: untilBytes, olderThan: time)
+                .victims
             guard !victims.isEmpty else { return [ExpiredRange]() }
             let batch = database.makeBatch()
             for victim in victims {
@@ -48,7 +51,8 @@ extension Outbox {
             state.withLock { state in
                 for victim in victims {
                     state.streams[victim.stream].expire(through: victim.last, freed: victim.freed)
-                    state.sinks[sink.index].trimmedBytes += streams[victim.stream].bytes(of: victim.freed)
+                    state.sinks[sink.index].trimmedBytes += streams[victim.stream].bytes(
+                        of: victim.freed)
                 }
             }
             return victims.map {
@@ -98,12 +102,15 @@ extension Outbox {
     }
 
     /// The rows of `blocks` as one block.
-    private func merged(_ blocks: ArraySlice<OutboxBlock>, of stream: Int) throws(Failure) -> [UInt8] {
+    private func merged(_ blocks: ArraySlice<OutboxBlock>, of stream: Int) throws(Failure)
+        -> [UInt8]
+    {
         let decoder = BatchDecoder()
         var schema = Schema([])
         var columns: [Column] = []
         for block in blocks {
-            let bytes = try OutboxKey.block(stream, block.first).withBytes { (key) throws(Failure) in
+            let bytes = try OutboxKey.block(stream, block.first).withBytes {
+                (key) throws(Failure) in
                 try database.get(.outbox, key)
             }
             guard let bytes else {
@@ -126,9 +133,10 @@ extension Outbox {
 
     // MARK: Disk space
 
-    /// After enough was deleted, gives its disk space back; values are in blob files of their own, so
-    /// this moves keys only. Were it left to RocksDB, an intake that stopped for lack of space would
-    /// stay stopped with an empty outbox, because nothing is compacted while nothing is written.
+    /// After enough was deleted, gives its disk space back; values are in blob files of their own,
+    /// so this moves keys only. Were it left to RocksDB, an intake that stopped for lack of space
+    /// would stay stopped with an empty outbox, because nothing is compacted while nothing is
+    /// written.
     func reclaimSpace(of sink: SinkID) throws(Failure) {
         let indices: [Int] = state.withLock { state in
             let own = state.streams.indices.filter { state.streams[$0].sink == sink.index }
@@ -171,7 +179,10 @@ private struct ExpiryPlan {
         var next = streams.map(\.indexOfUnsealed)
         while true {
             let oldest = candidates.filter { next[$0] < streams[$0].blocks.count }
-                .min { streams[$0].blocks[next[$0]].appendedAt < streams[$1].blocks[next[$1]].appendedAt }
+                .min {
+                    streams[$0].blocks[next[$0]].appendedAt
+                        < streams[$1].blocks[next[$1]].appendedAt
+                }
             guard let oldest else { break }
             let block = streams[oldest].blocks[next[oldest]]
             guard bytes > untilBytes || block.appendedAt < time else { break }

@@ -1,8 +1,9 @@
 // Which query owns which numbered state, and whether it still is the query that wrote it.
 //
 // A query's state is found again by its name and kept only if the fingerprint of its plan is the
-// same. A changed query gets a fresh number, so that old and new state can never mix, and numbers are
-// never used twice, so that what a crash left behind under one can never be taken for another's.
+// same. A changed query gets a fresh number, so that old and new state can never mix, and numbers
+// are never used twice, so that what a crash left behind under one can never be taken for
+// another's.
 
 import WeirCore
 
@@ -14,8 +15,8 @@ public final class QueryRegistry {
         case unchanged(id: UInt32)
         /// Never seen under this name.
         case new(id: UInt32)
-        /// Another plan under the same name: it starts empty as `id`; what the old one kept lies under
-        /// `previousID` until it is deleted.
+        /// Another plan under the same name: it starts empty as `id`; what the old one kept lies
+        /// under `previousID` until it is deleted.
         case changed(id: UInt32, previousFingerprint: [UInt8], previousID: UInt32)
     }
 

@@ -60,9 +60,11 @@ final class WriteBatch {
 
     func clear() { rocksdb_writebatch_clear(handle) }
 
-    func put(_ family: ColumnFamily, _ key: UnsafeRawBufferPointer, _ value: UnsafeRawBufferPointer) {
+    func put(_ family: ColumnFamily, _ key: UnsafeRawBufferPointer, _ value: UnsafeRawBufferPointer)
+    {
         rocksdb_writebatch_put_cf(
-            handle, families[family.rawValue], key.characters, key.count, value.characters, value.count)
+            handle, families[family.rawValue], key.characters, key.count, value.characters,
+            value.count)
     }
 
     func put(_ family: ColumnFamily, _ key: [UInt8], _ value: [UInt8]) {
@@ -120,10 +122,11 @@ final class RocksCursor: StateCursor {
     private let bound: UnsafeMutableRawBufferPointer
     private let prefixCount: Int
 
-    /// `prefixCount` bytes are cut from the front of each key. Blocks read are kept in the cache only
-    /// if `fillsCache`.
+    /// `prefixCount` bytes are cut from the front of each key. Blocks read are kept in the cache
+    /// only if `fillsCache`.
     init(
-        _ database: Database, _ family: ColumnFamily, start: [UInt8], end: [UInt8], prefixCount: Int,
+        _ database: Database, _ family: ColumnFamily, start: [UInt8], end: [UInt8],
+        prefixCount: Int,
         fillsCache: Bool
     ) {
         self.database = database

@@ -18,12 +18,14 @@ public protocol StateReader: AnyObject {
     /// `end` means to the end of the scope. The buffers are valid during the call.
     func scan(
         _ start: [UInt8], _ end: [UInt8],
-        _ body: (_ key: UnsafeRawBufferPointer, _ value: UnsafeRawBufferPointer) throws(Failure) -> Bool
+        _ body: (_ key: UnsafeRawBufferPointer, _ value: UnsafeRawBufferPointer) throws(Failure) ->
+            Bool
     ) throws(Failure)
     /// A cursor over `start ..< end` (see `scan`) that can be advanced step by step, for merging
     /// spilled runs. If reading fails at once the cursor is not valid and the next commit throws.
     func cursor(_ start: [UInt8], _ end: [UInt8]) -> any StateCursor
-    /// Writes outside of a commit, unsynced, for spilled runs that only the next commit makes count.
+    /// Writes outside of a commit, unsynced, for spilled runs that only the next commit makes
+    /// count.
     func writeAhead(_ body: (any StateWriter) -> Void) throws(Failure)
 }
 

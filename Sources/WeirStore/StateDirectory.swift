@@ -2,15 +2,16 @@
 //
 // One process at a time uses it: an exclusive flock on `lock`, which the kernel takes back however
 // the process ends; the pid in the file is only there to be named to the next one. `format` says
-// which version of weir's layout is inside, and is checked before RocksDB touches a byte, so that an
-// older weir never half-understands what a newer one wrote. It also says whether the database was
-// created completely: from then on a database that is missing is damage and never silently replaced
-// by an empty one.
+// which version of weir's layout is inside, and is checked before RocksDB touches a byte, so that
+// an older weir never half-understands what a newer one wrote. It also says whether the database
+// was created completely: from then on a database that is missing is damage and never silently
+// replaced by an empty one.
+
+import WeirCore
 
 #if canImport(Glibc)
 import Glibc
 #endif
-import WeirCore
 
 /// An exclusively locked state directory.
 public final class StateDirectory: Sendable {
@@ -25,12 +26,16 @@ public final class StateDirectory: Sendable {
 
     /// Creates the directory if there is none, and locks it until this object goes.
     ///
-    /// Throws `.state` when another weir holds it, a newer weir wrote it, it is damaged, or fewer than
-    /// `freeBytesMin` bytes are free; `.storage` when the file system refuses.
-    public init(_ path: String, freeBytesMin: UInt64 = 0) throws(Failure) {
+    /// A process that was killed holds its lock until its last disk write is through, so a lock
+    /// that is taken is waited for, `lockWaitMilliseconds` at most. Throws `.state` when another
+    /// weir holds it longer, a newer weir wrote it, it is damaged, or fewer than `freeBytesMin`
+    /// bytes are free; `.storage` when the file system refuses.
+    public init(
+        _ path: String, freeBytesMin: UInt64 = 0, lockWaitMilliseconds: Int32 = 1000
+    ) throws(Failure) {
         self.path = path
         try makeDirectories(path)
-        let descriptor = try lock(path)
+        let descriptor = try lock(path, waitMilliseconds: lockWaitMilliseconds)
         do throws(Failure) {
             isEstablished = try readFormat(path)
             let free = try freeBytesOfFileSystem(at: path)
@@ -52,8 +57,8 @@ public final class StateDirectory: Sendable {
     /// Bytes that an unprivileged process can still write to the file system, by statvfs.
     public func freeBytes() throws(Failure) -> UInt64 { try freeBytesOfFileSystem(at: path) }
 
-    /// Whether at least `reserveBytes` are free. The loop stops the intake when they are not, because
-    /// RocksDB does not come back from a full disk.
+    /// Whether at least `reserveBytes` are free. The loop stops the intake when they are not,
+    /// because RocksDB does not come back from a full disk.
     public func checkFreeSpace(reserveBytes: UInt64) throws(Failure) -> Bool {
         try freeBytes() >= reserveBytes
     }
@@ -77,19 +82,27 @@ private func makeDirectories(_ path: String) throws(Failure) {
         guard mkdir(made, 0o750) != 0, errno != EEXIST else { continue }
         let reason = errno
         var entry = stat()
-        // A parent that may be entered but not written (EACCES, EROFS) is fine as long as it is there.
+        // A parent that may be entered but not written (EACCES, EROFS) is fine as long as it is
+        // there.
         if stat(made, &entry) == 0 { continue }
         errno = reason
         throw failed("creating the state directory", made)
     }
 }
 
-private func lock(_ path: String) throws(Failure) -> Int32 {
+private func lock(_ path: String, waitMilliseconds: Int32) throws(Failure) -> Int32 {
     let name = "\(path)/lock"
     let descriptor = open(name, O_RDWR | O_CREAT | O_CLOEXEC, 0o640)
     guard descriptor >= 0 else { throw failed("opening", name) }
-    guard flock(descriptor, LOCK_EX | LOCK_NB) == 0 else {
+    var waited: Int32 = 0
+    while flock(descriptor, LOCK_EX | LOCK_NB) != 0 {
         let reason = errno
+        if reason == EWOULDBLOCK, waited < waitMilliseconds {
+            // flock has no time limit of its own, and nothing tells when a lock is let go.
+            poll(nil, 0, 10)
+            waited += 10
+            continue
+        }
         let holder = readAll(descriptor).flatMap { Int32($0.prefix { $0 != "\n" }) }
         close(descriptor)
         guard reason == EWOULDBLOCK else {
@@ -152,7 +165,8 @@ private func readFormat(_ path: String) throws(Failure) -> Bool {
     return words.count == 4
 }
 
-/// Replaces the format file: written and synced under another name first, so it is never half there.
+/// Replaces the format file: written and synced under another name first, so it is never half
+/// there.
 private func writeFormat(_ path: String, _ text: String) throws(Failure) {
     let (name, fresh) = ("\(path)/format", "\(path)/format.new")
     let bytes = Array(text.utf8)

@@ -1,5 +1,6 @@
-// A part of the key space that belongs to one owner: an operator's state under its number, a source's
-// position, the ledger. Owners see only their own keys, without the prefix that keeps them apart.
+// A part of the key space that belongs to one owner: an operator's state under its number, a
+// source's position, the ledger. Owners see only their own keys, without the prefix that keeps them
+// apart.
 
 import WeirCore
 
@@ -24,7 +25,8 @@ public final class StateScope: StateReader {
 
     public func scan(
         _ start: [UInt8], _ end: [UInt8],
-        _ body: (_ key: UnsafeRawBufferPointer, _ value: UnsafeRawBufferPointer) throws(Failure) -> Bool
+        _ body: (_ key: UnsafeRawBufferPointer, _ value: UnsafeRawBufferPointer) throws(Failure) ->
+            Bool
     ) throws(Failure) {
         try database.checkUsable()
         let cursor = open(start, end)
@@ -67,8 +69,8 @@ extension Database {
         return StateScope(self, .state, prefix: bigEndian(id))
     }
 
-    /// What is kept beside the operators' state under a path of names such as `"positions", "sensors"`.
-    /// A scope holds the keys of its own path only, not those of longer paths.
+    /// What is kept beside the operators' state under a path of names such as `"positions",
+    /// "sensors"`. A scope holds the keys of its own path only, not those of longer paths.
     public func metaScope(_ path: String...) -> StateScope {
         // The two last bytes are no name's length, so a key never looks like a longer path.
         StateScope(self, .meta, prefix: path.flatMap(lengthPrefixed) + [255, 255])

@@ -5,7 +5,8 @@ import WeirCore
 import WeirStore
 
 /// A column of random values, NULLs and shapes.
-private func randomColumn(_ type: DataType, _ count: Int, _ random: inout SeededGenerator) -> Column {
+private func randomColumn(_ type: DataType, _ count: Int, _ random: inout SeededGenerator) -> Column
+{
     let column = Column(type)
     let hasNulls = random.next() % 2 == 0
     let spread = [UInt64(1), 200, 60_000, 1 << 31, .max][Int(random.next() % 5)]
@@ -20,7 +21,8 @@ private func randomColumn(_ type: DataType, _ count: Int, _ random: inout Seeded
         case .double: column.append(Double(bitPattern: random.next()))
         case .string:
             let length = Int(random.next() % (spread == 60_000 ? 700 : 9))
-            column.append(String((0..<length).map { _ in "aäb€\u{0}c".randomElement(using: &random) ?? "a" }))
+            column.append(
+                String((0..<length).map { _ in "aäb€\u{0}c".randomElement(using: &random) ?? "a" }))
         case .array:
             if case .array(let element) = type, let child = column.child {
                 let values = randomColumn(element, Int(random.next() % 4), &random)
@@ -39,7 +41,9 @@ private let everyType: [DataType] = [
 
 private func randomBatch(_ random: inout SeededGenerator) -> Batch {
     let count = [0, 1, 7, 8, 9, 300][Int(random.next() % 6)]
-    let types = (0..<Int(random.next() % 5)).map { _ in everyType.randomElement(using: &random) ?? .int }
+    let types = (0..<Int(random.next() % 5)).map { _ in
+        everyType.randomElement(using: &random) ?? .int
+    }
     let schema = Schema(types.enumerated().map { Field("column \($0)", $1) })
     return Batch(
         schema: schema, columns: types.map { randomColumn($0, count, &random) }, rowCount: count,
@@ -58,7 +62,10 @@ private func areEqual(_ a: Column, _ b: Column) -> Bool {
         case .string: return a.text(row).elementsEqual(b.text(row))
         case .array:
             guard let ac = a.child, let bc = b.child else { return false }
-            let (ar, br) = (Int(a.offsets[row])..<Int(a.offsets[row + 1]), Int(b.offsets[row])..<Int(b.offsets[row + 1]))
+            let (ar, br) = (
+                Int(a.offsets[row])..<Int(a.offsets[row + 1]),
+                Int(b.offsets[row])..<Int(b.offsets[row + 1])
+            )
             return areEqual(ac.slice(ar), bc.slice(br))
         }
     }
@@ -125,7 +132,8 @@ private func areEqual(_ a: Batch, _ b: Batch) -> Bool {
                 var damaged = block
                 for _ in 0...random.next() % 3 {
                     let place = 4 + Int(random.next() % UInt64(block.count - 4))
-                    damaged[place] = [0, 1, 127, 128, 255, UInt8(random.next() % 256)][Int(random.next() % 6)]
+                    damaged[place] =
+                        [0, 1, 127, 128, 255, UInt8(random.next() % 256)][Int(random.next() % 6)]
                 }
                 if random.next() % 8 == 0 { damaged.removeLast(Int(random.next() % 5)) }
                 seal(&damaged)
@@ -146,7 +154,8 @@ private func areEqual(_ a: Batch, _ b: Batch) -> Bool {
     }
 
     @Test func theChecksumIsCRC32C() {
-        // RFC 3720, B.4: CRC-32C of 32 zero bytes is 0x8A9136AA; of "123456789" 0xE3069283 (catalogue).
+        // RFC 3720, B.4: CRC-32C of 32 zero bytes is 0x8A9136AA; of "123456789" 0xE3069283
+        // (catalogue).
         #expect(bitwiseCRC32C([UInt8](repeating: 0, count: 32)) == 0x8A91_36AA)
         #expect(bitwiseCRC32C(Array("123456789".utf8)) == 0xE306_9283)
         let block = BatchEncoder().encode(rows(0..<2))

@@ -5,8 +5,8 @@ import Testing
 import WeirCore
 import WeirStore
 
-/// The scenario that a child process runs until it is killed at `point`: 100 rows committed, 40 sealed
-/// and completed, 40 sealed, the rest merged and then given up.
+/// The scenario that a child process runs until it is killed at `point`: 100 rows committed, 40
+/// sealed and completed, 40 sealed, the rest merged and then given up.
 private func runUntilKilled(_ path: String, at point: String) throws {
     var options = DatabaseOptions()
     options.crashPoint = CrashPoint(point)

@@ -1,4 +1,5 @@
-// The database: what is committed is there again, what is damaged is refused, what is scoped is apart.
+// The database: what is committed is there again, what is damaged is refused, what is scoped is
+// apart.
 
 import Glibc
 import Testing
@@ -10,7 +11,9 @@ import WeirStore
         Array(value.utf8).withUnsafeBytes { commit.writer(for: scope).put(Array(key.utf8), $0) }
     }
 
-    private func text(_ bytes: [UInt8]?) -> String? { bytes.map { String(decoding: $0, as: UTF8.self) } }
+    private func text(_ bytes: [UInt8]?) -> String? {
+        bytes.map { String(decoding: $0, as: UTF8.self) }
+    }
 
     @Test func committedPairsAreThereAfterReopening() throws {
         let directory = TemporaryDirectory()
@@ -61,7 +64,8 @@ import WeirStore
         try database.commit(commit)
         var seen: [String] = []
         try scope.scan(Array("b".utf8), Array("d".utf8)) { key, value in
-            seen.append(String(decoding: key, as: UTF8.self) + String(decoding: value, as: UTF8.self))
+            seen.append(
+                String(decoding: key, as: UTF8.self) + String(decoding: value, as: UTF8.self))
             return true
         }
         #expect(seen == ["bbb", "ccc"])

@@ -43,8 +43,8 @@ private func block(_ first: Int, _ noise: Column) -> Batch {
     return Batch(schema: schema, columns: [n, noise], rowCount: 2000)
 }
 
-/// Commits until the disk is full, noting each acknowledged commit in `notes`, and checks that nothing
-/// goes through afterwards.
+/// Commits until the disk is full, noting each acknowledged commit in `notes`, and checks that
+/// nothing goes through afterwards.
 private func fillDisk(_ path: String, notes: String) throws {
     // Debian's RocksDB has its assertions on, and one of them may end the process here. That is a
     // crash like any other: what counts is what the next start finds.
@@ -86,7 +86,8 @@ struct FullDiskTests {
         let outbox = try Outbox(try Database(try StateDirectory(disk.path)))
         let report = try #require(outbox.reports().first)
         #expect(report.appended / 2000 >= UInt64(acknowledged))
-        #expect(report.appended / 2000 <= UInt64(acknowledged) + 1, "one may have been cut off unheard")
+        #expect(
+            report.appended / 2000 <= UInt64(acknowledged) + 1, "one may have been cut off unheard")
         let range = try #require(outbox.sealableRange(of: report.stream))
         let segment = try #require(try outbox.seal(range, sealedAt: 0))
         var next: Int64 = 0

@@ -29,7 +29,8 @@ private final class Run {
         try check(outbox)
         for _ in 0..<steps {
             let name = ["minutes", "_late/minutes", "alerts"][Int(random.next() % 3)]
-            let stream = appender.register(sink: random.next() % 2 == 0 ? "lake" : "hdfs", stream: name)
+            let stream = appender.register(
+                sink: random.next() % 2 == 0 ? "lake" : "hdfs", stream: name)
             try step(outbox, appender, commit, stream, database)
             try check(outbox)
         }
@@ -55,21 +56,29 @@ private final class Run {
                 rows(first..<first + count, schema), to: stream, appender, commit, in: database)
             models[key, default: Model()].appended += UInt64(count)
         case 5..<7:
-            guard let range = outbox.sealableRange(
-                of: stream, rowsMax: random.next() % 4000, bytesMax: Int(random.next() % 30_000))
+            guard
+                let range = outbox.sealableRange(
+                    of: stream, rowsMax: random.next() % 4000, bytesMax: Int(random.next() % 30_000)
+                )
             else { return }
             _ = try #require(try outbox.seal(range, sealedAt: 1))
         case 7..<9:
-            guard let segment = outbox.segments(of: sink).randomElement(using: &random) else { return }
+            guard let segment = outbox.segments(of: sink).randomElement(using: &random) else {
+                return
+            }
             #expect(
-                try numbers(in: segment, of: outbox) == Array(Int(segment.first)...Int(segment.last)))
+                try numbers(in: segment, of: outbox)
+                    == Array(Int(segment.first)...Int(segment.last)))
             try outbox.complete(segment)
             let completed = try self.key(outbox, segment.stream).key
             models[completed, default: Model()].forwarded += segment.rowCount
         case 9:
             let bytes = outbox.pending(of: sink).bytes
-            for range in try outbox.expireOldest(of: sink, untilBytes: Int(random.next() % UInt64(bytes + 1))) {
-                models[try self.key(outbox, range.stream).key, default: Model()].expired += range.rowCount
+            for range in try outbox.expireOldest(
+                of: sink, untilBytes: Int(random.next() % UInt64(bytes + 1)))
+            {
+                models[try self.key(outbox, range.stream).key, default: Model()].expired +=
+                    range.rowCount
             }
         case 10:
             try outbox.mergeSmallBlocks(of: sink)
@@ -137,7 +146,9 @@ private final class Run {
         let total = 20_000
         let forwarder = Task.detached {
             var seen: [Int] = []
-            while outbox.pending(of: stream).rows > 0 || outbox.reports()[0].appended < UInt64(total) {
+            while outbox.pending(of: stream).rows > 0
+                || outbox.reports()[0].appended < UInt64(total)
+            {
                 seen += try forward(1, outbox, stream, sink)
             }
             return seen

@@ -73,7 +73,9 @@ private final class Fixture {
         let sealed: Segment
         do {
             let fixture = try Fixture(directory)
-            for start in stride(from: 0, to: 5000, by: 250) { try fixture.append(rows(start..<start + 250)) }
+            for start in stride(from: 0, to: 5000, by: 250) {
+                try fixture.append(rows(start..<start + 250))
+            }
             sealed = try fixture.seal(rowsMax: 1010, at: 77)
             #expect(sealed.first == 1 && sealed.last == 1010 && sealed.sealedAt == 77)
         }
@@ -149,7 +151,8 @@ private final class Fixture {
             }
             let segment = try fixture.seal(rowsMax: 250)
             let ranges = try fixture.outbox.expireOldest(
-                of: fixture.sink, untilBytes: fixture.outbox.pending(of: fixture.sink).bytes * 2 / 3)
+                of: fixture.sink, untilBytes: fixture.outbox.pending(of: fixture.sink).bytes * 2 / 3
+            )
             let minutes = try #require(ranges.first { $0.stream == fixture.stream })
             #expect(minutes.first == 251 && minutes.streamName == "minutes")
             #expect(try fixture.report.expired == minutes.rowCount)
@@ -171,7 +174,9 @@ private final class Fixture {
 
     @Test func rowsBeyondAnAgeExpire() throws {
         let fixture = try Fixture(TemporaryDirectory())
-        for start in 0..<10 { try fixture.append(rows(start * 10..<start * 10 + 10), at: Int64(start)) }
+        for start in 0..<10 {
+            try fixture.append(rows(start * 10..<start * 10 + 10), at: Int64(start))
+        }
         #expect(try fixture.outbox.expireOlder(of: fixture.sink, than: 0).isEmpty)
         let ranges = try fixture.outbox.expireOlder(of: fixture.sink, than: 4)
         #expect(ranges.map(\.first) == [1] && ranges.map(\.last) == [40])
@@ -252,7 +257,9 @@ private final class Fixture {
         try fixture.append(rows(400..<401))
         let segment = try fixture.seal()
         #expect(try numbers(in: segment, of: fixture.outbox) == Array(100..<401))
-        for segment in fixture.outbox.segments(of: fixture.sink) { try fixture.outbox.complete(segment) }
+        for segment in fixture.outbox.segments(of: fixture.sink) {
+            try fixture.outbox.complete(segment)
+        }
         #expect(fixture.outbox.pending(of: fixture.sink) == OutboxPending())
     }
 }

@@ -21,7 +21,9 @@ private func commitKeys(_ numbers: Range<Int>, _ database: Database) throws {
     let commit = database.makeCommit()
     for n in numbers {
         let value = [UInt8](repeating: UInt8(n % 251), count: 300)
-        value.withUnsafeBytes { commit.writer(for: scope).put([UInt8(n / 256), UInt8(n % 256)], $0) }
+        value.withUnsafeBytes {
+            commit.writer(for: scope).put([UInt8(n / 256), UInt8(n % 256)], $0)
+        }
         try database.commit(commit)
     }
 }
@@ -129,12 +131,32 @@ private func logPath(_ directory: String) throws -> String {
         let directory = TemporaryDirectory()
         do {
             let first = try directory.open()
-            let refusal = try #require(failure { try StateDirectory(directory.path) })
+            let refusal = try #require(
+                failure { try StateDirectory(directory.path, lockWaitMilliseconds: 20) })
             #expect(refusal.domain == .state)
             #expect(refusal.reason == "it is in use by process \(getpid())")
             #expect(first.directory.path == directory.path)
         }
         _ = try directory.open()
+    }
+
+    @Test func aLockThatIsBeingLetGoIsWaitedFor() throws {
+        let directory = TemporaryDirectory()
+        let held = open("\(directory.path)/lock", O_RDWR | O_CREAT, 0o600)
+        #expect(flock(held, LOCK_EX) == 0)
+        // A thread of its own: the tests may hold all of the shared ones.
+        var thread = pthread_t()
+        let argument = UnsafeMutableRawPointer(bitPattern: Int(held))
+        let started = pthread_create(
+            &thread, nil,
+            { argument in
+                usleep(50_000)
+                close(Int32(Int(bitPattern: argument)))
+                return nil
+            }, argument)
+        #expect(started == 0)
+        _ = try StateDirectory(directory.path, lockWaitMilliseconds: 5000)
+        pthread_join(thread, nil)
     }
 
     @Test func aNewerFormatIsRefusedInAPlainSentence() throws {
@@ -145,11 +167,14 @@ private func logPath(_ directory: String) throws -> String {
         #expect(refusal.domain == .state)
         #expect(
             refusal.reason
-                == "this state directory was written by a newer weir (format 3, this one reads up to 1)")
+                == "this state directory was written by a newer weir (format 3, this one reads up to 1)"
+        )
         #expect(readFile("\(directory.path)/format") == Array("weir state format 3\n".utf8))
     }
 
-    @Test(arguments: ["", "weir state format", "weir state format -1\n", "something else entirely\n"])
+    @Test(arguments: [
+        "", "weir state format", "weir state format -1\n", "something else entirely\n",
+    ])
     func aDamagedFormatFileIsRefused(text: String) throws {
         let directory = TemporaryDirectory()
         _ = try directory.open()

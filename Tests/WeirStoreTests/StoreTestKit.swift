@@ -82,7 +82,8 @@ struct SeededGenerator: RandomNumberGenerator {
 }
 
 let readingSchema = Schema([
-    Field("n", .bigint), Field("device", .string), Field("at", .timestampLTZ), Field("value", .double),
+    Field("n", .bigint), Field("device", .string), Field("at", .timestampLTZ),
+    Field("value", .double),
 ])
 let alertSchema = Schema([Field("n", .bigint), Field("text", .string)])
 
@@ -112,7 +113,8 @@ func numbers(in segment: Segment, of outbox: Outbox) throws -> [Int] {
 }
 
 /// Appends and commits `batch` alone.
-func append(_ batch: Batch, to stream: StreamID, _ appender: OutboxAppender, _ commit: Commit,
+func append(
+    _ batch: Batch, to stream: StreamID, _ appender: OutboxAppender, _ commit: Commit,
     at time: Int64 = 0, in database: Database
 ) throws {
     appender.append(stream, batch)
