@@ -25,7 +25,9 @@ public final class HTTPClient {
     }()
 
     /// - Parameter abort: raised when weir stops; a request under way then ends within a second or so.
-    public init(_ options: HTTPClientOptions = HTTPClientOptions(), abort: AbortFlag = AbortFlag()) throws(Failure) {
+    public init(_ options: HTTPClientOptions = HTTPClientOptions(), abort: AbortFlag = AbortFlag())
+        throws(Failure)
+    {
         guard Self.libraryStart == CURLE_OK, let handle = curl_easy_init() else {
             throw Failure(.internalError, "starting", "libcurl", "it could not be initialised")
         }
@@ -164,7 +166,8 @@ public final class HTTPClient {
         Failure(.external, request.action, request.subject, "weir is stopping", retry: .backoff)
     }
 
-    private func failure(_ request: HTTPRequest, _ transfer: HTTPTransfer, _ code: CURLcode) -> Failure {
+    private func failure(_ request: HTTPRequest, _ transfer: HTTPTransfer, _ code: CURLcode) -> Failure
+    {
         let host = ServerAddress(request.url)?.authority ?? "the server"
         var (reason, advice) = words(for: code)
         switch transfer.interruption {

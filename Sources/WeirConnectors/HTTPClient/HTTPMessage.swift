@@ -88,6 +88,7 @@ public struct HTTPResponse: Sendable {
             return .after(milliseconds: min(seconds, hour / 1000) * 1000)
         }
         guard let moment = HTTPDate.milliseconds(fixdate: text) else { return .backoff }
-        return .after(milliseconds: min(max(0, moment - (serverDateMilliseconds ?? nowMilliseconds)), hour))
+        return .after(
+            milliseconds: min(max(0, moment - (serverDateMilliseconds ?? nowMilliseconds)), hour))
     }
 }

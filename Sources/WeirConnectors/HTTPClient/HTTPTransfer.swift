@@ -52,7 +52,8 @@ final class HTTPTransfer {
         weir_curl_set_callbacks(
             handle, Unmanaged.passUnretained(self).toOpaque(),
             { bytes, size, count, context in
-                HTTPTransfer.of(context)?.takeHeader(UnsafeRawBufferPointer(start: bytes, count: size * count))
+                HTTPTransfer.of(context)?.takeHeader(
+                    UnsafeRawBufferPointer(start: bytes, count: size * count))
                 return size * count
             },
             { bytes, size, count, context in
@@ -64,7 +65,8 @@ final class HTTPTransfer {
                 return HTTPTransfer.of(context)?.fill(room) ?? weir_curl_read_abort()
             },
             { context, offset, origin in
-                HTTPTransfer.of(context)?.seek(to: offset, origin: origin) == true ? CURL_SEEKFUNC_OK : CURL_SEEKFUNC_FAIL
+                HTTPTransfer.of(context)?.seek(to: offset, origin: origin) == true
+                    ? CURL_SEEKFUNC_OK : CURL_SEEKFUNC_FAIL
             },
             { context, _, _, _, _ in HTTPTransfer.of(context)?.isToBeAborted() == true ? 1 : 0 })
     }
@@ -108,7 +110,8 @@ final class HTTPTransfer {
             let count = pread(file, room.baseAddress, wanted, off_t(offset + sent))
             guard count > 0 else {
                 interruption = .bodyUnreadable(
-                    "\(path): " + (count < 0 ? systemErrorText(errno) : "the file is shorter than it was"))
+                    "\(path): "
+                        + (count < 0 ? systemErrorText(errno) : "the file is shorter than it was"))
                 return weir_curl_read_abort()
             }
             sent += count

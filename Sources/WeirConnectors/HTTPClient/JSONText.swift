@@ -51,7 +51,9 @@ private struct JSONReader {
     var position = 0
 
     mutating func skipSpace() {
-        while position < bytes.count, [0x20, 0x09, 0x0A, 0x0D].contains(bytes[position]) { position += 1 }
+        while position < bytes.count, [0x20, 0x09, 0x0A, 0x0D].contains(bytes[position]) {
+            position += 1
+        }
     }
 
     mutating func take(_ character: Unicode.Scalar) -> Bool {
@@ -122,7 +124,8 @@ private struct JSONReader {
         while position < bytes.count {
             let byte = bytes[position]
             if byte == UInt8(ascii: "\"") || byte == UInt8(ascii: "\\") {
-                scalars.append(contentsOf: String(decoding: bytes[run..<position], as: UTF8.self).unicodeScalars)
+                scalars.append(
+                    contentsOf: String(decoding: bytes[run..<position], as: UTF8.self).unicodeScalars)
                 position += 1
                 if byte == UInt8(ascii: "\"") { return String(scalars) }
                 guard let scalar = escaped() else { return nil }
@@ -155,7 +158,9 @@ private struct JSONReader {
     private mutating func escapedUnit() -> Unicode.Scalar? {
         guard let first = hexUnit() else { return nil }
         guard (0xD800...0xDBFF).contains(first) else { return Unicode.Scalar(first) ?? "\u{FFFD}" }
-        guard take(word: "\\u"), let second = hexUnit(), (0xDC00...0xDFFF).contains(second) else { return nil }
+        guard take(word: "\\u"), let second = hexUnit(), (0xDC00...0xDFFF).contains(second) else {
+            return nil
+        }
         return Unicode.Scalar(0x10000 + (first - 0xD800) << 10 + (second - 0xDC00))
     }
 

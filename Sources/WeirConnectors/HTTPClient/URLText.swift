@@ -39,7 +39,8 @@ func hexadecimal(_ bytes: some Sequence<UInt8>) -> String {
 /// `a=1&b=2`, percent-encoded; an item without a value is its name alone.
 func queryString(_ items: [(name: String, value: String?)]) -> String {
     items.map { item in
-        item.value.map { percentEncoded(item.name) + "=" + percentEncoded($0) } ?? percentEncoded(item.name)
+        item.value.map { percentEncoded(item.name) + "=" + percentEncoded($0) }
+            ?? percentEncoded(item.name)
     }.joined(separator: "&")
 }
 
@@ -63,7 +64,9 @@ struct ServerAddress: Hashable, Sendable {
         else { return nil }
         let afterBracket = authority.lastIndex(of: "]") ?? authority.startIndex
         if let colon = authority[afterBracket...].lastIndex(of: ":") {
-            guard let port = UInt16(authority[authority.index(after: colon)...]), port > 0 else { return nil }
+            guard let port = UInt16(authority[authority.index(after: colon)...]), port > 0 else {
+                return nil
+            }
             host = String(authority[..<colon])
             self.port = Int(port)
         } else {

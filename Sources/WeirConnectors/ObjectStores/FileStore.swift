@@ -76,7 +76,8 @@ public final class FileStore: ObjectStore {
 
     public func get(_ key: ObjectKey, bytesMax: Int) throws(Failure) -> [UInt8]? {
         guard let info = try head(key) else { return nil }
-        guard info.length <= bytesMax, let bytes = try root.contents(of: root.path(of: key), bytesMax: bytesMax)
+        guard info.length <= bytesMax,
+            let bytes = try root.contents(of: root.path(of: key), bytesMax: bytesMax)
         else {
             throw Failure(
                 .external, "reading", "\(location)/\(key)",
@@ -86,8 +87,11 @@ public final class FileStore: ObjectStore {
     }
 
     public func head(_ key: ObjectKey) throws(Failure) -> ObjectInfo? {
-        guard let entry = try root.entry(at: root.path(of: key), name: ""), !entry.isFolder else { return nil }
-        return ObjectInfo(key: key, length: entry.length, modifiedMilliseconds: entry.modifiedMilliseconds)
+        guard let entry = try root.entry(at: root.path(of: key), name: ""), !entry.isFolder else {
+            return nil
+        }
+        return ObjectInfo(
+            key: key, length: entry.length, modifiedMilliseconds: entry.modifiedMilliseconds)
     }
 
     public func list(prefix: String, startAfter: ObjectKey?, max: Int) throws(Failure) -> [ObjectInfo] {
@@ -121,7 +125,8 @@ public final class FileStore: ObjectStore {
     }
 
     /// Writes and syncs a body under a temporary name in its object's folder; returns the path.
-    private func write(_ body: ObjectBody, of key: ObjectKey, marker: String) throws(Failure) -> String {
+    private func write(_ body: ObjectBody, of key: ObjectKey, marker: String) throws(Failure) -> String
+    {
         let folder = root.folder(of: key)
         if folder != folderInUse {
             try root.makeFolder(of: key)
@@ -167,7 +172,9 @@ public final class FileStore: ObjectStore {
     private func removeStaleTemporaries(in folder: String) throws(Failure) {
         let now = context.clock.nowMilliseconds()
         for entry in try root.entries(of: folder) where TemporaryName.isTemporary(entry.name) {
-            guard let modified = entry.modifiedMilliseconds, now - modified > Self.staleAfterMilliseconds else {
+            guard let modified = entry.modifiedMilliseconds,
+                now - modified > Self.staleAfterMilliseconds
+            else {
                 continue
             }
             unlink(folder + "/" + entry.name)

@@ -57,7 +57,9 @@ struct FolderTree: Sendable {
         // of the tree is not ours to open.
         if isNew || path.hasPrefix(self.path + "/") { try sync(folder: parent(of: path)) }
         for path in missing.reversed() {
-            guard mkdir(path, mode) == 0 || errno == EEXIST else { throw failure("making the folder", path) }
+            guard mkdir(path, mode) == 0 || errno == EEXIST else {
+                throw failure("making the folder", path)
+            }
             try sync(folder: parent(of: path))
         }
         var status = stat()

@@ -85,7 +85,8 @@ final class ObjectBodyReader {
             guard count > 0 else {
                 throw unreadable(
                     path,
-                    count < 0 ? systemErrorText(errno) : "it has \(position) bytes and should have \(end)")
+                    count < 0
+                        ? systemErrorText(errno) : "it has \(position) bytes and should have \(end)")
             }
             position += count
             return UnsafeRawBufferPointer(rebasing: chunk[..<count])

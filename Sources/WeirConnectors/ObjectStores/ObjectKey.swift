@@ -15,7 +15,8 @@ public struct ObjectKey: Hashable, Sendable, Comparable, CustomStringConvertible
 
     /// A key of the segments between the slashes of `path`, each percent-encoded.
     public init(path: String) {
-        self.init(segments: path.split(separator: "/", omittingEmptySubsequences: false).map(String.init))
+        self.init(
+            segments: path.split(separator: "/", omittingEmptySubsequences: false).map(String.init))
     }
 
     /// A key that is encoded already, as stores list them; nil when `text` is not in that form.
@@ -29,7 +30,9 @@ public struct ObjectKey: Hashable, Sendable, Comparable, CustomStringConvertible
     public var description: String { text }
 
     /// The last segment.
-    public var name: Substring { text[(text.lastIndex(of: "/").map(text.index(after:)) ?? text.startIndex)...] }
+    public var name: Substring {
+        text[(text.lastIndex(of: "/").map(text.index(after:)) ?? text.startIndex)...]
+    }
 
     /// What comes before the last segment, with its slash; empty when there is nothing.
     public var folder: Substring { text[..<name.startIndex] }
@@ -70,7 +73,9 @@ public struct ObjectKey: Hashable, Sendable, Comparable, CustomStringConvertible
         var index = 0
         while index < bytes.count {
             if bytes[index] == UInt8(ascii: "%") {
-                guard index + 2 < bytes.count, isHexDigit(bytes[index + 1]), isHexDigit(bytes[index + 2]) else {
+                guard index + 2 < bytes.count, isHexDigit(bytes[index + 1]),
+                    isHexDigit(bytes[index + 2])
+                else {
                     return false
                 }
                 index += 3

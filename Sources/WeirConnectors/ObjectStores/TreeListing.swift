@@ -63,7 +63,8 @@ struct TreeListing {
             } else if path.hasPrefix(prefix), isAfterStart(path), let key = ObjectKey(encoded: path) {
                 found.append(
                     ObjectInfo(
-                        key: key, length: entry.length, modifiedMilliseconds: entry.modifiedMilliseconds))
+                        key: key, length: entry.length, modifiedMilliseconds: entry.modifiedMilliseconds
+                    ))
             }
         }
     }

@@ -23,7 +23,9 @@ func failure(of body: () throws(Failure) -> Void, line: Int = #line) -> Failure?
 
 @Suite struct HTTPClientTests {
     @Test func sendsMethodHeadersAndBodyAndReturnsTheAnswer() throws {
-        let server = StubServer { _ in .answer(201, "made", headers: ["ETag": "\"1\"", "X-Twice": " a "]) }
+        let server = StubServer { _ in
+            .answer(201, "made", headers: ["ETag": "\"1\"", "X-Twice": " a "])
+        }
         let client = try HTTPClient()
         var put = request("PUT", server.url + "/a%2Fb?x=1")
         put.headers = [("X-One", "1"), ("X-Empty", "")]
@@ -85,7 +87,9 @@ func failure(of body: () throws(Failure) -> Void, line: Int = #line) -> Failure?
         let client = try HTTPClient()
         var get = request("GET", server.url)
         get.responseBytesMax = 4999
-        #expect(failure { () throws(Failure) in _ = try client.perform(get) }?.reason.contains("4999") == true)
+        #expect(
+            failure { () throws(Failure) in _ = try client.perform(get) }?.reason.contains("4999")
+                == true)
         get.responseBytesMax = 5000
         #expect(try client.perform(get).body.count == 5000)
     }
@@ -115,12 +119,15 @@ func failure(of body: () throws(Failure) -> Void, line: Int = #line) -> Failure?
         var options = HTTPClientOptions()
         options.totalTimeoutMilliseconds = 200
         let client = try HTTPClient(options)
-        let failed = failure { () throws(Failure) in _ = try client.perform(request("GET", server.url)) }
+        let failed = failure { () throws(Failure) in _ = try client.perform(request("GET", server.url))
+        }
         #expect(failed?.retry == .backoff)
         options.totalTimeoutMilliseconds = 0
         options.stallTimeoutSeconds = 1
         let patient = try HTTPClient(options)
-        #expect(failure { () throws(Failure) in _ = try patient.perform(request("GET", server.url)) } != nil)
+        #expect(
+            failure { () throws(Failure) in _ = try patient.perform(request("GET", server.url)) } != nil
+        )
     }
 
     @Test func raisedFlagEndsATransferUnderWay() throws {
@@ -132,10 +139,12 @@ func failure(of body: () throws(Failure) -> Void, line: Int = #line) -> Failure?
             abort.raise()
         }
         let start = SystemClock().monotonicNanoseconds()
-        let failed = failure { () throws(Failure) in _ = try client.perform(request("GET", server.url)) }
+        let failed = failure { () throws(Failure) in _ = try client.perform(request("GET", server.url))
+        }
         #expect(failed?.reason == "weir is stopping")
         #expect(SystemClock().monotonicNanoseconds() - start < 3_000_000_000)
-        #expect(failure { () throws(Failure) in _ = try client.perform(request("GET", server.url)) } != nil)
+        #expect(
+            failure { () throws(Failure) in _ = try client.perform(request("GET", server.url)) } != nil)
         #expect(server.requests.count == 1)
     }
 
@@ -175,7 +184,8 @@ func failure(of body: () throws(Failure) -> Void, line: Int = #line) -> Failure?
     @Test func otherSchemesAreRefused() throws {
         let client = try HTTPClient()
         for url in ["file:///etc/passwd", "ftp://127.0.0.1/", "gopher://127.0.0.1:1/"] {
-            #expect(failure { () throws(Failure) in _ = try client.perform(request("GET", url)) } != nil)
+            #expect(
+                failure { () throws(Failure) in _ = try client.perform(request("GET", url)) } != nil)
         }
     }
 
@@ -195,10 +205,12 @@ func failure(of body: () throws(Failure) -> Void, line: Int = #line) -> Failure?
     @Test func secondsAndDatesAreUnderstood() {
         #expect(retry([]) == .backoff)
         #expect(retry([("retry-after", "7")]) == .after(milliseconds: 7_000))
-        #expect(retry([("retry-after", "Sun, 09 Sep 2001 01:46:50 GMT")]) == .after(milliseconds: 10_000))
+        #expect(
+            retry([("retry-after", "Sun, 09 Sep 2001 01:46:50 GMT")]) == .after(milliseconds: 10_000))
         #expect(
             retry([
-                ("retry-after", "Sun, 09 Sep 2001 01:46:50 GMT"), ("date", "Sun, 09 Sep 2001 01:46:48 GMT"),
+                ("retry-after", "Sun, 09 Sep 2001 01:46:50 GMT"),
+                ("date", "Sun, 09 Sep 2001 01:46:48 GMT"),
             ]) == .after(milliseconds: 2_000))
     }
 

@@ -20,7 +20,9 @@ import Testing
         #expect(ServerAddress("http://[::1]:9870/x")?.host == "[::1]")
     }
 
-    @Test(arguments: ["", "h:1", "http://", "http://:1", "http://h:0", "http://h:x", "http://u@h", "http://a b"])
+    @Test(arguments: [
+        "", "h:1", "http://", "http://:1", "http://h:0", "http://h:x", "http://u@h", "http://a b",
+    ])
     func whatIsNoAddressIsRefused(_ text: String) {
         #expect(ServerAddress(text) == nil)
     }
@@ -30,7 +32,8 @@ import Testing
     private func parse(_ text: String) -> JSONValue? { JSONValue(parsing: Array(text.utf8)) }
 
     @Test func documentsOfServersAreRead() {
-        let value = parse(#" {"FileStatus":{"length":12,"ok":true,"n":null,"a":[1,"x\u00e9\n\ud83d\ude00"]}} "#)
+        let value = parse(
+            #" {"FileStatus":{"length":12,"ok":true,"n":null,"a":[1,"x\u00e9\n\ud83d\ude00"]}} "#)
         let status = value?["FileStatus"]
         #expect(status?["length"]?.integer == 12 && status?["ok"]?.bool == true)
         #expect(status?["a"]?.elements?.last?.string == "xé\n😀")
@@ -38,7 +41,8 @@ import Testing
     }
 
     @Test(arguments: [
-        "", "{", "{\"a\"}", "{\"a\":1,}", "[1,]", "\"\\x\"", "\"\\ud800\"", "tru", "1e", "{} x", "\"a\nb\"", "<html>",
+        "", "{", "{\"a\"}", "{\"a\":1,}", "[1,]", "\"\\x\"", "\"\\ud800\"", "tru", "1e", "{} x",
+        "\"a\nb\"", "<html>",
     ])
     func malformedTextIsRefused(_ text: String) {
         #expect(parse(text) == nil)

@@ -122,7 +122,9 @@ private final class StubConnection {
         while buffer.firstIndex(of: 13) == nil || !buffer.contains(blank) {
             guard receive() else { return nil }
         }
-        guard let end = (0...buffer.count - 4).first(where: { buffer[$0..<$0 + 4].elementsEqual(blank) }) else {
+        guard
+            let end = (0...buffer.count - 4).first(where: { buffer[$0..<$0 + 4].elementsEqual(blank) })
+        else {
             return nil
         }
         let lines = String(decoding: buffer[..<end], as: UTF8.self).split(separator: "\r\n")
@@ -217,7 +219,8 @@ struct ScratchFolder {
     /// The names in a folder, in byte order; none for a link or a file.
     static func names(in path: String) -> [String] {
         var status = stat()
-        guard lstat(path, &status) == 0, status.st_mode & S_IFMT == S_IFDIR, let folder = opendir(path) else {
+        guard lstat(path, &status) == 0, status.st_mode & S_IFMT == S_IFDIR, let folder = opendir(path)
+        else {
             return []
         }
         defer { closedir(folder) }

@@ -12,7 +12,9 @@ struct ObjectStoreContract {
     /// The first segment of all keys used.
     let folder: String
 
-    func key(_ name: String) -> ObjectKey { ObjectKey(segments: [folder] + name.split(separator: "/").map(String.init)) }
+    func key(_ name: String) -> ObjectKey {
+        ObjectKey(segments: [folder] + name.split(separator: "/").map(String.init))
+    }
 
     func run() throws {
         try putReplacesAndGetReturnsExactly()
@@ -88,7 +90,9 @@ struct ObjectStoreContract {
         // A file system cannot have the file "a" beside the folder "a".
         let possible = names.filter { $0 != "list/a" }
         for name in possible { try store.put(key(name), .bytes(Array(name.utf8))) }
-        let expected = possible.map { key($0).text }.sorted { $0.utf8.lexicographicallyPrecedes($1.utf8) }
+        let expected = possible.map { key($0).text }.sorted {
+            $0.utf8.lexicographicallyPrecedes($1.utf8)
+        }
         let prefix = "\(folder)/list/"
         #expect(try store.list(prefix: prefix, startAfter: nil, max: 100).map(\.key.text) == expected)
         var paged: [String] = []

@@ -13,7 +13,9 @@ private struct FixedClock: MachineClock {
 }
 
 @Suite struct ObjectStoresFileTests {
-    private func store(_ folder: String, _ context: ObjectStoreContext = ObjectStoreContext()) -> FileStore {
+    private func store(_ folder: String, _ context: ObjectStoreContext = ObjectStoreContext())
+        -> FileStore
+    {
         FileStore(FileStoreOptions(directory: folder), context)
     }
 
@@ -81,10 +83,12 @@ private struct FixedClock: MachineClock {
             _ = scratch.file(".old.weir-tmp", [1])
             let now = SystemClock().nowMilliseconds()
             let soon = FixedClock(milliseconds: now + FileStore.staleAfterMilliseconds / 2)
-            try store(scratch.path, ObjectStoreContext(clock: soon)).put(ObjectKey(path: "a"), .bytes([1]))
+            try store(scratch.path, ObjectStoreContext(clock: soon)).put(
+                ObjectKey(path: "a"), .bytes([1]))
             #expect(ScratchFolder.names(in: scratch.path) == [".old.weir-tmp", "a"])
             let late = FixedClock(milliseconds: now + FileStore.staleAfterMilliseconds * 2)
-            try store(scratch.path, ObjectStoreContext(clock: late)).put(ObjectKey(path: "a"), .bytes([1]))
+            try store(scratch.path, ObjectStoreContext(clock: late)).put(
+                ObjectKey(path: "a"), .bytes([1]))
             #expect(ScratchFolder.names(in: scratch.path) == ["a"])
         }
     }
@@ -105,7 +109,9 @@ private struct FixedClock: MachineClock {
             let context = ObjectStoreContext()
             context.abort.raise()
             let store = store(scratch.path, context)
-            #expect(failure { () throws(Failure) in try store.put(ObjectKey(path: "a"), .bytes([1])) } != nil)
+            #expect(
+                failure { () throws(Failure) in try store.put(ObjectKey(path: "a"), .bytes([1])) }
+                    != nil)
             #expect(ScratchFolder.names(in: scratch.path) == [])
         }
     }
@@ -113,7 +119,9 @@ private struct FixedClock: MachineClock {
     @Test func urlsAreReadOrRefused() throws {
         #expect(try FileStoreOptions(url: "file:///srv/lake").directory == "/srv/lake")
         for url in ["file://srv/lake", "/srv/lake", "file:///", "s3://x"] {
-            #expect(failure { () throws(Failure) in _ = try FileStoreOptions(url: url) }?.domain == .configuration)
+            #expect(
+                failure { () throws(Failure) in _ = try FileStoreOptions(url: url) }?.domain
+                    == .configuration)
         }
     }
 }

@@ -20,7 +20,8 @@ private let run = "run-\(SystemClock().nowMilliseconds())"
 @Suite(.serialized, .enabled(if: environment("WEIR_TEST_S3") != nil))
 struct ObjectStoresRealS3Tests {
     private func store(_ change: (inout S3Options) -> Void = { _ in }) throws -> S3Store {
-        var options = S3Options(bucket: environment("WEIR_TEST_S3_BUCKET") ?? "weir", prefix: "tests/\(run)")
+        var options = S3Options(
+            bucket: environment("WEIR_TEST_S3_BUCKET") ?? "weir", prefix: "tests/\(run)")
         options.endpoint = environment("WEIR_TEST_S3")
         options.credentials = .environment
         options.http.caFile = environment("WEIR_TEST_CA")
@@ -49,22 +50,28 @@ struct ObjectStoresRealS3Tests {
 
     @Test func onlyOneOfManyConditionalWritersWins() throws {
         let winners = try race(16) { index in
-            try store().putIfAbsent(ObjectKey(path: "race/commit"), .bytes(Array("writer \(index)".utf8)))
+            try store().putIfAbsent(
+                ObjectKey(path: "race/commit"), .bytes(Array("writer \(index)".utf8)))
         }
         #expect(winners == 1)
     }
 
     @Test func wrongKeysBucketsAndBodiesAreRefusedWithTheirNames() throws {
         let forged = try store {
-            $0.credentials = .fixed(S3Credentials(accessKey: environment("AWS_ACCESS_KEY_ID") ?? "", secretKey: "no"))
+            $0.credentials = .fixed(
+                S3Credentials(accessKey: environment("AWS_ACCESS_KEY_ID") ?? "", secretKey: "no"))
         }
-        let wrongKey = failure { () throws(Failure) in try forged.put(ObjectKey(path: "x"), .bytes([1])) }
+        let wrongKey = failure { () throws(Failure) in try forged.put(ObjectKey(path: "x"), .bytes([1]))
+        }
         #expect(wrongKey?.reason.contains("SignatureDoesNotMatch") == true && wrongKey?.retry == .never)
         let nowhere = try store { $0.bucket = "no-such-bucket-here" }
-        let noBucket = failure { () throws(Failure) in try nowhere.put(ObjectKey(path: "x"), .bytes([1])) }
+        let noBucket = failure { () throws(Failure) in
+            try nowhere.put(ObjectKey(path: "x"), .bytes([1]))
+        }
         #expect(noBucket?.reason.contains("NoSuchBucket") == true)
         #expect(failure { () throws(Failure) in _ = try nowhere.checkAccess() } != nil)
-        let changed = ObjectBody.file(path: "/etc/hostname", length: 1, sha256: [UInt8](repeating: 0, count: 32))
+        let changed = ObjectBody.file(
+            path: "/etc/hostname", length: 1, sha256: [UInt8](repeating: 0, count: 32))
         let honest = try store()
         let altered = failure { () throws(Failure) in try honest.put(ObjectKey(path: "x"), changed) }
         #expect(altered?.retry == .backoff, "bytes that are not the signed ones: \(altered as Any)")
@@ -114,15 +121,20 @@ struct ObjectStoresRealHDFSTests {
 
     @Test func onlyOneOfManyConditionalWritersWins() throws {
         let winners = try race(8) { index in
-            try store().putIfAbsent(ObjectKey(path: "race/commit"), .bytes(Array("writer \(index)".utf8)))
+            try store().putIfAbsent(
+                ObjectKey(path: "race/commit"), .bytes(Array("writer \(index)".utf8)))
         }
         #expect(winners == 1)
-        #expect(try store().list(prefix: "race/", startAfter: nil, max: 10).map(\.key.text) == ["race/commit"])
+        #expect(
+            try store().list(prefix: "race/", startAfter: nil, max: 10).map(\.key.text) == [
+                "race/commit"
+            ])
     }
 
     @Test func strangersAreDenied() throws {
         let stranger = try store { $0.authentication = .userName("stranger") }
-        let failed = failure { () throws(Failure) in try stranger.put(ObjectKey(path: "x"), .bytes([1])) }
+        let failed = failure { () throws(Failure) in try stranger.put(ObjectKey(path: "x"), .bytes([1]))
+        }
         #expect(failed?.retry == .never && failed?.reason.contains("AccessControlException") == true)
         let checked = failure { () throws(Failure) in _ = try stranger.checkAccess() }
         #expect(checked?.retry == .never)

@@ -27,12 +27,19 @@ final class FakeS3: Sendable {
 
     func start() -> StubServer { StubServer { [self] in answer($0) } }
 
-    func fail(_ reply: StubReply, takesEffect: Bool = false, when matches: @escaping @Sendable (StubRequest) -> Bool) {
-        contents.withLock { $0.faults.append(Fault(matches: matches, reply: reply, takesEffect: takesEffect)) }
+    func fail(
+        _ reply: StubReply, takesEffect: Bool = false,
+        when matches: @escaping @Sendable (StubRequest) -> Bool
+    ) {
+        contents.withLock {
+            $0.faults.append(Fault(matches: matches, reply: reply, takesEffect: takesEffect))
+        }
     }
 
     static func error(_ status: Int, _ code: String, headers: [String: String] = [:]) -> StubReply {
-        .answer(status, "<?xml version=\"1.0\"?>\n<Error><Code>\(code)</Code><Message>no</Message></Error>", headers: headers)
+        .answer(
+            status, "<?xml version=\"1.0\"?>\n<Error><Code>\(code)</Code><Message>no</Message></Error>",
+            headers: headers)
     }
 
     private func answer(_ request: StubRequest) -> StubReply {
@@ -56,14 +63,17 @@ final class FakeS3: Sendable {
             return Self.error(404, "NoSuchBucket")
         }
         let key = String(request.path.dropFirst(bucket.utf8.count + 2))
-        if key.isEmpty { return request.query["uploads"] == nil ? list(request, contents) : listUploads(contents) }
+        if key.isEmpty {
+            return request.query["uploads"] == nil ? list(request, contents) : listUploads(contents)
+        }
         if request.query["uploads"] != nil || request.query["uploadId"] != nil {
             return multipart(request, key, &contents)
         }
         return object(request, key, &contents)
     }
 
-    private func object(_ request: StubRequest, _ key: String, _ contents: inout Contents) -> StubReply {
+    private func object(_ request: StubRequest, _ key: String, _ contents: inout Contents) -> StubReply
+    {
         switch request.method {
         case "PUT":
             if request.headers["if-none-match"] == "*", contents.objects[key] != nil {
@@ -77,16 +87,22 @@ final class FakeS3: Sendable {
         default:
             guard let bytes = contents.objects[key] else { return Self.error(404, "NoSuchKey") }
             return .answer(
-                200, headers: ["ETag": entityTag(bytes), "Content-Length": String(bytes.count)], body: bytes)
+                200, headers: ["ETag": entityTag(bytes), "Content-Length": String(bytes.count)],
+                body: bytes)
         }
     }
 
-    private func multipart(_ request: StubRequest, _ key: String, _ contents: inout Contents) -> StubReply {
+    private func multipart(_ request: StubRequest, _ key: String, _ contents: inout Contents)
+        -> StubReply
+    {
         guard let id = request.query["uploadId"] else {
             contents.uploadCount += 1
             let id = "upload-\(contents.uploadCount)"
             contents.uploads[id] = (key, [:])
-            return .answer(200, "<r:InitiateMultipartUploadResult xmlns:r='x'><r:UploadId>\(id)</r:UploadId></r:InitiateMultipartUploadResult>")
+            return .answer(
+                200,
+                "<r:InitiateMultipartUploadResult xmlns:r='x'><r:UploadId>\(id)</r:UploadId></r:InitiateMultipartUploadResult>"
+            )
         }
         guard let upload = contents.uploads[id] else { return Self.error(404, "NoSuchUpload") }
         switch request.method {
@@ -94,7 +110,8 @@ final class FakeS3: Sendable {
             contents.uploads[id] = nil
             return .answer(204)
         case "PUT":
-            contents.uploads[id]?.parts[request.query["partNumber"].flatMap { Int($0) } ?? 0] = request.body
+            contents.uploads[id]?.parts[request.query["partNumber"].flatMap { Int($0) } ?? 0] =
+                request.body
             return .answer(200, headers: ["ETag": entityTag(request.body)])
         default:
             let named = XMLElement(parsing: request.body)?.children("Part") ?? []
@@ -107,25 +124,33 @@ final class FakeS3: Sendable {
             }
             contents.objects[key] = parts.flatMap { $0 }
             contents.uploads[id] = nil
-            return .answer(200, "<CompleteMultipartUploadResult><ETag>x</ETag></CompleteMultipartUploadResult>")
+            return .answer(
+                200, "<CompleteMultipartUploadResult><ETag>x</ETag></CompleteMultipartUploadResult>")
         }
     }
 
     private func list(_ request: StubRequest, _ contents: Contents) -> StubReply {
         let (prefix, after) = (request.query["prefix"] ?? "", request.query["start-after"] ?? "")
         let max = request.query["max-keys"].flatMap { Int($0) } ?? 1000
-        let keys = contents.objects.keys.filter { $0.hasPrefix(prefix) && after.utf8.lexicographicallyPrecedes($0.utf8) }
-            .sorted { $0.utf8.lexicographicallyPrecedes($1.utf8) }
+        let keys = contents.objects.keys.filter {
+            $0.hasPrefix(prefix) && after.utf8.lexicographicallyPrecedes($0.utf8)
+        }
+        .sorted { $0.utf8.lexicographicallyPrecedes($1.utf8) }
         let items = keys.prefix(max).map {
             "<Contents><Key>\(xmlEscaped($0))</Key><Size>\(contents.objects[$0]?.count ?? 0)</Size></Contents>"
         }
         return .answer(
-            200, "<ListBucketResult><IsTruncated>\(keys.count > max)</IsTruncated>\(items.joined())</ListBucketResult>")
+            200,
+            "<ListBucketResult><IsTruncated>\(keys.count > max)</IsTruncated>\(items.joined())</ListBucketResult>"
+        )
     }
 
     private func listUploads(_ contents: Contents) -> StubReply {
-        let items = contents.uploads.map { "<Upload><Key>\($1.key)</Key><UploadId>\($0)</UploadId></Upload>" }
-        return .answer(200, "<ListMultipartUploadsResult>\(items.joined())</ListMultipartUploadsResult>")
+        let items = contents.uploads.map {
+            "<Upload><Key>\($1.key)</Key><UploadId>\($0)</UploadId></Upload>"
+        }
+        return .answer(
+            200, "<ListMultipartUploadsResult>\(items.joined())</ListMultipartUploadsResult>")
     }
 
     private func entityTag(_ bytes: [UInt8]) -> String {

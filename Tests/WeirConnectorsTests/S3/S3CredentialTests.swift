@@ -17,7 +17,9 @@ private final class MovingClock: MachineClock {
 @Suite struct S3CredentialTests {
     private let clock = MovingClock()
 
-    private func provider(_ source: S3CredentialSource, _ environment: [String: String]) throws -> S3CredentialProvider {
+    private func provider(_ source: S3CredentialSource, _ environment: [String: String]) throws
+        -> S3CredentialProvider
+    {
         S3CredentialProvider(source, environment: environment, client: try HTTPClient(), clock: clock)
     }
 
@@ -28,7 +30,9 @@ private final class MovingClock: MachineClock {
     @Test func environmentIsTakenAndMissingOnesAreNamed() throws {
         let full = ["AWS_ACCESS_KEY_ID": "a", "AWS_SECRET_ACCESS_KEY": "b", "AWS_SESSION_TOKEN": "c"]
         let credentials = try provider(.automatic, full).current()
-        #expect(credentials.accessKey == "a" && credentials.secretKey == "b" && credentials.sessionToken == "c")
+        #expect(
+            credentials.accessKey == "a" && credentials.secretKey == "b"
+                && credentials.sessionToken == "c")
         let lacking = try provider(.environment, ["AWS_ACCESS_KEY_ID": "a"])
         #expect(failure { () throws(Failure) in _ = try lacking.current() }?.domain == .configuration)
     }
@@ -42,7 +46,10 @@ private final class MovingClock: MachineClock {
             let late = clock.nowMilliseconds() >= 1_600_000_000_000 + 55 * 60_000
             return .answer(
                 200,
-                isRole ? document(late ? "K2" : "K1", ends: late ? "2020-09-13T19:00:00Z" : "2020-09-13T13:26:40Z") : "edge-role\n")
+                isRole
+                    ? document(
+                        late ? "K2" : "K1", ends: late ? "2020-09-13T19:00:00Z" : "2020-09-13T13:26:40Z"
+                    ) : "edge-role\n")
         }
         let provider = try provider(.automatic, ["AWS_EC2_METADATA_SERVICE_ENDPOINT": server.url])
         #expect(try provider.current().accessKey == "K1")
@@ -66,7 +73,8 @@ private final class MovingClock: MachineClock {
                 .automatic,
                 [
                     "AWS_CONTAINER_CREDENTIALS_FULL_URI": server.url + "/v1/credentials",
-                    "AWS_CONTAINER_AUTHORIZATION_TOKEN_FILE": scratch.file("token", Array("Bearer x\n".utf8)),
+                    "AWS_CONTAINER_AUTHORIZATION_TOKEN_FILE": scratch.file(
+                        "token", Array("Bearer x\n".utf8)),
                 ])
             #expect(try provider.current().accessKey == "K1")
             isDown.withLock { $0 = true }
@@ -79,14 +87,17 @@ private final class MovingClock: MachineClock {
     }
 
     @Test func plainHTTPToElsewhereIsRefused() throws {
-        let provider = try provider(.automatic, ["AWS_CONTAINER_CREDENTIALS_FULL_URI": "http://10.0.0.1/x"])
+        let provider = try provider(
+            .automatic, ["AWS_CONTAINER_CREDENTIALS_FULL_URI": "http://10.0.0.1/x"])
         #expect(failure { () throws(Failure) in _ = try provider.current() }?.domain == .configuration)
     }
 
     @Test func expiredTokenIsReplacedAndTheRequestRepeated() throws {
         let issued = Mutex(0)
         let metadata = StubServer { [self] _ in
-            .answer(200, document("K\(issued.withLock { $0 += 1; return $0 })", ends: "2020-09-13T18:00:00Z"))
+            .answer(
+                200,
+                document("K\(issued.withLock { $0 += 1; return $0 })", ends: "2020-09-13T18:00:00Z"))
         }
         let fake = FakeS3()
         let server = fake.start()
@@ -99,7 +110,8 @@ private final class MovingClock: MachineClock {
         #expect(server.requests.count == 2)
         #expect(server.requests.last?.headers["authorization"]?.contains("Credential=K2/") == true)
         #expect(server.requests.last?.headers["x-amz-security-token"] == "t")
-        #expect(server.requests.last?.headers["authorization"]?.contains("x-amz-security-token") == true)
+        #expect(
+            server.requests.last?.headers["authorization"]?.contains("x-amz-security-token") == true)
     }
 }
 
@@ -108,11 +120,14 @@ private final class MovingClock: MachineClock {
 
     @Test func documentsOfServersAreRead() {
         let root = parse(
-            "<?xml version=\"1.0\"?>\n<!-- c --><s3:L xmlns:s3=\"u\" a='>'><K>a&amp;b&#x41;&#66;<![CDATA[<x>]]></K><K/></s3:L>\n")
+            "<?xml version=\"1.0\"?>\n<!-- c --><s3:L xmlns:s3=\"u\" a='>'><K>a&amp;b&#x41;&#66;<![CDATA[<x>]]></K><K/></s3:L>\n"
+        )
         #expect(root?.name == "L" && root?["K"] == "a&bAB<x>" && root?.children("K").count == 2)
     }
 
-    @Test(arguments: ["", "<a>", "<a></b>", "<a b></a>", "<a>&nope;</a>", "<a>&#xD800;</a>", "{}", "<!DOCTYPE a><a/>"])
+    @Test(arguments: [
+        "", "<a>", "<a></b>", "<a b></a>", "<a>&nope;</a>", "<a>&#xD800;</a>", "{}", "<!DOCTYPE a><a/>",
+    ])
     func malformedTextIsRefused(_ text: String) { #expect(parse(text) == nil) }
 
     @Test func depthIsBounded() { #expect(parse(String(repeating: "<a>", count: 100_000)) == nil) }

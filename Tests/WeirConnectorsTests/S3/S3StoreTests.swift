@@ -38,7 +38,10 @@ import WeirCore
             try store.put(object, .file(path: scratch.file("body", bytes), length: bytes.count))
         }
         #expect(stored() == bytes)
-        #expect(server.requests.filter { $0.query["partNumber"] != nil }.map(\.body.count) == [1_000_000, 1_000_000, 500_001])
+        #expect(
+            server.requests.filter { $0.query["partNumber"] != nil }.map(\.body.count) == [
+                1_000_000, 1_000_000, 500_001,
+            ])
         #expect(fake.contents.withLock { $0.uploads.isEmpty })
     }
 
@@ -69,7 +72,9 @@ import WeirCore
 
     @Test func completionThatFailsAfterIts200IsAFailure() throws {
         let store = try store(fake.start()) { $0.multipartAboveBytes = 1 }
-        fake.fail(FakeS3.error(200, "InternalError")) { $0.method == "POST" && $0.query["uploadId"] != nil }
+        fake.fail(FakeS3.error(200, "InternalError")) {
+            $0.method == "POST" && $0.query["uploadId"] != nil
+        }
         let failed = failure { () throws(Failure) in try store.put(object, .bytes([1, 2, 3])) }
         #expect(failed?.retry == .backoff && failed?.reason.contains("InternalError") == true)
         try store.put(object, .bytes([1, 2, 3]))
@@ -89,7 +94,9 @@ import WeirCore
         let store = try store(fake.start())
         let body = ObjectBody.bytes(Array("commit 1".utf8))
         fake.fail(.drop, takesEffect: true) { $0.method == "PUT" }
-        #expect(failure { () throws(Failure) in _ = try store.putIfAbsent(object, body) }?.retry == .backoff)
+        #expect(
+            failure { () throws(Failure) in _ = try store.putIfAbsent(object, body) }?.retry == .backoff
+        )
         #expect(try store.putIfAbsent(object, body))
         #expect(try !store.putIfAbsent(object, .bytes(Array("commit 2".utf8))))
     }
@@ -97,33 +104,42 @@ import WeirCore
     @Test func lostReplyOfPutEndsWithOneWholeObject() throws {
         let store = try store(fake.start())
         fake.fail(.drop, takesEffect: true) { $0.method == "PUT" }
-        #expect(failure { () throws(Failure) in try store.put(object, .bytes([1, 2])) }?.retry == .backoff)
+        #expect(
+            failure { () throws(Failure) in try store.put(object, .bytes([1, 2])) }?.retry == .backoff)
         try store.put(object, .bytes([1, 2]))
         #expect(stored() == [1, 2])
         #expect(fake.contents.withLock { $0.objects.count } == 1)
     }
 
     @Test(arguments: [
-        (503, "SlowDown", "3", Failure.Retry.after(milliseconds: 3000)), (503, "SlowDown", "", .backoff),
+        (503, "SlowDown", "3", Failure.Retry.after(milliseconds: 3000)),
+        (503, "SlowDown", "", .backoff),
         (429, "TooManyRequests", "1", .after(milliseconds: 1000)), (500, "InternalError", "", .backoff),
         (400, "RequestTimeout", "", .backoff), (409, "OperationAborted", "", .backoff),
         (403, "QuotaExceeded", "", .backoff), (400, "BadDigest", "", .backoff),
         (403, "AccessDenied", "", .never), (404, "NoSuchBucket", "", .never),
         (403, "InvalidAccessKeyId", "", .never), (403, "SignatureDoesNotMatch", "", .never),
     ])
-    func refusalsSayWhetherToTryAgain(_ status: Int, _ code: String, _ after: String, _ retry: Failure.Retry) throws {
+    func refusalsSayWhetherToTryAgain(
+        _ status: Int, _ code: String, _ after: String, _ retry: Failure.Retry
+    ) throws {
         let store = try store(fake.start())
-        fake.fail(FakeS3.error(status, code, headers: after.isEmpty ? [:] : ["Retry-After": after])) { _ in true }
+        fake.fail(FakeS3.error(status, code, headers: after.isEmpty ? [:] : ["Retry-After": after])) {
+            _ in true
+        }
         let failed = failure { () throws(Failure) in try store.put(object, .bytes([1])) }
         #expect(failed?.retry == retry && failed?.domain == .external)
-        #expect(failed?.reason.contains(code) == true && failed?.description.contains("SECRET") == false)
+        #expect(
+            failed?.reason.contains(code) == true && failed?.description.contains("SECRET") == false)
         try store.put(object, .bytes([1]))
     }
 
     @Test func wrongClockIsNamedWithTheDifference() throws {
-        let store = try store(fake.start(), context: ObjectStoreContext(clock: FixedTime(784_111_777_000)))
+        let store = try store(
+            fake.start(), context: ObjectStoreContext(clock: FixedTime(784_111_777_000)))
         fake.fail(
-            FakeS3.error(403, "RequestTimeTooSkewed", headers: ["Date": "Sun, 06 Nov 1994 09:10:00 GMT"])
+            FakeS3.error(
+                403, "RequestTimeTooSkewed", headers: ["Date": "Sun, 06 Nov 1994 09:10:00 GMT"])
         ) { _ in true }
         let failed = failure { () throws(Failure) in try store.put(object, .bytes([1])) }
         #expect(failed?.reason.contains("clock is 20 min 23 s behind") == true)
@@ -135,18 +151,24 @@ import WeirCore
         let store = try store(portal)
         #expect(failure { () throws(Failure) in try store.put(object, .bytes([1])) }?.retry == .backoff)
         #expect(failure { () throws(Failure) in _ = try store.putIfAbsent(object, .bytes([1])) } != nil)
-        #expect(failure { () throws(Failure) in _ = try store.list(prefix: "", startAfter: nil, max: 1) } != nil)
+        #expect(
+            failure { () throws(Failure) in _ = try store.list(prefix: "", startAfter: nil, max: 1) }
+                != nil)
         #expect(failure { () throws(Failure) in _ = try store.checkAccess() } != nil)
     }
 
     @Test func accessCheckTellsClockOffsetAndMissingRights() throws {
-        let store = try store(fake.start(), context: ObjectStoreContext(clock: FixedTime(784_111_777_000)))
+        let store = try store(
+            fake.start(), context: ObjectStoreContext(clock: FixedTime(784_111_777_000)))
         #expect(try store.checkAccess().warnings.isEmpty)
-        fake.fail(FakeS3.error(403, "AccessDenied", headers: ["Date": "Sun, 06 Nov 1994 08:49:40 GMT"])) { _ in true }
+        fake.fail(FakeS3.error(403, "AccessDenied", headers: ["Date": "Sun, 06 Nov 1994 08:49:40 GMT"]))
+        { _ in true }
         let report = try store.checkAccess()
         #expect(report.warnings.count == 1 && report.clockOffsetMilliseconds == 3000)
         fake.fail(FakeS3.error(403, "InvalidAccessKeyId")) { _ in true }
-        #expect(failure { () throws(Failure) in _ = try store.checkAccess() }?.advice == "look at access_key")
+        #expect(
+            failure { () throws(Failure) in _ = try store.checkAccess() }?.advice
+                == "look at access_key")
     }
 
     @Test func virtualHostStyleAndAWSAddresses() throws {
@@ -168,7 +190,9 @@ import WeirCore
         let options = try S3Options(url: "s3://weir/plant/a")
         #expect(options.bucket == "weir")
         #expect(try S3Store(options, ObjectStoreContext()).location == "s3://weir/plant/a")
-        #expect(failure { () throws(Failure) in _ = try S3Options(url: "https://weir") }?.domain == .configuration)
+        #expect(
+            failure { () throws(Failure) in _ = try S3Options(url: "https://weir") }?.domain
+                == .configuration)
         for bucket in ["", "a", "a/b", "a?b", "ä-ö-ü"] {
             let failed = failure { () throws(Failure) in
                 _ = try S3Store(S3Options(bucket: bucket), ObjectStoreContext())
@@ -178,7 +202,8 @@ import WeirCore
     }
 
     @Test func secretsAreNotInDescriptions() {
-        let credentials = S3Credentials(accessKey: "AKIA", secretKey: "SECRETKEY", sessionToken: "TOKEN")
+        let credentials = S3Credentials(
+            accessKey: "AKIA", secretKey: "SECRETKEY", sessionToken: "TOKEN")
         var options = S3Options(bucket: "weir")
         options.credentials = .fixed(credentials)
         options.environment = [:]

@@ -34,7 +34,9 @@ struct AWSSignature {
         let scope = "\(date.prefix(8))/\(region)/\(service)/aws4_request"
         let toSign = stringToSign(canonicalRequest(request), date: date, scope: scope)
         var key = Array("AWS4\(secretKey)".utf8)
-        for part in [String(date.prefix(8)), region, service, "aws4_request"] { key = mac(part, key: key) }
+        for part in [String(date.prefix(8)), region, service, "aws4_request"] {
+            key = mac(part, key: key)
+        }
         return "AWS4-HMAC-SHA256 Credential=\(accessKey)/\(scope), "
             + "SignedHeaders=\(signedHeaderNames(request)), Signature=\(hexadecimal(mac(toSign, key: key)))"
     }
@@ -47,7 +49,8 @@ struct AWSSignature {
             .joined(separator: "&")
         let headers = sortedHeaders(request).map { "\($0.name):\(singleSpaced($0.value))\n" }.joined()
         return [
-            request.method, request.path, query, headers, signedHeaderNames(request), request.payloadHash,
+            request.method, request.path, query, headers, signedHeaderNames(request),
+            request.payloadHash,
         ].joined(separator: "\n")
     }
 

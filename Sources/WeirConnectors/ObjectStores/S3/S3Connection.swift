@@ -53,7 +53,8 @@ final class S3Connection {
         self.address = address
         self.options = options
         host = usesPath ? address.authority : "\(options.bucket).\(address.authority)"
-        basePath = percentEncoded(address.path, keepingSlashes: true) + (usesPath ? "/\(options.bucket)" : "")
+        basePath =
+            percentEncoded(address.path, keepingSlashes: true) + (usesPath ? "/\(options.bucket)" : "")
         client = try HTTPClient(options.http, abort: context.abort)
         clock = context.clock
         credentials = S3CredentialProvider(
@@ -98,7 +99,8 @@ final class S3Connection {
     /// The failure for an answer that is a refusal.
     func refusal(of request: S3Request, _ response: HTTPResponse) -> Failure {
         S3Error(response).failure(
-            HTTPRequest(request.method, url(request), action: request.action, subject: subject(request.key)),
+            HTTPRequest(
+                request.method, url(request), action: request.action, subject: subject(request.key)),
             response, nowMilliseconds: clock.nowMilliseconds())
     }
 

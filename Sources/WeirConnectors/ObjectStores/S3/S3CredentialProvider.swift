@@ -86,7 +86,8 @@ final class S3CredentialProvider {
         else {
             throw Failure(
                 .configuration, "looking for", "the container's S3 credentials",
-                "AWS_CONTAINER_CREDENTIALS_FULL_URI is neither https nor a loopback or link-local service")
+                "AWS_CONTAINER_CREDENTIALS_FULL_URI is neither https nor a loopback or link-local service"
+            )
         }
         var request = metadataRequest("GET", url)
         if let token = try containerToken() { request.headers.append(("Authorization", token)) }
@@ -104,7 +105,8 @@ final class S3CredentialProvider {
         if file >= 0 { close(file) }
         guard count > 0 else {
             throw Failure(
-                .external, "reading", path, count < 0 ? systemErrorText(code) : "it is empty", retry: .backoff)
+                .external, "reading", path, count < 0 ? systemErrorText(code) : "it is empty",
+                retry: .backoff)
         }
         return trimmed(String(decoding: bytes[..<count], as: UTF8.self))
     }
@@ -112,7 +114,8 @@ final class S3CredentialProvider {
     /// Plain HTTP is for addresses that do not leave the machine or its link.
     private static func isTrusted(_ address: ServerAddress) -> Bool {
         let local = ["169.254.170.2", "169.254.170.23", "[fd00:ec2::23]", "localhost", "[::1]"]
-        return address.scheme == "https" || local.contains(address.host) || address.host.hasPrefix("127.")
+        return address.scheme == "https" || local.contains(address.host)
+            || address.host.hasPrefix("127.")
     }
 
     private func fromInstance() throws(Failure) -> S3Credentials {
@@ -120,7 +123,8 @@ final class S3CredentialProvider {
             throw Failure(
                 .configuration, "looking for", "S3 credentials",
                 "none are configured, and AWS_EC2_METADATA_DISABLED forbids asking the instance",
-                advice: "set access_key and secret_key of the sink, or AWS_ACCESS_KEY_ID and its secret")
+                advice: "set access_key and secret_key of the sink, or AWS_ACCESS_KEY_ID and its secret"
+            )
         }
         let base = environment["AWS_EC2_METADATA_SERVICE_ENDPOINT"] ?? "http://169.254.169.254"
         var tokenRequest = metadataRequest("PUT", "\(base)/latest/api/token")
@@ -167,7 +171,8 @@ final class S3CredentialProvider {
         return Failure(
             .external, request.action, request.subject,
             "\(host) answered \(response.status) without credentials",
-            advice: "give the instance or container a role, or set access_key and secret_key of the sink",
+            advice:
+                "give the instance or container a role, or set access_key and secret_key of the sink",
             retry: response.retry(nowMilliseconds: clock.nowMilliseconds()))
     }
 }

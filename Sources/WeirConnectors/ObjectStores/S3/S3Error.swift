@@ -31,7 +31,8 @@ struct S3Error {
         let transientCodes: Set = [
             "SlowDown", "ServiceUnavailable", "InternalError", "RequestTimeout", "OperationAborted",
             "ConditionalRequestConflict", "RequestTimeTooSkewed", "BadDigest", "IncompleteBody",
-            "XAmzContentSHA256Mismatch", "QuotaExceeded", "TooManyRequests", "Throttling", "NoSuchUpload",
+            "XAmzContentSHA256Mismatch", "QuotaExceeded", "TooManyRequests", "Throttling",
+            "NoSuchUpload",
         ]
         return status >= 500 || status == 429 || status == 408 || status == 409
             || transientCodes.contains(code) || isOfExpiredCredentials
@@ -49,7 +50,8 @@ struct S3Error {
         if !message.isEmpty { reason += ": \(message)" }
         if code == "RequestTimeTooSkewed", let theirs = response.serverDateMilliseconds {
             let seconds = (theirs - nowMilliseconds) / 1000
-            reason = "this machine's clock is \(magnitude(seconds)) \(seconds > 0 ? "behind" : "ahead of")"
+            reason =
+                "this machine's clock is \(magnitude(seconds)) \(seconds > 0 ? "behind" : "ahead of")"
                 + " that of \(host)"
         }
         return Failure(

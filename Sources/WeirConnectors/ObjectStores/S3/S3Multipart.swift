@@ -87,7 +87,9 @@ extension S3Store {
                 guard response.isSuccess else { throw connection.refusal(of: request, response) }
                 return response
             } catch {
-                guard error.domain == .external, error.retry == .backoff, !context.abort.isRaised else { throw error }
+                guard error.domain == .external, error.retry == .backoff, !context.abort.isRaised else {
+                    throw error
+                }
             }
         }
         return try connection.sendExpectingSuccess(request)
@@ -117,7 +119,8 @@ extension S3Store {
     /// Best effort: the failure that led here is the one to report.
     private func abortUpload(_ key: String, _ uploadID: String) {
         let request = S3Request(
-            method: "DELETE", key: key, query: [("uploadId", uploadID)], action: "aborting the upload of")
+            method: "DELETE", key: key, query: [("uploadId", uploadID)],
+            action: "aborting the upload of")
         do throws(Failure) {
             _ = try connection.send(request)
         } catch {

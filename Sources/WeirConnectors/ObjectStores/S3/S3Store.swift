@@ -51,7 +51,8 @@ public final class S3Store: ObjectStore {
         let whole = 0..<body.length
         return S3Request(
             method: "PUT", key: fullKey(key), headers: [("content-type", "application/octet-stream")],
-            body: body.httpBody(whole), payloadHash: hexadecimal(try body.sha256(whole)), action: "uploading")
+            body: body.httpBody(whole), payloadHash: hexadecimal(try body.sha256(whole)),
+            action: "uploading")
     }
 
     private func requireEntityTag(_ response: HTTPResponse, _ request: S3Request) throws(Failure) {
@@ -103,7 +104,8 @@ public final class S3Store: ObjectStore {
         }
         return ObjectInfo(
             key: key, length: length, entityTag: response.header("etag"),
-            modifiedMilliseconds: response.header("last-modified").flatMap(HTTPDate.milliseconds(fixdate:)))
+            modifiedMilliseconds: response.header("last-modified").flatMap(
+                HTTPDate.milliseconds(fixdate:)))
     }
 
     /// A missing bucket is a failure, not a missing object. An answer to HEAD has no document to tell.
@@ -116,7 +118,8 @@ public final class S3Store: ObjectStore {
         var found: [ObjectInfo] = []
         var after = startAfter.map(fullKey)
         while found.count < max {
-            let page = try listPage(self.prefix + prefix, after: after, max: min(max - found.count, Self.listPageMax))
+            let page = try listPage(
+                self.prefix + prefix, after: after, max: min(max - found.count, Self.listPageMax))
             found += page.objects
             guard let last = page.lastKey, page.isTruncated else { break }
             after = last
@@ -131,7 +134,8 @@ public final class S3Store: ObjectStore {
         request.query = [("list-type", "2"), ("max-keys", String(max)), ("prefix", prefix)]
         if let after { request.query.append(("start-after", after)) }
         let response = try connection.sendExpectingSuccess(request)
-        guard let document = XMLElement(parsing: response.body), document.name == "ListBucketResult" else {
+        guard let document = XMLElement(parsing: response.body), document.name == "ListBucketResult"
+        else {
             throw connection.strangeAnswer(to: request, "answered without a ListBucketResult")
         }
         let contents = document.children("Contents")
@@ -175,7 +179,9 @@ public final class S3Store: ObjectStore {
         }
         return AccessReport(
             summary: "\(location) answers",
-            warnings: ["the key may not list the bucket; whether it may write shows at the first upload"],
+            warnings: [
+                "the key may not list the bucket; whether it may write shows at the first upload"
+            ],
             clockOffsetMilliseconds: offset)
     }
 }

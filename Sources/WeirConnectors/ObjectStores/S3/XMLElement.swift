@@ -89,7 +89,11 @@ private struct XMLReader {
 
     mutating func element(depth: Int) -> XMLElement? {
         guard depth < XMLElement.depthMax, take("<"), let fullName = name() else { return nil }
-        var element = XMLElement(name: String(fullName[(fullName.lastIndex(of: ":").map(fullName.index(after:)) ?? fullName.startIndex)...]))
+        var element = XMLElement(
+            name: String(
+                fullName[
+                    (fullName.lastIndex(of: ":").map(fullName.index(after:)) ?? fullName.startIndex)...]
+            ))
         guard let isEmpty = skipAttributes() else { return nil }
         if isEmpty { return element }
         var text: [UInt8] = []
@@ -147,7 +151,8 @@ private struct XMLReader {
         case "gt": ">"
         case "quot": "\""
         case "apos": "'"
-        case let text where text.hasPrefix("#x"): UInt32(text.dropFirst(2), radix: 16).flatMap(Unicode.Scalar.init)
+        case let text where text.hasPrefix("#x"):
+            UInt32(text.dropFirst(2), radix: 16).flatMap(Unicode.Scalar.init)
         case let text where text.hasPrefix("#"): UInt32(text.dropFirst()).flatMap(Unicode.Scalar.init)
         default: nil
         }

@@ -43,13 +43,16 @@ struct RemoteException {
         if names("StandbyException") { return .standby }
         if names("FileAlreadyExistsException") { return .alreadyExists }
         if names(
-            "SafeModeException", "RetriableException", "QuotaExceededException", "DSQuotaExceededException",
+            "SafeModeException", "RetriableException", "QuotaExceededException",
+            "DSQuotaExceededException",
             "NSQuotaExceededException", "LeaseExpiredException", "AlreadyBeingCreatedException",
             "NotReplicatedYetException", "ConnectException", "SocketTimeoutException")
         {
             return .transient
         }
-        if names("AccessControlException", "AuthorizationException", "SecurityException", "InvalidToken") {
+        if names(
+            "AccessControlException", "AuthorizationException", "SecurityException", "InvalidToken")
+        {
             return .denied
         }
         return names("FileNotFoundException") ? .notFound : .other

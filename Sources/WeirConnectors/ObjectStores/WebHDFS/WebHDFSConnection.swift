@@ -93,7 +93,8 @@ final class WebHDFSConnection {
         guard dataNode.scheme == scheme else {
             throw Failure(
                 .external, request.action, subject(request.path),
-                "the NameNode sends the data to \(dataNode.authority) by \(dataNode.scheme), not \(scheme)")
+                "the NameNode sends the data to \(dataNode.authority) by \(dataNode.scheme), not \(scheme)"
+            )
         }
         if encodesPathTwice {
             let path = location.prefix { $0 != "?" }
@@ -111,7 +112,9 @@ final class WebHDFSConnection {
         do throws(Failure) {
             return try client.perform(http)
         } catch {
-            guard error.domain == .external, !client.isAborted, error.advice.isEmpty else { throw error }
+            guard error.domain == .external, !client.isAborted, error.advice.isEmpty else {
+                throw error
+            }
             throw Failure(
                 error.domain, error.action, error.subject, error.reason,
                 advice: "this machine must be able to resolve and reach the DataNodes too",
@@ -123,7 +126,8 @@ final class WebHDFSConnection {
     func refusal(of request: WebHDFSRequest, _ response: HTTPResponse) -> Failure {
         let retry = response.retry(nowMilliseconds: clock.nowMilliseconds())
         guard let exception = RemoteException(response) else {
-            let isFinal = (400..<500).contains(response.status) && response.status != 429
+            let isFinal =
+                (400..<500).contains(response.status) && response.status != 429
                 && response.status != 408
             return Failure(
                 .external, request.action, subject(request.path),

@@ -37,7 +37,8 @@ public struct WebHDFSOptions: Sendable {
         let authority = rest.prefix { $0 != "/" }
         let usesTLS = scheme == "swebhdfs"
         let nameNodes = authority.split(separator: ",", omittingEmptySubsequences: false).map { name in
-            ServerAddress("http://\(name)")?.port == nil ? "\(name):\(usesTLS ? 9871 : 9870)" : String(name)
+            ServerAddress("http://\(name)")?.port == nil
+                ? "\(name):\(usesTLS ? 9871 : 9870)" : String(name)
         }
         guard scheme == "webhdfs" || usesTLS,
             nameNodes.allSatisfy({ ServerAddress("http://\($0)")?.path == "" })

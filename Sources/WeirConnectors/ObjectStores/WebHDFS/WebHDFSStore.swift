@@ -106,7 +106,8 @@ public final class WebHDFSStore: ObjectStore {
             throw Failure(
                 .external, "uploading", connection.subject(path),
                 "HDFS took the data, but stored \(stored) of \(length) bytes",
-                advice: "look at the space quota and at the free space of the DataNodes", retry: .backoff)
+                advice: "look at the space quota and at the free space of the DataNodes",
+                retry: .backoff)
         }
     }
 
@@ -123,7 +124,8 @@ public final class WebHDFSStore: ObjectStore {
                 throw connection.refusal(of: request, response)
             }
         } catch {
-            guard error.retry != .never, !context.abort.isRaised, try isMoved(old, to: new, length) else {
+            guard error.retry != .never, !context.abort.isRaised, try isMoved(old, to: new, length)
+            else {
                 throw error
             }
         }
@@ -137,9 +139,11 @@ public final class WebHDFSStore: ObjectStore {
     /// RENAME that leaves what has the new name in place; returns whether the name was free.
     private func moveUnlessPresent(_ old: String, to new: String) throws(Failure) -> Bool {
         let request = WebHDFSRequest(
-            method: "PUT", operation: "RENAME", path: old, query: [("destination", new)], action: "renaming")
+            method: "PUT", operation: "RENAME", path: old, query: [("destination", new)],
+            action: "renaming")
         let response = try connection.send(request)
-        guard response.isSuccess, let isDone = JSONValue(parsing: response.body)?["boolean"]?.bool else {
+        guard response.isSuccess, let isDone = JSONValue(parsing: response.body)?["boolean"]?.bool
+        else {
             throw connection.refusal(of: request, response)
         }
         if isDone { return true }
@@ -150,7 +154,8 @@ public final class WebHDFSStore: ObjectStore {
 
     public func get(_ key: ObjectKey, bytesMax: Int) throws(Failure) -> [UInt8]? {
         let request = WebHDFSRequest(
-            method: "GET", operation: "OPEN", path: path(of: key), query: [("length", String(bytesMax + 1))],
+            method: "GET", operation: "OPEN", path: path(of: key),
+            query: [("length", String(bytesMax + 1))],
             action: "reading")
         let first = try connection.send(request)
         if RemoteException(first)?.kind == .notFound { return nil }
@@ -172,7 +177,8 @@ public final class WebHDFSStore: ObjectStore {
 
     public func head(_ key: ObjectKey) throws(Failure) -> ObjectInfo? {
         guard let entry = try status(path(of: key)), !entry.isFolder else { return nil }
-        return ObjectInfo(key: key, length: entry.length, modifiedMilliseconds: entry.modifiedMilliseconds)
+        return ObjectInfo(
+            key: key, length: entry.length, modifiedMilliseconds: entry.modifiedMilliseconds)
     }
 
     /// GETFILESTATUS; nil when nothing is there.
@@ -188,9 +194,12 @@ public final class WebHDFSStore: ObjectStore {
     }
 
     private static func entry(_ document: JSONValue) -> TreeEntry? {
-        guard let kind = document["type"]?.string, let length = document["length"]?.integer else { return nil }
+        guard let kind = document["type"]?.string, let length = document["length"]?.integer else {
+            return nil
+        }
         return TreeEntry(
-            name: document["pathSuffix"]?.string ?? "", isFolder: kind == "DIRECTORY", length: Int(length),
+            name: document["pathSuffix"]?.string ?? "", isFolder: kind == "DIRECTORY",
+            length: Int(length),
             modifiedMilliseconds: document["modificationTime"]?.integer)
     }
 
@@ -204,7 +213,8 @@ public final class WebHDFSStore: ObjectStore {
 
     private func entries(of folder: String) throws(Failure) -> [TreeEntry] {
         let request = WebHDFSRequest(
-            method: "GET", operation: "LISTSTATUS", path: folder.isEmpty ? "/" : folder, action: "listing")
+            method: "GET", operation: "LISTSTATUS", path: folder.isEmpty ? "/" : folder,
+            action: "listing")
         let response = try connection.send(request)
         if RemoteException(response)?.kind == .notFound { return [] }
         guard response.isSuccess,
@@ -240,7 +250,8 @@ public final class WebHDFSStore: ObjectStore {
         folderInUse = nil
         try makeFolder(of: newKey)
         guard let entry = try head(key) else {
-            throw Failure(.external, "renaming", connection.subject(path(of: key)), "there is no such file")
+            throw Failure(
+                .external, "renaming", connection.subject(path(of: key)), "there is no such file")
         }
         try move(path(of: key), to: path(of: newKey), length: entry.length)
     }
@@ -249,7 +260,8 @@ public final class WebHDFSStore: ObjectStore {
         let folder = "\(base)/\(key.folder)"
         if folder == folderInUse || folder == "/" { return }
         let request = WebHDFSRequest(
-            method: "PUT", operation: "MKDIRS", path: String(folder.dropLast()), action: "making the folder")
+            method: "PUT", operation: "MKDIRS", path: String(folder.dropLast()),
+            action: "making the folder")
         let response = try connection.send(request)
         guard response.isSuccess, JSONValue(parsing: response.body)?["boolean"]?.bool == true else {
             throw connection.refusal(of: request, response)
