@@ -91,7 +91,8 @@ void Reader::open_lines() {
     if (length > limits.chunk_bytes) {
         const void *feed = memrchr(start, '\n', limits.chunk_bytes);
         if (feed == nullptr) feed = std::memchr(start, '\n', length);
-        if (feed != nullptr) length = static_cast<size_t>(static_cast<const uint8_t *>(feed) + 1 - start);
+        if (feed != nullptr)
+            length = static_cast<size_t>(static_cast<const uint8_t *>(feed) + 1 - start);
     }
     chunk = Chunk{};
     chunk.is_lines = true;

@@ -60,7 +60,8 @@ inline uint8_t *write_double(uint8_t *to, double value) {
     const bool is_plain = magnitude >= 1e-4 && magnitude < 0x1p53;
     const auto written = std::to_chars(
         start, start + scalar_text_max - 4, magnitude,
-        is_plain ? std::chars_format::fixed : std::chars_format::scientific);
+        is_plain ? std::chars_format::fixed : std::chars_format::scientific
+    );
     char *end = written.ptr;
     if (is_plain && std::memchr(start, '.', static_cast<size_t>(end - start)) == nullptr) {
         *end++ = '.';

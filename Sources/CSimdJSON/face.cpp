@@ -11,7 +11,8 @@ struct weir_json_reader {
 };
 
 weir_json_reader *weir_json_create(
-    const weir_json_column *columns, size_t count, weir_json_limits limits) {
+    const weir_json_column *columns, size_t count, weir_json_limits limits
+) {
     if (limits.depth_max < 1 || limits.depth_max > 1024 || limits.chunk_bytes == 0) return nullptr;
     auto handle = std::make_unique<weir_json_reader>(limits);
     weir::Walk &walk = handle->reader.walk;
@@ -30,11 +31,15 @@ void weir_json_begin(weir_json_reader *reader, const weir_json_messages *message
     reader->reader.begin(*messages);
 }
 
-bool weir_json_next(weir_json_reader *reader, size_t rows_max) { return reader->reader.next(rows_max); }
+bool weir_json_next(weir_json_reader *reader, size_t rows_max) {
+    return reader->reader.next(rows_max);
+}
 
 size_t weir_json_row_count(const weir_json_reader *reader) { return reader->reader.row_count; }
 
-size_t weir_json_nulled_count(const weir_json_reader *reader) { return reader->reader.nulled_count; }
+size_t weir_json_nulled_count(const weir_json_reader *reader) {
+    return reader->reader.nulled_count;
+}
 
 const uint32_t *weir_json_row_messages(const weir_json_reader *reader) {
     return reader->reader.row_messages.data();
@@ -50,6 +55,7 @@ const weir_json_rejection *weir_json_rejections(const weir_json_reader *reader, 
 }
 
 void weir_json_take(
-    weir_json_reader *reader, size_t column, weir_json_values *rows, weir_json_values *elements) {
+    weir_json_reader *reader, size_t column, weir_json_values *rows, weir_json_values *elements
+) {
     reader->reader.take(column, *rows, *elements);
 }

@@ -25,7 +25,8 @@ inline int64_t days_of_date(int64_t year, unsigned month, unsigned day) {
     const int64_t era = (year >= 0 ? year : year - 399) / 400;
     const unsigned year_of_era = static_cast<unsigned>(year - era * 400);
     const unsigned day_of_year = (153 * (month > 2 ? month - 3 : month + 9) + 2) / 5 + day - 1;
-    const unsigned day_of_era = year_of_era * 365 + year_of_era / 4 - year_of_era / 100 + day_of_year;
+    const unsigned day_of_era =
+        year_of_era * 365 + year_of_era / 4 - year_of_era / 100 + day_of_year;
     return era * 146'097 + static_cast<int64_t>(day_of_era) - 719'468;
 }
 
@@ -36,7 +37,8 @@ inline void date_of_days(int64_t days, int64_t &year, unsigned &month, unsigned 
     const unsigned day_of_era = static_cast<unsigned>(days - era * 146'097);
     const unsigned year_of_era =
         (day_of_era - day_of_era / 1460 + day_of_era / 36'524 - day_of_era / 146'096) / 365;
-    const unsigned day_of_year = day_of_era - (365 * year_of_era + year_of_era / 4 - year_of_era / 100);
+    const unsigned day_of_year =
+        day_of_era - (365 * year_of_era + year_of_era / 4 - year_of_era / 100);
     const unsigned shifted = (5 * day_of_year + 2) / 153;
     day = day_of_year - (153 * shifted + 2) / 5 + 1;
     month = shifted < 10 ? shifted + 3 : shifted - 9;
@@ -86,7 +88,8 @@ inline TimeText parse_time(const uint8_t *p, size_t length, bool is_local, int64
     }
     if ((p[10] | 0x20) != 't' && p[10] != ' ') return TimeText::not_a_time;
     const int year = digits_at(p, 4), month = digits_at(p + 5, 2), day = digits_at(p + 8, 2);
-    const int hour = digits_at(p + 11, 2), minute = digits_at(p + 14, 2), second = digits_at(p + 17, 2);
+    const int hour = digits_at(p + 11, 2), minute = digits_at(p + 14, 2),
+              second = digits_at(p + 17, 2);
     if (year < 0 || month < 1 || month > 12 || day < 1 || hour < 0 || hour > 23 || minute < 0
         || minute > 59 || second < 0 || second > 60
         || day > static_cast<int>(days_of_month(year, month))) {
@@ -103,9 +106,12 @@ inline TimeText parse_time(const uint8_t *p, size_t length, bool is_local, int64
         for (; places < 3; ++places) fraction *= 10;
     }
     int zone = 0;
-    if (is_local ? at != length : !parse_zone(p + at, length - at, zone)) return TimeText::not_a_time;
-    const int64_t days = days_of_date(year, static_cast<unsigned>(month), static_cast<unsigned>(day));
-    milliseconds = (days * 86'400 + hour * 3600 + minute * 60 + second - zone * 60) * 1000 + fraction;
+    if (is_local ? at != length : !parse_zone(p + at, length - at, zone))
+        return TimeText::not_a_time;
+    const int64_t days =
+        days_of_date(year, static_cast<unsigned>(month), static_cast<unsigned>(day));
+    milliseconds =
+        (days * 86'400 + hour * 3600 + minute * 60 + second - zone * 60) * 1000 + fraction;
     return is_instant(milliseconds) ? TimeText::time : TimeText::out_of_range;
 }
 

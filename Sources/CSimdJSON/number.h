@@ -76,7 +76,10 @@ inline void keep_leading_digits(Number &number) {
     number.has_rest = has_rest;
     exponent += number.exponent;
     number.exponent = static_cast<int32_t>(
-        exponent > exponent_bound ? exponent_bound : exponent < -exponent_bound ? -exponent_bound : exponent);
+        exponent > exponent_bound        ? exponent_bound
+            : exponent < -exponent_bound ? -exponent_bound
+                                         : exponent
+    );
 }
 
 /// Scans a JSON number; false when the text is none. What follows it is the caller's to check.
@@ -108,7 +111,8 @@ inline bool scan_number(const uint8_t *p, Number &number) {
         p += *p == '-' || *p == '+';
         if (!is_digit(*p)) return false;
         for (; is_digit(*p); ++p) {
-            if (written_exponent < exponent_bound) written_exponent = written_exponent * 10 + (*p - '0');
+            if (written_exponent < exponent_bound)
+                written_exponent = written_exponent * 10 + (*p - '0');
         }
         if (written_exponent > exponent_bound) written_exponent = exponent_bound;
         if (is_negative) written_exponent = -written_exponent;
@@ -127,18 +131,22 @@ inline bool scan_number(const uint8_t *p, Number &number) {
 
 /// The nearest double; false when that would be an infinity. Too small a number is 0.
 inline bool to_double(const Number &number, double &value) {
-    static constexpr double powers[] = {1e0, 1e1, 1e2, 1e3, 1e4, 1e5, 1e6, 1e7,
-        1e8, 1e9, 1e10, 1e11, 1e12, 1e13, 1e14, 1e15, 1e16, 1e17, 1e18, 1e19, 1e20, 1e21, 1e22};
+    static constexpr double powers[] = {1e0,  1e1,  1e2,  1e3,  1e4,  1e5,  1e6,  1e7,
+                                        1e8,  1e9,  1e10, 1e11, 1e12, 1e13, 1e14, 1e15,
+                                        1e16, 1e17, 1e18, 1e19, 1e20, 1e21, 1e22};
     const int32_t exponent = number.exponent;
-    if (!number.has_rest && number.digits <= (uint64_t(1) << 53) && exponent >= -22 && exponent <= 22)
-        [[likely]] {
+    if (!number.has_rest && number.digits <= (uint64_t(1) << 53) && exponent >= -22
+        && exponent <= 22) [[likely]] {
         const double digits = static_cast<double>(number.digits);
-        const double magnitude = exponent < 0 ? digits / powers[-exponent] : digits * powers[exponent];
+        const double magnitude =
+            exponent < 0 ? digits / powers[-exponent] : digits * powers[exponent];
         value = number.negative ? -magnitude : magnitude;
         return true;
     }
     const auto result = std::from_chars(
-        reinterpret_cast<const char *>(number.start), reinterpret_cast<const char *>(number.end), value);
+        reinterpret_cast<const char *>(number.start), reinterpret_cast<const char *>(number.end),
+        value
+    );
     if (result.ec == std::errc()) return true;
     // Out of range at either end of the scale; 19 digits never bridge the two.
     if (number.digits != 0 && exponent > 0) return false;
@@ -153,7 +161,8 @@ enum class Exactness { exact, fraction, out_of_range };
 inline Exactness to_magnitude(const Number &number, uint64_t &magnitude) {
     magnitude = number.digits;
     int32_t exponent = number.exponent;
-    if (exponent == 0 && !number.has_rest) [[likely]] return Exactness::exact;
+    if (exponent == 0 && !number.has_rest) [[likely]]
+        return Exactness::exact;
     if (magnitude == 0) return Exactness::exact;
     if (number.has_rest) return exponent >= 0 ? Exactness::out_of_range : Exactness::fraction;
     for (; exponent < 0; ++exponent) {
@@ -161,7 +170,8 @@ inline Exactness to_magnitude(const Number &number, uint64_t &magnitude) {
         magnitude /= 10;
     }
     for (; exponent > 0; --exponent) {
-        if (__builtin_mul_overflow(magnitude, uint64_t(10), &magnitude)) return Exactness::out_of_range;
+        if (__builtin_mul_overflow(magnitude, uint64_t(10), &magnitude))
+            return Exactness::out_of_range;
     }
     return Exactness::exact;
 }

@@ -38,7 +38,8 @@ Node *Node::child(int64_t element) const {
 
 /// An array index as RFC 6901 writes it, or -1.
 static int64_t index_of(const std::string &segment) {
-    if (segment.empty() || segment.size() > 9 || (segment.size() > 1 && segment[0] == '0')) return -1;
+    if (segment.empty() || segment.size() > 9 || (segment.size() > 1 && segment[0] == '0'))
+        return -1;
     int64_t value = 0;
     for (const char c : segment) {
         if (c < '0' || c > '9') return -1;
@@ -53,7 +54,8 @@ static bool split_pointer(const std::string &pointer, std::vector<std::string> &
         if (pointer[i] == '/') {
             segments.emplace_back();
         } else if (pointer[i] == '~') {
-            if (i + 1 == pointer.size() || (pointer[i + 1] != '0' && pointer[i + 1] != '1')) return false;
+            if (i + 1 == pointer.size() || (pointer[i + 1] != '0' && pointer[i + 1] != '1'))
+                return false;
             segments.back() += pointer[++i] == '0' ? '~' : '/';
         } else {
             segments.back() += pointer[i];
@@ -73,7 +75,8 @@ static Layout layout_of(weir_json_kind kind) {
 
 bool add_to_plan(Node &root, const weir_json_column &declared, Column &column) {
     std::vector<std::string> segments;
-    if (!split_pointer(std::string(declared.pointer, declared.pointer_length), segments)) return false;
+    if (!split_pointer(std::string(declared.pointer, declared.pointer_length), segments))
+        return false;
     size_t stars = 0;
     for (const auto &segment : segments) stars += segment == "*";
     if (stars > 1 || (stars == 1 && !declared.is_array)) return false;

@@ -14,7 +14,8 @@ inline weir_json_found found_at(uint8_t c) {
     case '"': return WEIR_JSON_FOUND_STRING;
     case '{': return WEIR_JSON_FOUND_OBJECT;
     case '[': return WEIR_JSON_FOUND_ARRAY;
-    case 't': case 'f': return WEIR_JSON_FOUND_BOOLEAN;
+    case 't':
+    case 'f': return WEIR_JSON_FOUND_BOOLEAN;
     default: return WEIR_JSON_FOUND_NUMBER;
     }
 }
@@ -67,7 +68,9 @@ inline const Token *Walk::read_integer(Leaf &leaf, const Token *t, uint32_t dept
         filled(leaf);
         break;
     case Exactness::fraction: misfit(leaf, WEIR_JSON_FRACTION, WEIR_JSON_FOUND_NUMBER); break;
-    case Exactness::out_of_range: misfit(leaf, WEIR_JSON_OUT_OF_RANGE, WEIR_JSON_FOUND_NUMBER); break;
+    case Exactness::out_of_range:
+        misfit(leaf, WEIR_JSON_OUT_OF_RANGE, WEIR_JSON_FOUND_NUMBER);
+        break;
     }
     return t;
 }
@@ -105,7 +108,9 @@ inline const Token *Walk::read_string(Leaf &leaf, const Token *t, uint32_t depth
 }
 
 inline bool Walk::put_epoch(Leaf &leaf, const Number &number) {
-    const int32_t shift = leaf.time == WEIR_JSON_EPOCH_S ? 3 : leaf.time == WEIR_JSON_EPOCH_MS ? 0 : -3;
+    const int32_t shift = leaf.time == WEIR_JSON_EPOCH_S ? 3
+        : leaf.time == WEIR_JSON_EPOCH_MS                ? 0
+                                                         : -3;
     int64_t value;
     if (!to_floor(number, shift, value) || !is_instant(value)) return false;
     leaf.store->put_int(value);
@@ -129,7 +134,8 @@ inline const Token *Walk::read_time_text(Leaf &leaf, const Token *t) {
     const uint8_t *p = text + *t + 1;
     const uint8_t *end = string_end(t);
     uint8_t plain[64] = {};
-    if (has_escapes && end - p < 64 && std::memchr(p, '\\', static_cast<size_t>(end - p)) != nullptr) {
+    if (has_escapes && end - p < 64
+        && std::memchr(p, '\\', static_cast<size_t>(end - p)) != nullptr) {
         end = unescape(p, end, plain);
         p = plain;
     }
@@ -143,13 +149,16 @@ inline const Token *Walk::read_time_text(Leaf &leaf, const Token *t) {
         return t;
     }
     int64_t value;
-    switch (parse_time(p, static_cast<size_t>(end - p), leaf.time == WEIR_JSON_RFC3339_LOCAL, value)) {
+    switch (
+        parse_time(p, static_cast<size_t>(end - p), leaf.time == WEIR_JSON_RFC3339_LOCAL, value)) {
     case TimeText::time:
         leaf.store->put_int(value);
         filled(leaf);
         break;
     case TimeText::not_a_time: misfit(leaf, WEIR_JSON_NOT_A_TIME, WEIR_JSON_FOUND_STRING); break;
-    case TimeText::out_of_range: misfit(leaf, WEIR_JSON_OUT_OF_RANGE, WEIR_JSON_FOUND_STRING); break;
+    case TimeText::out_of_range:
+        misfit(leaf, WEIR_JSON_OUT_OF_RANGE, WEIR_JSON_FOUND_STRING);
+        break;
     }
     return t;
 }

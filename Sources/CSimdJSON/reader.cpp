@@ -19,10 +19,12 @@ void Reader::begin(const weir_json_messages &messages) {
     spans.resize(messages.count);
     for (size_t i = 0; i < messages.count; ++i) {
         const size_t start = static_cast<size_t>(messages.starts[i]);
-        spans[i] = Span{start, start + static_cast<size_t>(messages.lengths[i]), static_cast<uint32_t>(i)};
+        spans[i] =
+            Span{start, start + static_cast<size_t>(messages.lengths[i]), static_cast<uint32_t>(i)};
     }
     refused.clear();
-    if (messages.refused != nullptr) refused.assign(messages.refused, messages.refused + messages.count);
+    if (messages.refused != nullptr)
+        refused.assign(messages.refused, messages.refused + messages.count);
     message = 0;
     lines = Span{};
     chunk = Chunk{};
@@ -63,7 +65,8 @@ void Reader::read_lines(size_t rows_max) {
         const uint8_t *start = bytes + chunk.at;
         const void *feed = std::memchr(start, '\n', chunk.end - chunk.at);
         Span line{chunk.at, chunk.end, chunk.message};
-        if (feed != nullptr) line.end = static_cast<size_t>(static_cast<const uint8_t *>(feed) - bytes);
+        if (feed != nullptr)
+            line.end = static_cast<size_t>(static_cast<const uint8_t *>(feed) - bytes);
         chunk.at = line.end + (feed != nullptr);
         took(chunk.at - line.start);
         if (line.end - line.start > limits.document_bytes_max) {
@@ -194,7 +197,8 @@ void Reader::document_alone(Span span) {
 
 weir_json_fault Reader::scan_alone(Span &span, View &view) {
     const auto is_space = [](uint8_t c) { return c == ' ' || c == '\n' || c == '\r' || c == '\t'; };
-    if (span.end - span.start >= 3 && std::memcmp(bytes + span.start, "\xEF\xBB\xBF", 3) == 0) span.start += 3;
+    if (span.end - span.start >= 3 && std::memcmp(bytes + span.start, "\xEF\xBB\xBF", 3) == 0)
+        span.start += 3;
     while (span.start < span.end && is_space(bytes[span.start])) ++span.start;
     while (span.start < span.end && is_space(bytes[span.end - 1])) --span.end;
     if (span.start == span.end) return WEIR_JSON_EMPTY;
@@ -203,7 +207,8 @@ weir_json_fault Reader::scan_alone(Span &span, View &view) {
     const auto code = alone.scan(text, length);
     view = View{text, span.start, alone.end(), std::memchr(text, '\\', length) != nullptr};
     if (code == simdjson::SUCCESS) return WEIR_JSON_OK;
-    if (!simdjson::validate_utf8(reinterpret_cast<const char *>(text), length)) return WEIR_JSON_INVALID_UTF8;
+    if (!simdjson::validate_utf8(reinterpret_cast<const char *>(text), length))
+        return WEIR_JSON_INVALID_UTF8;
     switch (code) {
     case simdjson::UNCLOSED_STRING: return WEIR_JSON_UNCLOSED_STRING;
     case simdjson::UNESCAPED_CHARS: return WEIR_JSON_CONTROL_CHARACTER;
@@ -237,8 +242,11 @@ void Reader::end_row(Span span) {
     const int32_t column = walk.end_row();
     if (column >= 0) [[unlikely]] {
         const Column &failed = *walk.columns[static_cast<size_t>(column)];
-        rejections.push_back(weir_json_rejection{
-            span.start, span.end - span.start, span.message, column, failed.fault, failed.found});
+        rejections.push_back(
+            weir_json_rejection{
+                span.start, span.end - span.start, span.message, column, failed.fault, failed.found
+            }
+        );
         return;
     }
     nulled_count += walk.row_nulled_count;
@@ -248,8 +256,11 @@ void Reader::end_row(Span span) {
 }
 
 void Reader::reject(Span span, weir_json_fault fault) {
-    rejections.push_back(weir_json_rejection{
-        span.start, span.end - span.start, span.message, -1, fault, WEIR_JSON_FOUND_STRING});
+    rejections.push_back(
+        weir_json_rejection{
+            span.start, span.end - span.start, span.message, -1, fault, WEIR_JSON_FOUND_STRING
+        }
+    );
 }
 
 static weir_json_values give(Store &store, size_t count) {
@@ -258,7 +269,8 @@ static weir_json_values give(Store &store, size_t count) {
         std::free(store.validity);
         store.validity = nullptr;
     }
-    const size_t byte_count = store.layout == Layout::string ? static_cast<size_t>(store.offsets()[count]) : 0;
+    const size_t byte_count =
+        store.layout == Layout::string ? static_cast<size_t>(store.offsets()[count]) : 0;
     const weir_json_values given{store.values, store.validity, store.bytes, byte_count, count};
     store.release();
     return given;
@@ -268,7 +280,8 @@ void Reader::take(size_t index, weir_json_values &rows, weir_json_values &elemen
     Column &column = *walk.columns[index];
     rows = give(column.rows, row_count);
     if (!column.is_array) return;
-    elements = give(column.elements, static_cast<size_t>(static_cast<int32_t *>(rows.values)[row_count]));
+    elements =
+        give(column.elements, static_cast<size_t>(static_cast<int32_t *>(rows.values)[row_count]));
 }
 
 }  // namespace weir

@@ -61,7 +61,8 @@ inline bool is_short_number(const uint8_t *p) {
 
 inline const Token *Walk::skip_number(const Token *t) {
     const uint8_t *p = text + *t;
-    if (is_short_number(p)) [[likely]] return t;
+    if (is_short_number(p)) [[likely]]
+        return t;
     Number number;
     if (!scan_number(p, number) || !ends_scalar(*number.end)) return fail(WEIR_JSON_MALFORMED);
     return t;
@@ -75,9 +76,20 @@ inline const Token *Walk::skip_word(const Token *t) {
 inline const Token *Walk::skip_scalar(const Token *t) {
     switch (text[*t]) {
     case '"': return skip_string(t);
-    case '-': case '0': case '1': case '2': case '3': case '4': case '5': case '6': case '7': case '8':
+    case '-':
+    case '0':
+    case '1':
+    case '2':
+    case '3':
+    case '4':
+    case '5':
+    case '6':
+    case '7':
+    case '8':
     case '9': return skip_number(t);
-    case 't': case 'f': case 'n': return skip_word(t);
+    case 't':
+    case 'f':
+    case 'n': return skip_word(t);
     default: return fail(WEIR_JSON_MALFORMED);
     }
 }

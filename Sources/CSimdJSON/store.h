@@ -81,7 +81,8 @@ struct Store {
     /// Room for `length` bytes of text in this row, to be ended by `end_text`.
     uint8_t *begin_text(size_t length) {
         const size_t start = static_cast<size_t>(offsets()[row]);
-        if (start + length + text_slack > byte_capacity) [[unlikely]] grow_bytes(start + length + text_slack);
+        if (start + length + text_slack > byte_capacity) [[unlikely]]
+            grow_bytes(start + length + text_slack);
         return bytes + start;
     }
 
@@ -115,8 +116,10 @@ struct Store {
         }
         switch (layout) {
         case Layout::boolean: values[row] = 0; break;
-        case Layout::int64: case Layout::real: put_int(0); break;
-        case Layout::string: case Layout::array: offsets()[row + 1] = offsets()[row]; break;
+        case Layout::int64:
+        case Layout::real: put_int(0); break;
+        case Layout::string:
+        case Layout::array: offsets()[row + 1] = offsets()[row]; break;
         }
         validity[row] = 0;
     }

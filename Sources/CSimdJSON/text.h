@@ -33,7 +33,9 @@ inline int32_t hex4(const uint8_t *p) {
 /// What `\c` stands for, or 0 for what is no escape (or is `\u`).
 inline uint8_t simple_escape(uint8_t c) {
     switch (c) {
-    case '"': case '\\': case '/': return c;
+    case '"':
+    case '\\':
+    case '/': return c;
     case 'b': return '\b';
     case 'f': return '\f';
     case 'n': return '\n';

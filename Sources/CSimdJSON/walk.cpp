@@ -27,7 +27,8 @@ const Token *Walk::object(Node &node, const Token *t, uint32_t depth) {
         if (child == nullptr) {
             t = skip_value(t, depth + 1);
         } else {
-            if (child->seen_in == number) [[unlikely]] forget(*child);
+            if (child->seen_in == number) [[unlikely]]
+                forget(*child);
             child->seen_in = number;
             t = value(*child, t, depth + 1);
         }
@@ -125,7 +126,8 @@ const Token *Walk::array(Node &node, const Token *t, uint32_t depth) {
     if (text[*t] != ']') {
         for (;;) {
             for (Column *column : node.star_columns) {
-                column->elements.row = static_cast<size_t>(column->rows.offsets()[column->rows.row]) + count;
+                column->elements.row =
+                    static_cast<size_t>(column->rows.offsets()[column->rows.row]) + count;
                 column->elements.reserve(column->elements.row + 1);
             }
             const Token *end = last;
@@ -205,7 +207,8 @@ void Walk::fill_row(Node &node) {
 int32_t Walk::first_failed() {
     int32_t first = -1;
     for (size_t i = columns.size(); i-- > 0;) {
-        if (columns[i]->error_count != 0 && !columns[i]->null_on_error) first = static_cast<int32_t>(i);
+        if (columns[i]->error_count != 0 && !columns[i]->null_on_error)
+            first = static_cast<int32_t>(i);
         columns[i]->error_count = 0;
     }
     return first;

@@ -92,8 +92,7 @@ private:
 
     const Token *read(Leaf &leaf, const Token *t, uint32_t depth);
     const Token *read_bool(Leaf &leaf, const Token *t, uint32_t depth);
-    template <bool is_int32>
-    const Token *read_integer(Leaf &leaf, const Token *t, uint32_t depth);
+    template <bool is_int32> const Token *read_integer(Leaf &leaf, const Token *t, uint32_t depth);
     const Token *read_double(Leaf &leaf, const Token *t, uint32_t depth);
     const Token *read_string(Leaf &leaf, const Token *t, uint32_t depth);
     const Token *read_time(Leaf &leaf, const Token *t, uint32_t depth);
@@ -111,7 +110,9 @@ private:
         filled(leaf);
     }
     /// What counts a column's errors in the current row.
-    size_t &failures(const Column &column) { return column.null_on_error ? row_nulled_count : failed_count; }
+    size_t &failures(const Column &column) {
+        return column.null_on_error ? row_nulled_count : failed_count;
+    }
     void misfit(Leaf &leaf, weir_json_fault why, weir_json_found found);
     void misfit(Column &column, weir_json_fault why, weir_json_found found);
     const Token *misfit_array(Node &node, const Token *t, uint32_t depth);

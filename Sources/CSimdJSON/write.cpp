@@ -20,7 +20,8 @@ public:
     Writer &operator=(const Writer &) = delete;
 
     void room(size_t more) {
-        if (static_cast<size_t>(text->bytes + text->capacity - at) >= more) [[likely]] return;
+        if (static_cast<size_t>(text->bytes + text->capacity - at) >= more) [[likely]]
+            return;
         text->count = static_cast<size_t>(at - text->bytes);
         weir_text_reserve(text, more);
         at = text->bytes + text->count;
@@ -58,7 +59,8 @@ uint64_t escape_flags(uint64_t word) {
     constexpr uint64_t ones = 0x0101010101010101;
     const uint64_t quote = word ^ (ones * '"');
     const uint64_t backslash = word ^ (ones * '\\');
-    return (((word - ones * 0x20) & ~word) | ((quote - ones) & ~quote) | ((backslash - ones) & ~backslash))
+    return (((word - ones * 0x20) & ~word) | ((quote - ones) & ~quote)
+            | ((backslash - ones) & ~backslash))
         & 0x8080808080808080;
 }
 
@@ -66,7 +68,8 @@ uint8_t *write_escape(uint8_t *to, uint8_t c) {
     static constexpr char hex[] = "0123456789abcdef";
     *to++ = '\\';
     switch (c) {
-    case '"': case '\\': *to++ = c; return to;
+    case '"':
+    case '\\': *to++ = c; return to;
     case '\b': *to++ = 'b'; return to;
     case '\f': *to++ = 'f'; return to;
     case '\n': *to++ = 'n'; return to;
@@ -128,13 +131,12 @@ inline bool Writer::scalar(const weir_text_column &column, size_t row) {
         at = write_double(at, value);
         return true;
     }
-    case WEIR_TEXT_TIMESTAMP: case WEIR_TEXT_TIMESTAMP_UTC:
+    case WEIR_TEXT_TIMESTAMP:
+    case WEIR_TEXT_TIMESTAMP_UTC:
         at = times.write(at, static_cast<const int64_t *>(column.values)[row]);
         if (column.kind == WEIR_TEXT_TIMESTAMP_UTC) *at++ = 'Z';
         return true;
-    default:
-        at = write_integer(at, static_cast<const int64_t *>(column.values)[row]);
-        return true;
+    default: at = write_integer(at, static_cast<const int64_t *>(column.values)[row]); return true;
     }
 }
 
@@ -146,10 +148,13 @@ void Writer::json_value(const weir_text_column &column, size_t row) {
     if (is_null_at(column, row)) return raw("null", 4);
     if (column.kind == WEIR_TEXT_STRING) {
         const int32_t *offsets = static_cast<const int32_t *>(column.values);
-        return json_string(column.bytes + offsets[row], static_cast<size_t>(offsets[row + 1] - offsets[row]));
+        return json_string(
+            column.bytes + offsets[row], static_cast<size_t>(offsets[row + 1] - offsets[row])
+        );
     }
     if (column.kind != WEIR_TEXT_ARRAY) {
-        const bool is_quoted = column.kind == WEIR_TEXT_TIMESTAMP || column.kind == WEIR_TEXT_TIMESTAMP_UTC;
+        const bool is_quoted =
+            column.kind == WEIR_TEXT_TIMESTAMP || column.kind == WEIR_TEXT_TIMESTAMP_UTC;
         if (is_quoted) *at++ = '"';
         if (!scalar(column, row)) raw("null", 4);
         if (is_quoted) *at++ = '"';
@@ -170,7 +175,9 @@ void Writer::csv_value(const weir_text_column &column, size_t row, weir_text &sc
     if (is_null_at(column, row)) return;
     if (column.kind == WEIR_TEXT_STRING) {
         const int32_t *offsets = static_cast<const int32_t *>(column.values);
-        return csv_field(column.bytes + offsets[row], static_cast<size_t>(offsets[row + 1] - offsets[row]));
+        return csv_field(
+            column.bytes + offsets[row], static_cast<size_t>(offsets[row + 1] - offsets[row])
+        );
     }
     if (column.kind == WEIR_TEXT_ARRAY) {
         scratch.count = 0;
@@ -207,7 +214,9 @@ void weir_text_append_escaped(weir_text *text, const uint8_t *bytes, size_t leng
 }
 
 void weir_text_append_ndjson(
-    weir_text *text, const weir_text_column *columns, size_t column_count, size_t first, size_t count) {
+    weir_text *text, const weir_text_column *columns, size_t column_count, size_t first,
+    size_t count
+) {
     Writer writer(text);
     for (size_t row = first; row < first + count; ++row) {
         for (size_t i = 0; i < column_count; ++i) {
@@ -222,7 +231,9 @@ void weir_text_append_ndjson(
 }
 
 void weir_text_append_csv(
-    weir_text *text, const weir_text_column *columns, size_t column_count, size_t first, size_t count) {
+    weir_text *text, const weir_text_column *columns, size_t column_count, size_t first,
+    size_t count
+) {
     Writer writer(text);
     weir_text scratch{};
     for (size_t row = first; row < first + count; ++row) {

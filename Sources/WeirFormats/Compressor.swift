@@ -119,7 +119,8 @@ private func deflateAll(
         mutating: bytes.baseAddress?.assumingMemoryBound(to: UInt8.self))
     stream.pointee.avail_in = UInt32(bytes.count)
     repeat {
-        stream.pointee.next_out = output.reserve(outputStepBytes).assumingMemoryBound(to: UInt8.self)
+        let room = output.reserve(outputStepBytes)
+        stream.pointee.next_out = room.assumingMemoryBound(to: UInt8.self)
         stream.pointee.avail_out = UInt32(outputStepBytes)
         let code = deflate(stream, isLast ? Z_FINISH : Z_NO_FLUSH)
         precondition(code == Z_OK || code == Z_STREAM_END || code == Z_BUF_ERROR, "deflate failed")
@@ -130,20 +131,23 @@ private func deflateAll(
 private func makeZstdContext() -> OpaquePointer {
     guard let context = ZSTD_createCCtx() else { fatalError("out of memory") }
     for (parameter, value) in [(ZSTD_c_compressionLevel, Int32(3)), (ZSTD_c_checksumFlag, 1)] {
-        precondition(ZSTD_isError(ZSTD_CCtx_setParameter(context, parameter, value)) == 0, "zstd failed")
+        let code = ZSTD_CCtx_setParameter(context, parameter, value)
+        precondition(ZSTD_isError(code) == 0, "zstd failed")
     }
     return context
 }
 
 private func zstdAll(
-    _ context: OpaquePointer, _ bytes: UnsafeRawBufferPointer, _ isLast: Bool, _ output: EncodedBytes
+    _ context: OpaquePointer, _ bytes: UnsafeRawBufferPointer, _ isLast: Bool,
+    _ output: EncodedBytes
 ) {
     var input = ZSTD_inBuffer(src: bytes.baseAddress, size: bytes.count, pos: 0)
     var isDone = false
     while !isDone {
         let room = output.reserve(outputStepBytes)
         var step = ZSTD_outBuffer(dst: room, size: outputStepBytes, pos: 0)
-        let left = ZSTD_compressStream2(context, &step, &input, isLast ? ZSTD_e_end : ZSTD_e_continue)
+        let directive = isLast ? ZSTD_e_end : ZSTD_e_continue
+        let left = ZSTD_compressStream2(context, &step, &input, directive)
         precondition(ZSTD_isError(left) == 0, "zstd failed")
         output.commit(step.pos)
         isDone = isLast ? left == 0 : input.pos == input.size

@@ -86,7 +86,8 @@ extension Deserializer {
             nulledValues += more.nulledValues
         }
         return DecodedRows(
-            batch: joined(batches, schema), rejected: rejected.isEmpty
+            batch: joined(batches, schema),
+            rejected: rejected.isEmpty
                 ? nil : joined(rejected, DecodedRows.rejectedSchema),
             nulledValues: nulledValues)
     }
@@ -97,7 +98,9 @@ private func joined(_ batches: [Batch], _ schema: Schema) -> Batch {
     let rowCount = batches.reduce(0) { $0 + $1.rowCount }
     let columns = schema.fields.enumerated().map { index, field in
         let column = Column(field.type, capacity: rowCount)
-        for batch in batches { column.append(from: batch.columns[index], range: 0..<batch.rowCount) }
+        for batch in batches {
+            column.append(from: batch.columns[index], range: 0..<batch.rowCount)
+        }
         return column
     }
     return Batch(schema: schema, columns: columns, rowCount: rowCount)

@@ -23,7 +23,9 @@ public final class EncodedBytes {
     public var memoryBytes: Int { text.capacity }
 
     /// The bytes; valid until the next change.
-    public var bytes: UnsafeRawBufferPointer { UnsafeRawBufferPointer(start: text.bytes, count: text.count) }
+    public var bytes: UnsafeRawBufferPointer {
+        UnsafeRawBufferPointer(start: text.bytes, count: text.count)
+    }
 
     /// Forgets the bytes and keeps the memory.
     public func removeAll() { text.count = 0 }

@@ -32,14 +32,16 @@ public final class JSONDeserializer: Deserializer {
             columns: columns, needed: needed, limits: limits, form: form, chunkBytes: 256 << 10)
     }
 
-    /// The same with a size for what goes through the reader's first stage at once, which must not show
-    /// in results; for tests.
+    /// The same with a size for what goes through the reader's first stage at once, which must not
+    /// show in results; for tests.
     init(
         columns: [ColumnDeclaration], needed: [String], limits: DecodeLimits, form: PayloadForm,
         chunkBytes: Int
     ) {
         precondition((1...1024).contains(limits.depthMax), "depthMax out of bounds")
-        precondition((1...(1 << 30)).contains(limits.documentBytesMax), "documentBytesMax out of bounds")
+        let documentBytes = 1...(1 << 30)
+        precondition(
+            documentBytes.contains(limits.documentBytesMax), "documentBytesMax out of bounds")
         precondition(limits.batchRowsMax > 0 && limits.topicBytesMax > 0, "limits must be positive")
         declarations = needed.map { name in
             guard let declaration = columns.first(where: { $0.name == name }) else {
@@ -71,7 +73,8 @@ public final class JSONDeserializer: Deserializer {
                 refused.withUnsafeBufferPointer { refused in
                     var input = weir_json_messages(
                         bytes: UnsafePointer(messages.bytes), starts: starts.baseAddress,
-                        lengths: lengths.baseAddress, count: messages.count, are_lines: form == .lines,
+                        lengths: lengths.baseAddress, count: messages.count,
+                        are_lines: form == .lines,
                         refused: refused.isEmpty ? nil : refused.baseAddress)
                     weir_json_begin(reader, &input)
                 }
@@ -87,16 +90,19 @@ public final class JSONDeserializer: Deserializer {
             let rejections = weir_json_rejections(reader, &rejectedCount)
             if rows == 0 && rejectedCount == 0 { continue }
             let batch = takeBatch(rowCount: rows, messages)
-            let rejected = rejectedCount == 0 ? nil : reasons.rejectedRows(
-                UnsafeBufferPointer(start: rejections, count: rejectedCount), messages)
+            let rejected =
+                rejectedCount == 0
+                ? nil
+                : reasons.rejectedRows(
+                    UnsafeBufferPointer(start: rejections, count: rejectedCount), messages)
             return DecodedRows(
                 batch: batch, rejected: rejected, nulledValues: weir_json_nulled_count(reader))
         }
         return nil
     }
 
-    /// Rows of the last `next` that somebody else had to refuse, as rejected rows; `messages` are those
-    /// that were begun with. Good until the next `next`.
+    /// Rows of the last `next` that somebody else had to refuse, as rejected rows; `messages` are
+    /// those that were begun with. Good until the next `next`.
     public func rejectedRows(
         _ refused: [(row: Int, reason: String)], in messages: MessageBatch
     ) -> Batch {
@@ -110,7 +116,8 @@ public final class JSONDeserializer: Deserializer {
     }
 
     private func takeBatch(rowCount: Int, _ messages: MessageBatch) -> Batch {
-        let rowMessages = UnsafeBufferPointer(start: weir_json_row_messages(reader), count: rowCount)
+        let rowMessages = UnsafeBufferPointer(
+            start: weir_json_row_messages(reader), count: rowCount)
         let columns = zip(declarations, readerColumns).map { declaration, readerColumn in
             if readerColumn >= 0 { return takeColumn(readerColumn, declaration.type) }
             return transportColumn(declaration, rowMessages, messages)
@@ -139,9 +146,11 @@ public final class JSONDeserializer: Deserializer {
         for message in 0..<messages.count where Int(offsets[message + 1] - offsets[message]) > max {
             refuse(message)
         }
-        for (message, properties) in messages.userProperties
-        where properties.contains(where: { $0.name.utf8.count > max || $0.value.utf8.count > max }) {
-            refuse(message)
+        for (message, properties) in messages.userProperties {
+            let isLong = properties.contains {
+                max < Swift.max($0.name.utf8.count, $0.value.utf8.count)
+            }
+            if isLong { refuse(message) }
         }
         return refused
     }

@@ -55,7 +55,8 @@ struct RejectionReasons {
         let payloads = Column(.string, capacity: documents.count)
         for document in documents {
             reasons.append(document.reason)
-            topics.append(text(messages.topics.text(document.message), bytesMax: limits.topicBytesMax))
+            topics.append(
+                text(messages.topics.text(document.message), bytesMax: limits.topicBytesMax))
             times.append(messages.receivedAt[document.message])
             let bytes = UnsafeBufferPointer(
                 start: messages.bytes + document.extent.start, count: document.extent.length)
@@ -75,10 +76,12 @@ struct RejectionReasons {
     }
 
     private mutating func reason(_ rejection: weir_json_rejection) -> String {
-        let key = Int(rejection.fault.rawValue) << 40 | Int(rejection.found.rawValue) << 32
+        let key =
+            Int(rejection.fault.rawValue) << 40 | Int(rejection.found.rawValue) << 32
             | Int(rejection.column + 1)
         if let known = worded[key] { return known }
-        let words = rejection.column < 0
+        let words =
+            rejection.column < 0
             ? wording(rejection.fault)
             : wording(rejection.fault, columns[Int(rejection.column)], rejection.found)
         worded[key] = words
@@ -108,7 +111,8 @@ struct RejectionReasons {
         var scalar = column.type
         if case .array(let element) = scalar { scalar = element }
         let isTime = scalar.isTimestamp
-        let expected = isTime ? "\(column.type) as \(column.timestampEncoding.rawValue)" : "\(column.type)"
+        let encoding = isTime ? " as \(column.timestampEncoding.rawValue)" : ""
+        let expected = "\(column.type)\(encoding)"
         return switch fault {
         case WEIR_JSON_FRACTION: "\(column.name): expected \(expected), found a fraction"
         case WEIR_JSON_OUT_OF_RANGE: "\(column.name): \(isTime ? "time" : "number") out of range"

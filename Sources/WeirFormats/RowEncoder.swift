@@ -71,7 +71,8 @@ public final class NDJSONEncoder: RowEncoder {
 
     public func append(_ batch: Batch, rows: Range<Int>, to output: EncodedBytes) {
         table.point(at: batch, rows: rows)
-        weir_text_append_ndjson(&output.text, table.columns, table.count, rows.lowerBound, rows.count)
+        weir_text_append_ndjson(
+            &output.text, table.columns, table.count, rows.lowerBound, rows.count)
     }
 }
 
@@ -84,7 +85,8 @@ public final class CSVEncoder: RowEncoder {
 
     public init(_ schema: Schema) {
         self.schema = schema
-        table = TextTable(schema, prefixes: schema.fields.indices.map { $0 == 0 ? [] : Array(",".utf8) })
+        let prefixes = schema.fields.indices.map { $0 == 0 ? [] : Array(",".utf8) }
+        table = TextTable(schema, prefixes: prefixes)
     }
 
     public func appendHeader(to output: EncodedBytes) {
@@ -117,7 +119,8 @@ private final class TextTable {
         elements = .allocate(capacity: max(count, 1))
         let joined = texts.joined()
         prefixes = .allocate(capacity: max(joined.count, 1))
-        _ = UnsafeMutableBufferPointer(start: prefixes, count: joined.count).initialize(from: joined)
+        let room = UnsafeMutableBufferPointer(start: prefixes, count: joined.count)
+        _ = room.initialize(from: joined)
         var start = 0
         for (index, field) in schema.fields.enumerated() {
             var column = weir_text_column()
@@ -144,9 +147,11 @@ private final class TextTable {
     /// Takes the base pointers of `batch`, whose rows `rows` are about to be written.
     func point(at batch: Batch, rows: Range<Int>) {
         precondition(batch.schema.count == count, "a batch of another schema")
-        precondition(rows.lowerBound >= 0 && rows.upperBound <= batch.rowCount, "rows out of bounds")
+        precondition(
+            0 <= rows.lowerBound && rows.upperBound <= batch.rowCount, "rows out of bounds")
         for (index, column) in batch.columns.enumerated() {
-            precondition(column.type.physical == schema[index].type.physical, "a batch of another schema")
+            let physical = schema[index].type.physical
+            precondition(column.physical == physical, "a batch of another schema")
             fill(columns + index, from: column)
             if let child = column.child { fill(elements + index, from: child) }
         }

@@ -35,7 +35,9 @@ func transportColumn(
         let column = Column(.boolean, capacity: rowMessages.count)
         let values = column.bools
         messages.retained.withUnsafeBufferPointer { flags in
-            for (row, message) in rowMessages.enumerated() { values[row] = flags[Int(message)] ? 1 : 0 }
+            for (row, message) in rowMessages.enumerated() {
+                values[row] = flags[Int(message)] ? 1 : 0
+            }
         }
         column.setCount(rowMessages.count)
         return column
@@ -50,8 +52,12 @@ func topicLevel(_ level: Int, of topic: UnsafeBufferPointer<UInt8>) -> UnsafeBuf
         guard let slash = memchr(start, 0x2F, end - start) else { return nil }
         start = UnsafePointer(slash.assumingMemoryBound(to: UInt8.self)) + 1
     }
-    let stop = memchr(start, 0x2F, end - start).map { UnsafePointer($0.assumingMemoryBound(to: UInt8.self)) }
-    return UnsafeBufferPointer(start: start, count: (stop ?? end) - start)
+    let slash = memchr(start, 0x2F, end - start)
+    let stop = slash.map { UnsafePointer($0.assumingMemoryBound(to: UInt8.self)) } ?? end
+    return UnsafeBufferPointer(start: start, count: stop - start)
+}
+    return UnsafeBufferPointer(
+        start: start, count: stop.map { UnsafePointer($0) - start } ?? end - start)
 }
 
 /// A string column whose text `text` says once a run of rows of one message; nil for NULL.

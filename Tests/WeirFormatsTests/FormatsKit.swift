@@ -40,7 +40,9 @@ func text(_ column: Column, _ row: Int) -> String {
     case .string: return "\"\(column.string(row))\""
     case .array:
         guard let child = column.child else { return "?" }
-        let elements = (Int(column.offsets[row])..<Int(column.offsets[row + 1])).map { text(child, $0) }
+        let elements = (Int(column.offsets[row])..<Int(column.offsets[row + 1])).map {
+            text(child, $0)
+        }
         return "[" + elements.joined(separator: ", ") + "]"
     }
 }
@@ -60,7 +62,8 @@ func reasons(_ decoded: DecodedRows) -> [String] {
 
 /// What becomes of `json` where a column `v` of `type` is read from it: its value, or the reason.
 func decodeValue(
-    _ json: String, _ type: DataType, encoding: TimestampEncoding = .rfc3339, pointer: String = "/v",
+    _ json: String, _ type: DataType, encoding: TimestampEncoding = .rfc3339,
+    pointer: String = "/v",
     onTypeError: TypeErrorAction = .reject
 ) -> String {
     let column = ColumnDeclaration(

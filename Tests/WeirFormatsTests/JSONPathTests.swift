@@ -7,14 +7,25 @@ import WeirCore
 
 @Suite struct JSONPathTests {
     @Test(arguments: [
-        ("/a/b", #"{"a":{"b":1}}"#, "1"), ("/a/b", #"{"a":{"c":2}}"#, "NULL"), ("/a/b", #"{"a":5}"#, "NULL"),
-        ("/a/b", #"{"a":null}"#, "NULL"), ("/a/b", #"{"a":[{"b":1}]}"#, "NULL"), ("/a/0", #"{"a":[7,8]}"#, "7"),
-        ("/a/1", #"{"a":[7,8]}"#, "8"), ("/a/2", #"{"a":[7,8]}"#, "NULL"), ("/a/1", #"{"a":{"1":9}}"#, "9"),
-        ("/a/1/b", #"{"a":[{},{"b":3}]}"#, "3"), ("/a~1b", #"{"a/b":4}"#, "4"), ("/a~0b", #"{"a~b":5}"#, "5"),
-        ("/", #"{"":6}"#, "6"), ("/a", #"{"\u0061":7}"#, "7"), ("/é", #"{"\u00e9":8}"#, "8"), ("/é", #"{"é":9}"#, "9"),
+        ("/a/b", #"{"a":{"b":1}}"#, "1"), ("/a/b", #"{"a":{"c":2}}"#, "NULL"),
+        ("/a/b", #"{"a":5}"#, "NULL"),
+        ("/a/b", #"{"a":null}"#, "NULL"), ("/a/b", #"{"a":[{"b":1}]}"#, "NULL"),
+        ("/a/0", #"{"a":[7,8]}"#, "7"),
+        ("/a/1", #"{"a":[7,8]}"#, "8"), ("/a/2", #"{"a":[7,8]}"#, "NULL"),
+        ("/a/1", #"{"a":{"1":9}}"#, "9"),
+        ("/a/1/b", #"{"a":[{},{"b":3}]}"#, "3"), ("/a~1b", #"{"a/b":4}"#, "4"),
+        ("/a~0b", #"{"a~b":5}"#, "5"),
+        ("/", #"{"":6}"#, "6"), ("/a", #"{"\u0061":7}"#, "7"), ("/é", #"{"\u00e9":8}"#, "8"),
+        ("/é", #"{"é":9}"#, "9"),
         ("/a", #"{"b":1,"c":{"a":2},"a":3}"#, "3"), ("/a b", "{ \"a b\" :\t10\r\n}", "10"),
-        ("/a_name_that_is_longer_than_sixteen_bytes", #"{"a_name_that_is_longer_than_sixteen_bytes":11}"#, "11"),
-        ("/a_name_that_is_longer_than_sixteen_bytes", #"{"a_name_that_is_longer_than_sixteen_byteS":11}"#, "NULL"),
+        (
+            "/a_name_that_is_longer_than_sixteen_bytes",
+            #"{"a_name_that_is_longer_than_sixteen_bytes":11}"#, "11"
+        ),
+        (
+            "/a_name_that_is_longer_than_sixteen_bytes",
+            #"{"a_name_that_is_longer_than_sixteen_byteS":11}"#, "NULL"
+        ),
     ])
     func pointersFindTheirValue(pointer: String, json: String, expected: String) {
         #expect(decodeValue(json, .bigint, pointer: pointer) == expected)
@@ -53,7 +64,8 @@ import WeirCore
         #expect(
             decodeValue(#"{"t":["a","b"],"t":["c"]}"#, .array(.string), pointer: "/t") == #"["c"]"#)
         #expect(
-            decodeValue(#"{"t":[{"x":"a","x":"b"},{"x":1,"x":"c"}]}"#, .array(.string), pointer: "/t/*/x")
+            decodeValue(
+                #"{"t":[{"x":"a","x":"b"},{"x":1,"x":"c"}]}"#, .array(.string), pointer: "/t/*/x")
                 == #"["b", "c"]"#)
     }
 
@@ -61,8 +73,10 @@ import WeirCore
         let columns = [
             ColumnDeclaration(name: "n", type: .double, origin: .payload(pointer: "/m/x")),
             ColumnDeclaration(name: "i", type: .bigint, origin: .payload(pointer: "/m/x")),
-            ColumnDeclaration(name: "ids", type: .array(.bigint), origin: .payload(pointer: "/m/l/*/id")),
-            ColumnDeclaration(name: "ns", type: .array(.double), origin: .payload(pointer: "/m/l/*/n")),
+            ColumnDeclaration(
+                name: "ids", type: .array(.bigint), origin: .payload(pointer: "/m/l/*/id")),
+            ColumnDeclaration(
+                name: "ns", type: .array(.double), origin: .payload(pointer: "/m/l/*/n")),
             ColumnDeclaration(name: "first", type: .bigint, origin: .payload(pointer: "/m/l/0/id")),
         ]
         let decoded = JSONDeserializer(columns: columns, needed: columns.map(\.name)).decode(
@@ -84,28 +98,36 @@ import WeirCore
         for _ in 0..<500 {
             let present = (names + ["x", "y"]).filter { _ in Bool.random(using: &random) }
                 .shuffled(using: &random)
-            let values = Dictionary(uniqueKeysWithValues: present.map { ($0, Int.random(in: 0...9, using: &random)) })
-            let json = "{" + present.map { "\"\($0)\":\(values[$0] ?? 0)" }.joined(separator: ",") + "}"
+            let values = Dictionary(
+                uniqueKeysWithValues: present.map { ($0, Int.random(in: 0...9, using: &random)) })
+            let json =
+                "{" + present.map { "\"\($0)\":\(values[$0] ?? 0)" }.joined(separator: ",") + "}"
             add(Array(json.utf8), to: input, topic: "", receivedAt: 0)
-            expected.append(names.map { name in values[name].map { "\($0)" } ?? "NULL" }.joined(separator: "|"))
+            expected.append(
+                names.map { name in values[name].map { "\($0)" } ?? "NULL" }.joined(separator: "|"))
         }
         let decoded = JSONDeserializer(columns: columns, needed: names).decode(input)
         #expect(rows(decoded.batch) == expected)
     }
 
     @Test func noColumnsAtAllStillCountsRows() {
-        let decoded = JSONDeserializer(columns: [], needed: []).decode(messages(#"{"a":1}"#, "{}", "{"))
+        let decoded = JSONDeserializer(columns: [], needed: []).decode(
+            messages(#"{"a":1}"#, "{}", "{"))
         #expect(decoded.batch.rowCount == 2)
         #expect(decoded.receivedRows == 3)
     }
 
     @Test(arguments: [
-        ("v", DataType.bigint, "a path begins with a slash"), ("/a/*/b/*", .array(.bigint), "a path has at most one *"),
-        ("/a/*", .bigint, "a path with a * gives an ARRAY"), ("/a~2", .bigint, "in a path, ~ is written ~0 and a slash inside a name ~1"),
+        ("v", DataType.bigint, "a path begins with a slash"),
+        ("/a/*/b/*", .array(.bigint), "a path has at most one *"),
+        ("/a/*", .bigint, "a path with a * gives an ARRAY"),
+        ("/a~2", .bigint, "in a path, ~ is written ~0 and a slash inside a name ~1"),
         ("/a", .interval, "INTERVAL DAY TO SECOND(3) cannot be read from JSON"),
         ("/a", .array(.array(.bigint)), "ARRAY<BIGINT> cannot be read from JSON"),
     ])
     func badPathsAreToldToTheAuthor(pointer: String, type: DataType, problem: String) {
-        #expect(ColumnDeclaration(name: "v", type: type, origin: .payload(pointer: pointer)).problem == problem)
+        #expect(
+            ColumnDeclaration(name: "v", type: type, origin: .payload(pointer: pointer)).problem
+                == problem)
     }
 }

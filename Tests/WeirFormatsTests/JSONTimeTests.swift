@@ -15,7 +15,8 @@ import WeirCore
         (.epochMilliseconds, "1700000000123", 1_700_000_000_123),
         (.epochMilliseconds, "1700000000123.999", 1_700_000_000_123),
         (.epochMilliseconds, "\"1700000000123\"", 1_700_000_000_123),
-        (.epochMilliseconds, "0", 0), (.epochMilliseconds, "1e-30", 0), (.epochMilliseconds, "-1e-30", -1),
+        (.epochMilliseconds, "0", 0), (.epochMilliseconds, "1e-30", 0),
+        (.epochMilliseconds, "-1e-30", -1),
         (.epochMicroseconds, "1700000000123999", 1_700_000_000_123),
         (.epochMicroseconds, "-1", -1), (.epochMicroseconds, "-1000", -1),
         (.rfc3339, "\"2023-11-14T22:13:20Z\"", 1_700_000_000_000),
@@ -35,7 +36,8 @@ import WeirCore
 
     @Test(arguments: [
         "2023-11-14T22:13:20", "2023-11-14", "2023-02-29T00:00:00Z", "2023-13-01T00:00:00Z",
-        "2023-11-14T24:00:00Z", "2023-11-14T22:60:00Z", "2023-11-14T22:13:61Z", "2023-11-14T22:13:20.Z",
+        "2023-11-14T24:00:00Z", "2023-11-14T22:60:00Z", "2023-11-14T22:13:61Z",
+        "2023-11-14T22:13:20.Z",
         "2023-11-14T22:13:20+1", "2023-11-14T22:13:20+25:00", "2023/11/14T22:13:20Z", "", "now",
         "2023-11-14T22:13:20Z ", "2o23-11-14T22:13:20Z", "2023-11-00T22:13:20Z", "1700000000",
     ])
@@ -80,7 +82,9 @@ import WeirCore
             for month in 1...12 {
                 for day in 1...(lengths[month - 1] + (month == 2 && isLeap ? 1 : 0)) {
                     let date = "\(year)-\(pad(month))-\(pad(day))"
-                    add(Array("{\"v\":\"\(date)T00:00:00Z\"}".utf8), to: input, topic: "", receivedAt: 0)
+                    add(
+                        Array("{\"v\":\"\(date)T00:00:00Z\"}".utf8), to: input, topic: "",
+                        receivedAt: 0)
                 }
             }
         }

@@ -8,7 +8,8 @@ import WeirCore
 @Suite struct JSONValueTests {
     @Test(arguments: [
         ("true", "true"), ("false", "false"), ("null", "NULL"),
-        ("1", "v: expected BOOLEAN, found a number"), ("\"true\"", "v: expected BOOLEAN, found a string"),
+        ("1", "v: expected BOOLEAN, found a number"),
+        ("\"true\"", "v: expected BOOLEAN, found a string"),
         ("tru", "invalid JSON"), ("truex", "invalid JSON"), ("True", "invalid JSON"),
     ])
     func booleansAreTrueAndFalse(json: String, expected: String) {
@@ -23,16 +24,20 @@ import WeirCore
         ("-9223372036854775809", "v: number out of range"),
         ("18446744073709551616", "v: number out of range"), ("1e19", "v: number out of range"),
         ("1e999", "v: number out of range"), ("1e99999999999999", "v: number out of range"),
-        ("0e99999999999999", "0"), ("12345678", "12345678"), ("1234567890123456", "1234567890123456"),
+        ("0e99999999999999", "0"), ("12345678", "12345678"),
+        ("1234567890123456", "1234567890123456"),
         ("1.5", "v: expected BIGINT, found a fraction"),
         ("1e-1", "v: expected BIGINT, found a fraction"),
         ("1e-999999999999", "v: expected BIGINT, found a fraction"),
         ("1.00000000000000000000", "1"),
         ("1.00000000000000000001", "v: expected BIGINT, found a fraction"),
         ("100000000000000000000e-20", "1"),
-        ("\"1\"", "v: expected BIGINT, found a string"), ("{}", "v: expected BIGINT, found an object"),
-        ("01", "invalid JSON"), ("-", "invalid JSON"), ("+1", "invalid JSON"), ("1.", "invalid JSON"),
-        (".5", "invalid JSON"), ("1e", "invalid JSON"), ("1e+", "invalid JSON"), ("0x1", "invalid JSON"),
+        ("\"1\"", "v: expected BIGINT, found a string"),
+        ("{}", "v: expected BIGINT, found an object"),
+        ("01", "invalid JSON"), ("-", "invalid JSON"), ("+1", "invalid JSON"),
+        ("1.", "invalid JSON"),
+        (".5", "invalid JSON"), ("1e", "invalid JSON"), ("1e+", "invalid JSON"),
+        ("0x1", "invalid JSON"),
         ("1 2", "invalid JSON"), ("1\"a\"", "invalid JSON"), ("--1", "invalid JSON"),
     ])
     func bigintsAreExactOrRejected(json: String, expected: String) {
@@ -51,8 +56,10 @@ import WeirCore
     @Test(arguments: [
         ("21.4", 21.4), ("-0.0", -0.0), ("7", 7.0), ("1e22", 1e22), ("1e23", 1e23), ("1e-400", 0.0),
         ("4.9e-324", 4.9e-324), ("1.7976931348623157e308", 1.7976931348623157e308),
-        ("9007199254740993", 9007199254740992.0), ("0.1", 0.1), ("123456789012345678", 123456789012345678.0),
-        ("0.30000000000000004", 0.30000000000000004), ("2.2250738585072011e-308", 2.2250738585072011e-308),
+        ("9007199254740993", 9007199254740992.0), ("0.1", 0.1),
+        ("123456789012345678", 123456789012345678.0),
+        ("0.30000000000000004", 0.30000000000000004),
+        ("2.2250738585072011e-308", 2.2250738585072011e-308),
         ("3.14159265358979323846264338327950288419716939937510", 3.141592653589793),
         ("0.000000000000000000000000000000000000000000001", 1e-45),
     ])
@@ -63,8 +70,10 @@ import WeirCore
     @Test(arguments: [
         ("1e999", "v: number out of range"), ("-1e309", "v: number out of range"),
         (String(repeating: "9", count: 400), "v: number out of range"),
-        ("\"NaN\"", "v: expected DOUBLE, found a string"), ("NaN", "neither"), ("Infinity", "neither"),
-        ("true", "v: expected DOUBLE, found a boolean"), ("[1]", "v: expected DOUBLE, found an array"),
+        ("\"NaN\"", "v: expected DOUBLE, found a string"), ("NaN", "neither"),
+        ("Infinity", "neither"),
+        ("true", "v: expected DOUBLE, found a boolean"),
+        ("[1]", "v: expected DOUBLE, found an array"),
         ("null", "NULL"),
     ])
     func doublesThatAreNoneAreRejected(json: String, expected: String) {
@@ -73,11 +82,15 @@ import WeirCore
     }
 
     @Test(arguments: [
-        (#""plain""#, "plain"), (#""""#, ""), (#""caf\u00e9 ☕""#, "café ☕"), (#""\ud83d\ude00""#, "😀"),
+        (#""plain""#, "plain"), (#""""#, ""), (#""caf\u00e9 ☕""#, "café ☕"),
+        (#""\ud83d\ude00""#, "😀"),
         (#""\"\\\/\b\f\n\r\t""#, "\"\\/\u{8}\u{C}\n\r\t"), (#""\u0000""#, "\0"),
         (#""\ud800""#, "\u{FFFD}"), (#""\udc00x""#, "\u{FFFD}x"), (#""\ud800\u0041""#, "\u{FFFD}A"),
-        (#""\ud800\ud83d\ude00""#, "\u{FFFD}😀"), (#""a long text without any escape, 40 bytes""#,
-            "a long text without any escape, 40 bytes"),
+        (#""\ud800\ud83d\ude00""#, "\u{FFFD}😀"),
+        (
+            #""a long text without any escape, 40 bytes""#,
+            "a long text without any escape, 40 bytes"
+        ),
     ])
     func stringsAreUnescaped(json: String, expected: String) {
         #expect(decodeValue("{\"v\":\(json)}", .string) == "\"\(expected)\"")
@@ -86,7 +99,8 @@ import WeirCore
     @Test(arguments: [
         (#""\x""#, "invalid JSON"), (#""\u12""#, "invalid JSON"), (#""\u12g4""#, "invalid JSON"),
         (#""\uD83D\u12""#, "invalid JSON"), ("12", "v: expected STRING, found a number"),
-        ("false", "v: expected STRING, found a boolean"), ("{}", "v: expected STRING, found an object"),
+        ("false", "v: expected STRING, found a boolean"),
+        ("{}", "v: expected STRING, found an object"),
         ("\"a\nb\"", "invalid JSON: a control character in a string"),
         ("\"a\u{0}b\"", "invalid JSON: a control character in a string"),
     ])

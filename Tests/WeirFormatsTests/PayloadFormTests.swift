@@ -19,17 +19,24 @@ import WeirCore
         (#"{"v":1}"#, "1"), (" {\"v\":1}\r\n", "1"), (#"[{"v":1},{"v":2}]"#, "1; 2"), ("[]", ""),
         ("{\"v\":1}\n{\"v\":2}\n", "1; 2"), ("{\"v\":1}\r\n\r\n{\"v\":2}", "1; 2"),
         ("[{\"v\":1}]\n[{\"v\":2},{\"v\":3}]", "1; 2; 3"),
-        ("{\n  \"v\": 1,\n  \"l\": [\n    1\n  ]\n}\n", "1"), ("[\n{\"v\":1},\n{\"v\":2}\n]", "1; 2"),
-        ("[{\"v\":1},\n{\"v\":2}]", "1; 2"), ("\u{FEFF}{\"v\":1}", "1"), ("\u{FEFF}{\"v\":1}\n{\"v\":2}", "1; 2"),
-        (#"[{"v":1},2,[{"v":3}],{"v":"x"},{"v":4}]"#,
-            "1; 4; an element of the array is not an object; an element of the array is not an object; "
-                + "v: expected BIGINT, found a string"),
-        (#"[{"v":1},{"v":2}"#, "invalid JSON: it ends too early"), (#"[{"v":1},{"v":tru}]"#, "invalid JSON"),
+        ("{\n  \"v\": 1,\n  \"l\": [\n    1\n  ]\n}\n", "1"),
+        ("[\n{\"v\":1},\n{\"v\":2}\n]", "1; 2"),
+        ("[{\"v\":1},\n{\"v\":2}]", "1; 2"), ("\u{FEFF}{\"v\":1}", "1"),
+        ("\u{FEFF}{\"v\":1}\n{\"v\":2}", "1; 2"),
+        (
+            #"[{"v":1},2,[{"v":3}],{"v":"x"},{"v":4}]"#,
+            "1; 4; an element of the array is not an object; "
+                + "an element of the array is not an object; "
+                + "v: expected BIGINT, found a string"
+        ),
+        (#"[{"v":1},{"v":2}"#, "invalid JSON: it ends too early"),
+        (#"[{"v":1},{"v":tru}]"#, "invalid JSON"),
         (#"{"v":1}{"v":2}"#, "invalid JSON: something follows the object"),
         ("{\"v\":1}\ngarbage\n{\"v\":3}", "1; 3; neither an object nor an array of objects"),
         ("{\"v\":1\n{\"v\":2}\n{\"v\":3}", "2; 3; invalid JSON: it ends too early"),
         ("{\"v\":1,\"s\":\"a\n{\"v\":2}\n", "2; invalid JSON: a string is not closed"),
-        ("{\n \"v\": 1,\n \"w\": \n}", "invalid JSON"), ("{\n \"v\": 1,\n", "invalid JSON: it ends too early"),
+        ("{\n \"v\": 1,\n \"w\": \n}", "invalid JSON"),
+        ("{\n \"v\": 1,\n", "invalid JSON: it ends too early"),
         ("{\"v\":1}\n\"v\"", "1; neither an object nor an array of objects"),
     ])
     func formsAreRecognized(payload: String, expected: String) {
@@ -38,9 +45,16 @@ import WeirCore
 
     @Test(arguments: [
         ("{\"v\":1}\n\n \n{\"v\":2}\n", "1; 2"), ("\n", ""), ("", ""),
-        ("{\n\"v\":1}\n", "invalid JSON: it ends too early; neither an object nor an array of objects"),
-        ("[{\"v\":1},{\"v\":2}]\n", "1; 2"), ("{\"v\":1}{\"v\":2}", "invalid JSON: something follows the object"),
-        ("{\"v\":1,\n\"v\":2}", "invalid JSON: it ends too early; neither an object nor an array of objects"),
+        (
+            "{\n\"v\":1}\n",
+            "invalid JSON: it ends too early; neither an object nor an array of objects"
+        ),
+        ("[{\"v\":1},{\"v\":2}]\n", "1; 2"),
+        ("{\"v\":1}{\"v\":2}", "invalid JSON: something follows the object"),
+        (
+            "{\"v\":1,\n\"v\":2}",
+            "invalid JSON: it ends too early; neither an object nor an array of objects"
+        ),
     ])
     func linesAreLinesWhereDeclared(payload: String, expected: String) {
         #expect(decode(payload, form: .lines) == expected)
@@ -56,7 +70,8 @@ import WeirCore
         #expect(
             rows(rejected) == [
                 #""invalid JSON: it ends too early"|"plant/7"|1000|"{""#,
-                #""v: expected BIGINT, found a string"|"plant/7"|1001|"{"v":""# + String(repeating: "é", count: 125) + "\"",
+                #""v: expected BIGINT, found a string"|"plant/7"|1001|"{"v":""#
+                    + String(repeating: "é", count: 125) + "\"",
                 "\"invalid UTF-8\"|\"plant/7\"|1002|\"{\u{FFFD}}\"",
             ])
         #expect(decoded.receivedRows == 3)
@@ -67,7 +82,8 @@ import WeirCore
         let columns = [column, ColumnDeclaration(name: "t", type: .timestampLTZ)]
         let deserializer = JSONDeserializer(columns: columns, needed: ["v", "t"])
         let payloads = [
-            "{\"v\":\"\(secret)\"}", "{\"t\":\"\(secret)\"}", "{\"\(secret)\":}", secret, "[\"\(secret)\"]",
+            "{\"v\":\"\(secret)\"}", "{\"t\":\"\(secret)\"}", "{\"\(secret)\":}", secret,
+            "[\"\(secret)\"]",
             "{\"v\":1}\(secret)", "{\"a\":\"\(secret)", "{\"a\":\"\(secret)\u{1}\"}",
         ]
         let decoded = deserializer.decode(messages(payloads.map { Array($0.utf8) }))
@@ -78,7 +94,9 @@ import WeirCore
     @Test func rowsComeInTheOrderOfMessagesHoweverManyABatchHolds() {
         var limits = DecodeLimits()
         let payloads = (0..<50).map { i in
-            Array("[" .utf8) + Array((0..<7).map { "{\"v\":\(i * 7 + $0)}" }.joined(separator: ",").utf8) + Array("]".utf8)
+            Array("[".utf8)
+                + Array((0..<7).map { "{\"v\":\(i * 7 + $0)}" }.joined(separator: ",").utf8)
+                + Array("]".utf8)
         }
         for rowsMax in [1, 2, 3, 5, 64, 1000] {
             limits.batchRowsMax = rowsMax

@@ -142,7 +142,8 @@ typedef struct weir_json_reader weir_json_reader;
 
 /// Compiles `columns` into a reader; NULL when a pointer has no leading slash or more than one `*`.
 weir_json_reader *weir_json_create(
-    const weir_json_column *columns, size_t count, weir_json_limits limits);
+    const weir_json_column *columns, size_t count, weir_json_limits limits
+);
 void weir_json_destroy(weir_json_reader *reader);
 
 /// Begins with `messages`, whose bytes must stay as they are until `weir_json_next` has returned
@@ -160,8 +161,8 @@ size_t weir_json_row_count(const weir_json_reader *reader);
 size_t weir_json_nulled_count(const weir_json_reader *reader);
 /// For each of these rows its message; valid until the next call.
 const uint32_t *weir_json_row_messages(const weir_json_reader *reader);
-/// For each of these rows where its document (with others of the same array, if it came in one) lies in
-/// the messages' bytes; valid until the next call.
+/// For each of these rows where its document (with others of the same array, if it came in one)
+/// lies in the messages' bytes; valid until the next call.
 const weir_json_extent *weir_json_row_extents(const weir_json_reader *reader);
 /// The rejections of the last `weir_json_next`; valid until the next call.
 const weir_json_rejection *weir_json_rejections(const weir_json_reader *reader, size_t *count);
@@ -169,7 +170,8 @@ const weir_json_rejection *weir_json_rejections(const weir_json_reader *reader, 
 /// Gives away column `column` as filled by the last `weir_json_next`; `elements` is filled for
 /// arrays.
 void weir_json_take(
-    weir_json_reader *reader, size_t column, weir_json_values *rows, weir_json_values *elements);
+    weir_json_reader *reader, size_t column, weir_json_values *rows, weir_json_values *elements
+);
 
 // MARK: Writing rows
 
@@ -212,10 +214,14 @@ void weir_text_reserve(weir_text *text, size_t more);
 void weir_text_append_escaped(weir_text *text, const uint8_t *bytes, size_t length);
 /// Appends rows `first ..< first + count` as JSON objects, one a line.
 void weir_text_append_ndjson(
-    weir_text *text, const weir_text_column *columns, size_t column_count, size_t first, size_t count);
+    weir_text *text, const weir_text_column *columns, size_t column_count, size_t first,
+    size_t count
+);
 /// Appends rows `first ..< first + count` as RFC 4180 records.
 void weir_text_append_csv(
-    weir_text *text, const weir_text_column *columns, size_t column_count, size_t first, size_t count);
+    weir_text *text, const weir_text_column *columns, size_t column_count, size_t first,
+    size_t count
+);
 /// Appends one text as a CSV field, quoted when it must be.
 void weir_text_append_csv_field(weir_text *text, const uint8_t *bytes, size_t length);
 
