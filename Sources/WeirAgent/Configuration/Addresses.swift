@@ -1,5 +1,5 @@
-// Hosts, ports and the URLs of brokers and object stores, taken apart without Foundation. Credentials in
-// a URL are refused, because URLs are printed.
+// Hosts, ports and the URLs of brokers and object stores, taken apart without Foundation.
+// Credentials in a URL are refused, because URLs are printed.
 
 import WeirCore
 
@@ -14,7 +14,9 @@ public struct HostPort: Hashable, Sendable, CustomStringConvertible {
         self.port = port
     }
 
-    public var description: String { host.utf8.contains(UInt8(ascii: ":")) ? "[\(host)]:\(port)" : "\(host):\(port)" }
+    public var description: String {
+        host.utf8.contains(UInt8(ascii: ":")) ? "[\(host)]:\(port)" : "\(host):\(port)"
+    }
 
     /// Whether only this machine reaches it.
     public var isLoopback: Bool {
@@ -22,7 +24,9 @@ public struct HostPort: Hashable, Sendable, CustomStringConvertible {
     }
 
     /// Parses `host:port` or, with a default, `host`.
-    static func parse(_ text: String, defaultPort: Int? = nil, lowestPort: Int = 1) -> Result<HostPort, Complaint> {
+    static func parse(_ text: String, defaultPort: Int? = nil, lowestPort: Int = 1) -> Result<
+        HostPort, Complaint
+    > {
         let host: Substring
         var rest: Substring
         if text.hasPrefix("[") {
@@ -35,12 +39,17 @@ public struct HostPort: Hashable, Sendable, CustomStringConvertible {
             host = text.prefix { $0 != ":" }
             rest = text[host.endIndex...]
         }
-        guard isHost(host) else { return .failure(Complaint("has no valid host in \(quoted(text))")) }
-        if rest.isEmpty, let defaultPort { return .success(HostPort(host: String(host), port: defaultPort)) }
+        guard isHost(host) else {
+            return .failure(Complaint("has no valid host in \(quoted(text))"))
+        }
+        if rest.isEmpty, let defaultPort {
+            return .success(HostPort(host: String(host), port: defaultPort))
+        }
         guard rest.popFirst() == ":" else {
             return .failure(Complaint("must be host:port, not \(quoted(text))"))
         }
-        guard rest.utf8.allSatisfy({ UInt8(ascii: "0")...UInt8(ascii: "9") ~= $0 }), let port = Int(rest),
+        guard rest.utf8.allSatisfy({ UInt8(ascii: "0")...UInt8(ascii: "9") ~= $0 }),
+            let port = Int(rest),
             (lowestPort...65_535).contains(port)
         else { return .failure(Complaint("has no valid port in \(quoted(text))")) }
         return .success(HostPort(host: String(host), port: port))
@@ -63,27 +72,39 @@ struct ResourceURL: Sendable {
     let path: String
 
     static func parse(_ text: String, schemes: [String]) -> Result<ResourceURL, Complaint> {
-        guard let colon = text.utf8.firstIndex(of: UInt8(ascii: ":")), text[colon...].hasPrefix("://") else {
+        guard let colon = text.utf8.firstIndex(of: UInt8(ascii: ":")),
+            text[colon...].hasPrefix("://")
+        else {
             return .failure(Complaint("must be a URL such as \(example(schemes))"))
         }
         let scheme = text[..<colon].lowercased()
         guard schemes.contains(scheme) else {
-            let near = nearestSpelling(of: scheme, among: schemes).map { "; did you mean \($0)://?" } ?? ""
+            let near =
+                nearestSpelling(of: scheme, among: schemes).map { "; did you mean \($0)://?" } ?? ""
             return .failure(
-                Complaint("must begin with \(alternatives(schemes.map { "\($0)://" })), not \(scheme)://\(near)"))
+                Complaint(
+                    "must begin with \(alternatives(schemes.map { "\($0)://" })), not \(scheme)://\(near)"
+                ))
         }
         let rest = text[text.index(colon, offsetBy: 3)...]
         let authority = rest.prefix { $0 != "/" }
         let path = rest[authority.endIndex...]
         guard !authority.contains("@") else {
             return .failure(
-                Complaint("has credentials in the URL, which is printed; there are keys of their own for them"))
+                Complaint(
+                    "has credentials in the URL, which is printed; there are keys of their own for them"
+                ))
         }
-        guard !rest.utf8.contains(where: { $0 <= 32 || $0 == 127 || $0 == UInt8(ascii: "?") || $0 == UInt8(ascii: "#") })
+        guard
+            !rest.utf8.contains(where: {
+                $0 <= 32 || $0 == 127 || $0 == UInt8(ascii: "?") || $0 == UInt8(ascii: "#")
+            })
         else {
-            return .failure(Complaint("has a space, \"?\", \"#\" or a control character in the URL"))
+            return .failure(
+                Complaint("has a space, \"?\", \"#\" or a control character in the URL"))
         }
-        return .success(ResourceURL(scheme: scheme, authority: String(authority), path: String(path)))
+        return .success(
+            ResourceURL(scheme: scheme, authority: String(authority), path: String(path)))
     }
 
     /// The path without slashes at its ends, as a prefix of object names.
@@ -118,17 +139,24 @@ enum SinkLocation: Sendable {
     }
 
     private static func file(_ text: String) -> Result<SinkLocation, Complaint> {
-        // A relative folder may be written file:lake or file://./lake; file:///srv/lake is absolute.
+        // A relative folder may be written file:lake or file://./lake; file:///srv/lake is
+        // absolute.
         guard text.hasPrefix("file:") else {
-            return .failure(Complaint("must be file:///absolute/folder or file:relative/folder for type = \"file\""))
+            return .failure(
+                Complaint(
+                    "must be file:///absolute/folder or file:relative/folder for type = \"file\""))
         }
         let rest = text.dropFirst(5)
         let path = rest.hasPrefix("//") ? rest.dropFirst(2) : rest
         guard !path.isEmpty else { return .failure(Complaint("names no folder")) }
-        if rest.hasPrefix("//"), let first = path.utf8.first, first != UInt8(ascii: "/"), first != UInt8(ascii: ".") {
+        if rest.hasPrefix("//"), let first = path.utf8.first, first != UInt8(ascii: "/"),
+            first != UInt8(ascii: ".")
+        {
             let host = path.prefix { $0 != "/" }
             return .failure(
-                Complaint("has the host \(quoted(String(host))); write file:///… or, for a relative folder, file:\(path)"))
+                Complaint(
+                    "has the host \(quoted(String(host))); write file:///… or, for a relative folder, file:\(path)"
+                ))
         }
         return .success(.file(directory: String(path)))
     }
@@ -146,7 +174,8 @@ enum SinkLocation: Sendable {
             guard !url.path.utf8.contains(UInt8(ascii: ":")) else {
                 return .failure(Complaint("has a \":\" in its path, which HDFS does not allow"))
             }
-            return .success(.webhdfs(nameNodes: nodes, usesTLS: usesTLS, directory: "/" + url.prefix))
+            return .success(
+                .webhdfs(nameNodes: nodes, usesTLS: usesTLS, directory: "/" + url.prefix))
         }
     }
 
@@ -154,7 +183,9 @@ enum SinkLocation: Sendable {
         ResourceURL.parse(text, schemes: ["s3"]).flatMap { url in
             let isBucket =
                 (3...63).contains(url.authority.utf8.count)
-                && url.authority.utf8.allSatisfy { isIdentifierByte($0) || $0 == UInt8(ascii: "-") || $0 == UInt8(ascii: ".") }
+                && url.authority.utf8.allSatisfy {
+                    isIdentifierByte($0) || $0 == UInt8(ascii: "-") || $0 == UInt8(ascii: ".")
+                }
             guard isBucket else {
                 return .failure(Complaint("has no valid bucket: \(quoted(url.authority))"))
             }

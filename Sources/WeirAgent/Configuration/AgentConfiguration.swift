@@ -1,6 +1,6 @@
 // A checked configuration: what the agent is built from. Every name is resolved, every bound holds,
-// every query has its plan; nothing here can be wrong any more. Quantities are in the unit their name
-// ends with.
+// every query has its plan; nothing here can be wrong any more. Quantities are in the unit their
+// name ends with.
 
 import WeirCore
 import WeirSQL

@@ -4,13 +4,16 @@
 enum AgentFields {
     static let id = Setting.text(
         "id", .agentName, .required,
-        "Names the agent in every object, metric and log line. Two agents that write to one place need two ids.")
+        "Names the agent in every object, metric and log line. Two agents that write to one place need two ids."
+    )
     static let stateDirectory = Setting.text(
         "state_dir", .path, .default("/var/lib/weir"),
-        "Where RocksDB and the outbox live; one agent per directory. Relative paths start at the working directory.")
+        "Where RocksDB and the outbox live; one agent per directory. Relative paths start at the working directory."
+    )
     static let commitInterval = Setting.duration(
         "commit_interval", .default("100ms"), from: "1ms", to: "1m",
-        "Group commit: how long input may gather before one synced write makes it durable and it is acknowledged.")
+        "Group commit: how long input may gather before one synced write makes it durable and it is acknowledged."
+    )
     static let memoryLimit = Setting.size(
         "memory_limit", .default("256MB"), from: "16MB", to: "1TB",
         "Ceiling for caches, batches and buffers together.")
@@ -55,10 +58,12 @@ enum QueryFields {
         "name", .name, .required, "Names the query's result in objects, metrics and the status.")
     static let sql = Setting.text(
         "sql", .sql, .required,
-        "One SELECT in the dialect of Flink SQL over sources and views. `${VAR}` is not replaced in SQL.")
+        "One SELECT in the dialect of Flink SQL over sources and views. `${VAR}` is not replaced in SQL."
+    )
     static let sinks = Setting.texts(
         "sinks", .name, .optional,
-        "Names of the sinks that get the result. Without it only `weir replay --output` shows the result.")
+        "Names of the sinks that get the result. Without it only `weir replay --output` shows the result."
+    )
 
     static let section = SectionDeclaration(
         "query", isList: true,

@@ -23,7 +23,8 @@ struct ColumnBuilder {
             return ([], false)
         }
         guard !entries.isEmpty, entries.count <= Self.columnsMax else {
-            log.error(place, "columns must have 1 to \(Self.columnsMax) columns, not \(entries.count)")
+            log.error(
+                place, "columns must have 1 to \(Self.columnsMax) columns, not \(entries.count)")
             return ([], false)
         }
         let columns = entries.compactMap(column)
@@ -35,7 +36,8 @@ struct ColumnBuilder {
             log.error(
                 reader.position(entry.keyOffset),
                 "a column \(complaint.message); for another member of the payload write "
-                    + "NAME = { type = …, path = \(quoted(JSONPointer(member: entry.key).description)) }")
+                    + "NAME = { type = …, path = \(quoted(JSONPointer(member: entry.key).description)) }"
+            )
             return nil
         }
         let section = SectionDeclaration(
@@ -48,11 +50,14 @@ struct ColumnBuilder {
             let table = TOMLNode(value: .table([type]), offset: entry.node.offset)
             return column(entry.key, reader.read(section, table))
         case .table:
-            return column(entry.key, reader.read(section, entry.node, header: reader.position(entry.keyOffset)))
+            return column(
+                entry.key,
+                reader.read(section, entry.node, header: reader.position(entry.keyOffset)))
         default:
             log.error(
                 reader.position(entry.node.offset),
-                "column \(entry.key) must be a SQL type or a table with one, not \(entry.node.kindName)")
+                "column \(entry.key) must be a SQL type or a table with one, not \(entry.node.kindName)"
+            )
             return nil
         }
     }
@@ -93,7 +98,9 @@ struct ColumnBuilder {
     }
 
     /// A column that does not come from the payload has the type that its origin has.
-    private func check(_ word: ColumnOriginWord, type: DataType, name: String, _ values: SectionValues) {
+    private func check(
+        _ word: ColumnOriginWord, type: DataType, name: String, _ values: SectionValues
+    ) {
         let place = values.position(of: ColumnFields.from)
         let expected: DataType =
             switch word {
@@ -105,12 +112,14 @@ struct ColumnBuilder {
         if type != expected {
             log.error(
                 values.position(of: ColumnFields.type),
-                "column \(name) must be of type \(expected) with from = \(quoted(text)), not \(type)")
+                "column \(name) must be of type \(expected) with from = \(quoted(text)), not \(type)"
+            )
         }
         if values.isGiven(ColumnFields.path) {
             log.error(
                 values.position(of: ColumnFields.path),
-                "column \(name) has a path, but from = \(quoted(text)) does not look into the payload")
+                "column \(name) has a path, but from = \(quoted(text)) does not look into the payload"
+            )
         }
         if isFile, word != .receivedAt {
             log.error(place, "column \(name): a file has no \(text)")
@@ -118,7 +127,8 @@ struct ColumnBuilder {
     }
 
     private func check(
-        _ pointer: JSONPointer, type: DataType, format: TimestampFormat?, name: String, _ values: SectionValues
+        _ pointer: JSONPointer, type: DataType, format: TimestampFormat?, name: String,
+        _ values: SectionValues
     ) {
         var element = type
         if case .array(let inner) = type { element = inner }
@@ -126,12 +136,14 @@ struct ColumnBuilder {
             log.error(
                 values.position(of: ColumnFields.type),
                 "column \(name) needs `from`, how its timestamps are written: "
-                    + "\(name) = { type = \"\(type)\", from = \"rfc3339\" }, or epoch_s, epoch_ms, epoch_us")
+                    + "\(name) = { type = \"\(type)\", from = \"rfc3339\" }, or epoch_s, epoch_ms, epoch_us"
+            )
         }
         if element != .timestampLTZ, let format {
             log.error(
                 values.position(of: ColumnFields.from),
-                "column \(name): from = \"\(format.rawValue)\" is for type TIMESTAMP_LTZ(3), not \(type)")
+                "column \(name): from = \"\(format.rawValue)\" is for type TIMESTAMP_LTZ(3), not \(type)"
+            )
         }
         if type == element, pointer.parts.contains("*") {
             log.error(

@@ -1,20 +1,23 @@
-// How a column of a source is declared: its SQL type, the JSON pointer to its value, or the part of the
-// message that is no payload.
+// How a column of a source is declared: its SQL type, the JSON pointer to its value, or the part of
+// the message that is no payload.
 
 import WeirCore
 
 /// SQL types that a source's column can have.
 enum ColumnType {
     private static let scalars: [(name: String, type: DataType)] = [
-        ("BOOLEAN", .boolean), ("INT", .int), ("BIGINT", .bigint), ("DOUBLE", .double), ("STRING", .string),
+        ("BOOLEAN", .boolean), ("INT", .int), ("BIGINT", .bigint), ("DOUBLE", .double),
+        ("STRING", .string),
         ("TIMESTAMP_LTZ(3)", .timestampLTZ),
     ]
     /// What other names of Flink's SQL are written as here.
     private static let substitutes: [String: String] = [
         "INTEGER": "INT", "TINYINT": "INT", "SMALLINT": "INT", "LONG": "BIGINT", "FLOAT": "DOUBLE",
-        "REAL": "DOUBLE", "DECIMAL": "DOUBLE", "BOOL": "BOOLEAN", "VARCHAR": "STRING", "CHAR": "STRING",
+        "REAL": "DOUBLE", "DECIMAL": "DOUBLE", "BOOL": "BOOLEAN", "VARCHAR": "STRING",
+        "CHAR": "STRING",
         "TEXT": "STRING", "TIMESTAMP_LTZ": "TIMESTAMP_LTZ(3)", "TIMESTAMP": "TIMESTAMP_LTZ(3)",
-        "TIMESTAMP(3)": "TIMESTAMP_LTZ(3)", "TIMESTAMP_LTZ(6)": "TIMESTAMP_LTZ(3)", "DATE": "STRING",
+        "TIMESTAMP(3)": "TIMESTAMP_LTZ(3)", "TIMESTAMP_LTZ(6)": "TIMESTAMP_LTZ(3)",
+        "DATE": "STRING",
     ]
 
     static let names = scalars.map(\.name) + ["ARRAY<…>"]
@@ -65,7 +68,8 @@ public struct JSONPointer: Hashable, Sendable, CustomStringConvertible {
 
     static func parse(_ text: String) -> Result<JSONPointer, Complaint> {
         guard text.hasPrefix("/") else {
-            return .failure(Complaint("must be a JSON pointer such as \"/power/battery\", not \(quoted(text))"))
+            return .failure(
+                Complaint("must be a JSON pointer such as \"/power/battery\", not \(quoted(text))"))
         }
         var parts: [String] = []
         for part in text.dropFirst().split(separator: "/", omittingEmptySubsequences: false) {
@@ -80,12 +84,16 @@ public struct JSONPointer: Hashable, Sendable, CustomStringConvertible {
                 case "0": plain.append("~")
                 case "1": plain.append("/")
                 default:
-                    return .failure(Complaint("has a \"~\" in \(quoted(text)) that is neither \"~0\" nor \"~1\""))
+                    return .failure(
+                        Complaint(
+                            "has a \"~\" in \(quoted(text)) that is neither \"~0\" nor \"~1\""))
                 }
             }
             parts.append(plain)
         }
-        guard parts.count <= partsMax else { return .failure(Complaint("has more than \(partsMax) parts")) }
+        guard parts.count <= partsMax else {
+            return .failure(Complaint("has more than \(partsMax) parts"))
+        }
         guard parts.count(where: { $0 == "*" }) <= 1 else {
             return .failure(Complaint("has more than one \"*\" in \(quoted(text))"))
         }
@@ -121,20 +129,25 @@ enum ColumnOriginWord: Sendable, Equatable {
         if text.hasPrefix("$property.") {
             let name = String(text.dropFirst("$property.".count))
             return name.isEmpty
-                ? .failure(Complaint("names no user property: $property.NAME")) : .success(.userProperty(name))
+                ? .failure(Complaint("names no user property: $property.NAME"))
+                : .success(.userProperty(name))
         }
         if text.hasPrefix("topic["), text.hasSuffix("]") {
             let digits = text.dropFirst(6).dropLast()
-            guard let level = Int(digits), (0...127).contains(level), digits.allSatisfy(\.isNumber) else {
+            guard let level = Int(digits), (0...127).contains(level), digits.allSatisfy(\.isNumber)
+            else {
                 return .failure(
-                    Complaint("must have a level from 0 to 127 in \(quoted(text)); topic[0] is the first"))
+                    Complaint(
+                        "must have a level from 0 to 127 in \(quoted(text)); topic[0] is the first")
+                )
             }
             return .success(.topicLevel(level))
         }
         let words =
             TimestampFormat.allCases.map(\.rawValue)
             + ["topic[N]", "$topic", "$received_at", "$retain", "$property.NAME"]
-        let near = nearestSpelling(of: text, among: words).map { "; did you mean \(quoted($0))?" } ?? ""
+        let near =
+            nearestSpelling(of: text, among: words).map { "; did you mean \(quoted($0))?" } ?? ""
         return .failure(Complaint("must be \(alternatives(words)), not \(quoted(text))\(near)"))
     }
 }

@@ -1,8 +1,9 @@
-// The way from a configuration file to a checked configuration or to everything that is wrong with it.
+// The way from a configuration file to a checked configuration or to everything that is wrong with
+// it.
 //
-// Nothing stops at the first error: sections are read one by one, what is right in them is kept so that
-// references to it and queries over it can be checked, and all complaints come out together, sorted by
-// their place in the file.
+// Nothing stops at the first error: sections are read one by one, what is right in them is kept so
+// that references to it and queries over it can be checked, and all complaints come out together,
+// sorted by their place in the file.
 
 import WeirCore
 import WeirSQL
@@ -81,12 +82,15 @@ private struct Assembly {
         let queries = sections["query", default: []]
         checkNames(sources: sources, views: views, queries: queries, sinks: sinks)
         checkSessions(sources)
-        var binding = QueryBinding(document: reader.document, log: log, sources: sources, views: views)
+        var binding = QueryBinding(
+            document: reader.document, log: log, sources: sources, views: views)
         let boundViews = binding.bindViews()
         let boundQueries = queries.map { binding.bindQuery($0) }
         let links = SinkLinks(log: log, sinks: sinks)
         links.check(queries: boundQueries)
-        guard log.errorCount == 0 else { return .failure(ConfigurationErrors(problems: log.sorted)) }
+        guard log.errorCount == 0 else {
+            return .failure(ConfigurationErrors(problems: log.sorted))
+        }
         // With errors about, what seems unused may only be misspelt.
         links.warnOfUnused(queries: boundQueries)
         binding.warnOfUnused(queries: boundQueries)
@@ -126,14 +130,18 @@ private struct Assembly {
         return sections
     }
 
-    private func read(_ entry: TOMLNode.Entry, as declaration: SectionDeclaration) -> [SectionValues] {
+    private func read(_ entry: TOMLNode.Entry, as declaration: SectionDeclaration)
+        -> [SectionValues]
+    {
         let place = reader.position(entry.node.offset)
         switch (entry.node.value, declaration.isList) {
         case (.table, false): return [reader.read(declaration, entry.node)]
         case (.array(let elements), true):
             return elements.compactMap { element in
                 if case .table = element.value { return reader.read(declaration, element) }
-                log.error(reader.position(element.offset), "\(declaration.name) must be a table, written \(declaration.header)")
+                log.error(
+                    reader.position(element.offset),
+                    "\(declaration.name) must be a table, written \(declaration.header)")
                 return nil
             }
         case (.table, true):
@@ -153,7 +161,9 @@ private struct Assembly {
         let near = nearestSpelling(of: entry.key, among: names)
         let headers = Self.sections.map(\.header)
         let hint =
-            near.flatMap { name in Self.sections.first { $0.name == name } }.map { "; did you mean \($0.header)?" }
+            near.flatMap { name in Self.sections.first { $0.name == name } }.map {
+                "; did you mean \($0.header)?"
+            }
             ?? "; there are \(alternatives(headers, "and"))"
         let isSection: Bool =
             switch entry.node.value {
@@ -165,19 +175,26 @@ private struct Assembly {
     }
 
     private func agentSettings(_ values: SectionValues) -> AgentSettings? {
-        if let cache = values[AgentFields.stateCache], let limit = values[AgentFields.memoryLimit], cache > limit {
+        if let cache = values[AgentFields.stateCache], let limit = values[AgentFields.memoryLimit],
+            cache > limit
+        {
             let isCacheGiven = values.isGiven(AgentFields.stateCache)
             log.error(
-                values.position(of: isCacheGiven ? AgentFields.stateCache : AgentFields.memoryLimit),
+                values.position(
+                    of: isCacheGiven ? AgentFields.stateCache : AgentFields.memoryLimit),
                 "state_cache (\(Quantity.text(bytes: cache))) must not exceed "
                     + "memory_limit (\(Quantity.text(bytes: limit)))")
         }
-        guard let id = values[AgentFields.id], let stateDirectory = values[AgentFields.stateDirectory],
+        guard let id = values[AgentFields.id],
+            let stateDirectory = values[AgentFields.stateDirectory],
             let commitInterval = values[AgentFields.commitInterval],
-            let memoryLimit = values[AgentFields.memoryLimit], let stateCache = values[AgentFields.stateCache],
+            let memoryLimit = values[AgentFields.memoryLimit],
+            let stateCache = values[AgentFields.stateCache],
             let reserve = values[AgentFields.freeSpaceReserve], let http = values[AgentFields.http],
-            case .success(let address) = ListenAddress.parse(http), let logLevel = values[AgentFields.logLevel],
-            let zoneName = values[AgentFields.timeZone], let zone = try? TimeZoneRules(identifier: zoneName)
+            case .success(let address) = ListenAddress.parse(http),
+            let logLevel = values[AgentFields.logLevel],
+            let zoneName = values[AgentFields.timeZone],
+            let zone = try? TimeZoneRules(identifier: zoneName)
         else { return nil }
         if let address, !address.isLoopback {
             log.warning(
@@ -186,7 +203,8 @@ private struct Assembly {
         }
         return AgentSettings(
             id: id, stateDirectory: stateDirectory, commitIntervalMilliseconds: commitInterval,
-            memoryLimitBytes: memoryLimit, stateCacheBytes: stateCache, freeSpaceReserveBytes: reserve,
+            memoryLimitBytes: memoryLimit, stateCacheBytes: stateCache,
+            freeSpaceReserveBytes: reserve,
             http: address, logLevel: logLevel, timeZone: zone)
     }
 
@@ -199,7 +217,8 @@ private struct Assembly {
             sources.map { ($0.name, $0.values.position(of: SourceFields.name), "source") }
             + views.map { ($0[ViewFields.name], $0.position(of: ViewFields.name), "view") }
         checkUnique(tables)
-        checkUnique(queries.map { ($0[QueryFields.name], $0.position(of: QueryFields.name), "query") })
+        checkUnique(
+            queries.map { ($0[QueryFields.name], $0.position(of: QueryFields.name), "query") })
         checkUnique(sinks.map { ($0.name, $0.values.position(of: SinkFields.name), "sink") })
     }
 
@@ -210,7 +229,8 @@ private struct Assembly {
             if let earlier = first[name] {
                 log.error(
                     entry.place,
-                    "the name \(quoted(name)) is taken by the \(earlier.kind) of line \(earlier.place.line)")
+                    "the name \(quoted(name)) is taken by the \(earlier.kind) of line \(earlier.place.line)"
+                )
             } else {
                 first[name] = (entry.place, entry.kind)
             }
@@ -223,13 +243,15 @@ private struct Assembly {
             guard let session = source.session else { continue }
             let earlier = sources[..<index].first {
                 guard let other = $0.session, $0.name != source.name else { return false }
-                return other.broker.address == session.broker.address && other.clientID == session.clientID
+                return other.broker.address == session.broker.address
+                    && other.clientID == session.clientID
             }
             guard let earlier else { continue }
             log.error(
                 source.values.position(of: SourceFields.clientID),
                 "client_id \(quoted(session.clientID)) at \(session.broker.address) is used by source "
-                    + "\(quoted(earlier.name ?? "")) as well; the broker allows one connection a client id")
+                    + "\(quoted(earlier.name ?? "")) as well; the broker allows one connection a client id"
+            )
         }
     }
 }

@@ -1,5 +1,5 @@
-// What is wrong with a configuration file, for people (`file:line:column: error: …`, which editors and
-// compilers' users know how to jump to) and for programs (JSON).
+// What is wrong with a configuration file, for people (`file:line:column: error: …`, which editors
+// and compilers' users know how to jump to) and for programs (JSON).
 
 import WeirCore
 

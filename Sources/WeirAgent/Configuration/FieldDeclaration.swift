@@ -1,6 +1,6 @@
-// Fields as data. Each key of the configuration is declared once, with its type, default, bounds, prose
-// and whether it is secret; the reader, the complaints about wrong values and unknown keys, the
-// reference page and the redacted print are all made from that one declaration.
+// Fields as data. Each key of the configuration is declared once, with its type, default, bounds,
+// prose and whether it is secret; the reader, the complaints about wrong values and unknown keys,
+// the reference page and the redacted print are all made from that one declaration.
 
 import WeirCore
 
@@ -19,7 +19,10 @@ struct TextFormat: Sendable {
     /// Whether `${VAR}` is replaced; not in SQL.
     let hasReferences: Bool
 
-    init(_ name: String, hasReferences: Bool = true, complaint: @escaping @Sendable (String) -> Complaint?) {
+    init(
+        _ name: String, hasReferences: Bool = true,
+        complaint: @escaping @Sendable (String) -> Complaint?
+    ) {
         self.name = name
         self.complaint = complaint
         self.hasReferences = hasReferences
@@ -105,7 +108,8 @@ struct SectionDeclaration: Sendable {
     let fields: [FieldDeclaration]
     /// Keys that are refused, and why.
     let refusals: [String: String]
-    /// What stands before a complaint about a value, where its line alone does not tell: "column ts: ".
+    /// What stands before a complaint about a value, where its line alone does not tell: "column
+    /// ts: ".
     let subject: String
 
     init(
@@ -135,7 +139,8 @@ struct Setting<Value: Sendable>: Sendable {
     let decode: @Sendable (FieldValue) -> Value?
 
     fileprivate init(
-        _ key: String, _ kind: FieldKind, _ presence: FieldPresence, types: [String], isSecret: Bool = false,
+        _ key: String, _ kind: FieldKind, _ presence: FieldPresence, types: [String],
+        isSecret: Bool = false,
         _ documentation: String, decode: @escaping @Sendable (FieldValue) -> Value?
     ) {
         declaration = FieldDeclaration(
@@ -145,7 +150,8 @@ struct Setting<Value: Sendable>: Sendable {
     }
 }
 
-/// How a declaration says whether a field is needed; a default is written as it would be in the file.
+/// How a declaration says whether a field is needed; a default is written as it would be in the
+/// file.
 enum FieldPresence {
     case optional
     case required
@@ -182,7 +188,8 @@ extension Setting where Value == String {
 }
 
 extension Setting where Value == Secret {
-    static func secret(_ key: String, for types: [String] = [], _ documentation: String) -> Setting {
+    static func secret(_ key: String, for types: [String] = [], _ documentation: String) -> Setting
+    {
         Setting(key, .text(.any), .optional, types: types, isSecret: true, documentation) { value in
             if case .secret(let secret) = value { secret } else { nil }
         }
@@ -265,7 +272,8 @@ extension Setting where Value: RawRepresentable & CaseIterable, Value.RawValue =
     static func choice(
         _ key: String, _ presence: FieldPresence, for types: [String] = [], _ documentation: String
     ) -> Setting {
-        Setting(key, .choice(Value.allCases.map(\.rawValue)), presence, types: types, documentation) { value in
+        Setting(key, .choice(Value.allCases.map(\.rawValue)), presence, types: types, documentation)
+        { value in
             if case .text(let text) = value { Value(rawValue: text) } else { nil }
         }
     }

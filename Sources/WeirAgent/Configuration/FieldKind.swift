@@ -11,7 +11,8 @@ extension FieldKind {
             if let complaint = format.complaint(text) { return .failure(complaint) }
             return .success(.text(text))
         case (.choice(let words), .string(let text)):
-            return words.contains(text) ? .success(.text(text)) : .failure(Self.unknown(text, of: words))
+            return words.contains(text)
+                ? .success(.text(text)) : .failure(Self.unknown(text, of: words))
         case (.integer(let range, let why), .integer(let number)):
             return Self.bounded(number, range, why) { "\($0)" }
         case (.boolean, .boolean(let flag)):
@@ -21,7 +22,9 @@ extension FieldKind {
         case (.size(let range), .string(let text)):
             return quantity(text, range, Quantity.bytes) { Quantity.text(bytes: $0) }
         case (.rate(let range), .string(let text)):
-            return quantity(text, range, Quantity.bytesPerSecond) { Quantity.text(bytes: $0) + "/s" }
+            return quantity(text, range, Quantity.bytesPerSecond) {
+                Quantity.text(bytes: $0) + "/s"
+            }
         case (.texts, .array):
             preconditionFailure("the reader takes lists apart")
         default:
@@ -94,7 +97,9 @@ extension FieldKind {
         _ write: (Int64) -> String
     ) -> Result<FieldValue, Complaint> {
         guard let number = parse(text) else {
-            let reason = Quantity.isBareNumber(text) ? ": \(quoted(text)) has no unit" : ", not \(quoted(text))"
+            let reason =
+                Quantity.isBareNumber(text)
+                ? ": \(quoted(text)) has no unit" : ", not \(quoted(text))"
             return .failure(Complaint("must be \(withArticle)\(reason)"))
         }
         return Self.bounded(number, range, "", write)
@@ -109,11 +114,14 @@ extension FieldKind {
             ? write(range.lowerBound)
             : number < range.lowerBound
                 ? "at least \(write(range.lowerBound))" : "at most \(write(range.upperBound))"
-        return .failure(Complaint("must be \(bound), not \(write(number))\(why.isEmpty ? "" : ": \(why)")"))
+        return .failure(
+            Complaint("must be \(bound), not \(write(number))\(why.isEmpty ? "" : ": \(why)")"))
     }
 
     private static func unknown(_ text: String, of words: [String]) -> Complaint {
-        let hint = nearestSpelling(of: text, among: words).map { "; did you mean \(quoted($0))?" } ?? ""
-        return Complaint("must be \(alternatives(words.map { "\"\($0)\"" })), not \(quoted(text))\(hint)")
+        let hint =
+            nearestSpelling(of: text, among: words).map { "; did you mean \(quoted($0))?" } ?? ""
+        return Complaint(
+            "must be \(alternatives(words.map { "\"\($0)\"" })), not \(quoted(text))\(hint)")
     }
 }

@@ -1,5 +1,5 @@
-// From a byte of a text to the line and column that an editor shows, so that everything inside works on
-// byte offsets and only messages know lines.
+// From a byte of a text to the line and column that an editor shows, so that everything inside
+// works on byte offsets and only messages know lines.
 
 import WeirCore
 

@@ -1,5 +1,5 @@
-// Durations, sizes and rates as people write them: "90s", "1h30m", "64MB", "256KiB", "1.5MB/s". A number
-// without its unit is refused, because a wrong guess would be off by a thousand.
+// Durations, sizes and rates as people write them: "90s", "1h30m", "64MB", "256KiB", "1.5MB/s". A
+// number without its unit is refused, because a wrong guess would be off by a thousand.
 //
 // KB, MB and GB are powers of 1000; KiB, MiB and GiB are powers of 1024.
 
@@ -30,7 +30,8 @@ enum Quantity {
                 // From the greatest unit to the smallest, each at most once: no "30m1h", no "1s1s".
                 let unit = unitsLeft.lastIndex(where: { $0.name == letters })
             else { return nil }
-            let (product, overflowed) = number.multipliedReportingOverflow(by: unitsLeft[unit].milliseconds)
+            let (product, overflowed) = number.multipliedReportingOverflow(
+                by: unitsLeft[unit].milliseconds)
             let (sum, overflowedSum) = total.addingReportingOverflow(product)
             guard !overflowed, !overflowedSum else { return nil }
             total = sum
@@ -49,7 +50,9 @@ enum Quantity {
         let (product, overflowed) = whole.multipliedReportingOverflow(by: unit.bytes)
         guard !overflowed else { return nil }
         guard parts.count == 2 else { return product }
-        guard !parts[1].isEmpty, parts[1].utf8.count <= 6, let fraction = Int64(parts[1]) else { return nil }
+        guard !parts[1].isEmpty, parts[1].utf8.count <= 6, let fraction = Int64(parts[1]) else {
+            return nil
+        }
         var scale: Int64 = 1
         for _ in parts[1].utf8 { scale *= 10 }
         let (sum, overflowedSum) = product.addingReportingOverflow(

@@ -1,8 +1,8 @@
-// The SQL of views and queries, bound to the sources of the file; what the binder complains of is moved
-// to the place in the file where that piece of SQL is written.
+// The SQL of views and queries, bound to the sources of the file; what the binder complains of is
+// moved to the place in the file where that piece of SQL is written.
 //
-// What is built on something that is already known to be wrong, a column's type or another view, is not
-// complained of: it could only repeat the complaint in other words.
+// What is built on something that is already known to be wrong, a column's type or another view, is
+// not complained of: it could only repeat the complaint in other words.
 
 import WeirCore
 import WeirSQL
@@ -36,19 +36,25 @@ struct QueryBinding {
         self.views = views
         var catalog = Catalog(tables: [])
         // Of a name that is taken, which has been complained of, the first one counts.
-        for table in sources.compactMap(\.table) where !catalog.tables.contains(where: { $0.name == table.name }) {
+        for table in sources.compactMap(\.table)
+        where !catalog.tables.contains(where: { $0.name == table.name }) {
             catalog.tables.append(table)
         }
         for values in views {
-            guard let name = values[ViewFields.name], let sql = values[ViewFields.sql] else { continue }
+            guard let name = values[ViewFields.name], let sql = values[ViewFields.sql] else {
+                continue
+            }
             let isTaken =
-                catalog.tables.contains { $0.name == name } || catalog.views.contains { $0.name == name }
+                catalog.tables.contains { $0.name == name }
+                || catalog.views.contains { $0.name == name }
             if !isTaken { catalog.views.append(Catalog.View(name: name, sql: sql)) }
         }
         self.catalog = catalog
         reach = Self.reach(of: catalog.views)
         broken = Set(sources.filter { !$0.isTableSound }.compactMap(\.name))
-        let unreadable = views.filter { $0[ViewFields.sql] == nil }.compactMap { $0[ViewFields.name] }
+        let unreadable = views.filter { $0[ViewFields.sql] == nil }.compactMap {
+            $0[ViewFields.name]
+        }
         broken.formUnion(unreadable)
     }
 
@@ -57,7 +63,8 @@ struct QueryBinding {
         let errors = QueryBinder(catalog: catalog).viewErrors()
         broken.formUnion(errors.map(\.view))
         for error in errors {
-            let below = reach[error.view, default: []].intersection(broken).subtracting([error.view])
+            let below = reach[error.view, default: []].intersection(broken).subtracting([error.view]
+            )
             // Views in a circle are below each other, and each is told.
             let isConsequence = below.contains { !(reach[$0, default: []].contains(error.view)) }
             let values = views.first { $0[ViewFields.name] == error.view }
@@ -81,7 +88,8 @@ struct QueryBinding {
                 configuration = QueryConfiguration(name: name, sql: sql, sinks: sinks, plan: plan)
             }
         }
-        return BoundQuery(name: name, sinks: sinks, plan: plan, configuration: configuration, values: values)
+        return BoundQuery(
+            name: name, sinks: sinks, plan: plan, configuration: configuration, values: values)
     }
 
     /// Warns of sources and views that no query reads.
@@ -91,7 +99,9 @@ struct QueryBinding {
         }
         for source in sources {
             guard let name = source.name, !read.contains(name) else { continue }
-            log.warning(source.values.position(of: SourceFields.name), "no query reads source \(quoted(name))")
+            log.warning(
+                source.values.position(of: SourceFields.name),
+                "no query reads source \(quoted(name))")
         }
         for values in views {
             guard let name = values[ViewFields.name], !read.contains(name) else { continue }
@@ -99,7 +109,9 @@ struct QueryBinding {
         }
     }
 
-    private func report(_ diagnostics: [Diagnostic], _ values: SectionValues, _ field: Setting<String>) {
+    private func report(
+        _ diagnostics: [Diagnostic], _ values: SectionValues, _ field: Setting<String>
+    ) {
         guard let sql = values[field], let offset = values.offset(of: field) else { return }
         let origin = TOMLStringOrigin(of: sql, at: offset, in: document)
         for diagnostic in diagnostics {
@@ -132,8 +144,8 @@ struct QueryBinding {
         return reach
     }
 
-    /// The names that stand in a SQL text where tables stand: behind FROM, JOIN or TABLE. Some of them
-    /// can be columns, as in EXTRACT(YEAR FROM ts).
+    /// The names that stand in a SQL text where tables stand: behind FROM, JOIN or TABLE. Some of
+    /// them can be columns, as in EXTRACT(YEAR FROM ts).
     private static func tables(of sql: String) -> Set<String> {
         let bytes = Array(sql.utf8)
         var names: Set<String> = []
@@ -146,7 +158,8 @@ struct QueryBinding {
                 index += 1
                 while index < bytes.count, isIdentifierByte(bytes[index]) { index += 1 }
                 let isQuoted = byte == UInt8(ascii: "`")
-                let word = String(decoding: bytes[(isQuoted ? start + 1 : start)..<index], as: UTF8.self)
+                let word = String(
+                    decoding: bytes[(isQuoted ? start + 1 : start)..<index], as: UTF8.self)
                 if isQuoted { index += 1 }
                 if isTableNext { names.insert(word) }
                 isTableNext = !isQuoted && ["FROM", "JOIN", "TABLE"].contains(word.uppercased())

@@ -1,5 +1,5 @@
-// The settings that hold, as TOML, with the defaults filled in and the secrets masked: what `weir check`
-// and support requests may show. Whether a field is masked is the declaration's word alone.
+// The settings that hold, as TOML, with the defaults filled in and the secrets masked: what `weir
+// check` and support requests may show. Whether a field is masked is the declaration's word alone.
 
 /// Writes settings without secrets.
 enum RedactedText {
@@ -16,23 +16,30 @@ enum RedactedText {
             if case .columns = field.kind {
                 text += columns(values)
             } else if let value = values.given[field.key]?.value ?? field.defaultValue {
-                text += "\(field.key) = \(field.isSecret ? jsonString(Secret.mask) : field.kind.toml(value))\n"
+                text +=
+                    "\(field.key) = \(field.isSecret ? jsonString(Secret.mask) : field.kind.toml(value))\n"
             }
         }
         return text
     }
 
     /// Whether a field goes with the section's type and, if its group needs a key, with that key.
-    private static func isInForce(_ field: FieldDeclaration, _ values: SectionValues, type: String?) -> Bool {
+    private static func isInForce(_ field: FieldDeclaration, _ values: SectionValues, type: String?)
+        -> Bool
+    {
         guard field.types.isEmpty || type.map(field.types.contains) ?? true else { return false }
         guard let dot = field.key.lastIndex(of: ".") else { return true }
-        let needed = values.declaration.fields.filter { $0.isRequired && $0.key.hasPrefix(field.key[...dot]) }
+        let needed = values.declaration.fields.filter {
+            $0.isRequired && $0.key.hasPrefix(field.key[...dot])
+        }
         return needed.allSatisfy { values.given[$0.key] != nil }
     }
 
     /// The columns as they were written; they hold no secrets.
     private static func columns(_ values: SectionValues) -> String {
-        guard let entry = values.columns, case .table(let columns) = entry.node.value else { return "" }
+        guard let entry = values.columns, case .table(let columns) = entry.node.value else {
+            return ""
+        }
         return columns.map { "columns.\(toml(key: $0.key)) = \(toml($0.node))\n" }.joined()
     }
 
@@ -43,7 +50,8 @@ enum RedactedText {
     private static func toml(_ node: TOMLNode) -> String {
         switch node.value {
         case .table(let entries):
-            "{ " + entries.map { "\(toml(key: $0.key)) = \(toml($0.node))" }.joined(separator: ", ") + " }"
+            "{ " + entries.map { "\(toml(key: $0.key)) = \(toml($0.node))" }.joined(separator: ", ")
+                + " }"
         case .array(let elements): "[" + elements.map(toml).joined(separator: ", ") + "]"
         case .string(let text), .datetime(let text): jsonString(text)
         case .integer(let number): "\(number)"

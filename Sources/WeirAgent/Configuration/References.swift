@@ -1,9 +1,9 @@
-// `${VAR}` in any string, and `file:/path` in the fields that may be secret, so that a configuration can
-// be kept in a repository and still name what must not be there.
+// `${VAR}` in any string, and `file:/path` in the fields that may be secret, so that a
+// configuration can be kept in a repository and still name what must not be there.
 //
-// `$${` stands for a `${` that is meant literally. What a reference brings in is not looked at again:
-// a password that contains `${` stays as it is. A value that comes from a reference never appears in
-// messages of this file.
+// `$${` stands for a `${` that is meant literally. What a reference brings in is not looked at
+// again: a password that contains `${` stays as it is. A value that comes from a reference never
+// appears in messages of this file.
 
 import Glibc
 import WeirCore
@@ -50,7 +50,8 @@ struct ReferenceResolver: Sendable {
                 if !Self.isVariableName(name) {
                     problems.append(
                         Problem(
-                            offset: offset, message: "what follows \"${\" names no environment variable; "
+                            offset: offset,
+                            message: "what follows \"${\" names no environment variable; "
                                 + "for a literal \"${\" write \"$${\""))
                 } else if let value = environment[name] {
                     out += Array(value.utf8)
@@ -63,7 +64,8 @@ struct ReferenceResolver: Sendable {
                 offset += 1
             }
         }
-        return problems.isEmpty ? .success(String(decoding: out, as: UTF8.self)) : .failure(Problems(problems))
+        return problems.isEmpty
+            ? .success(String(decoding: out, as: UTF8.self)) : .failure(Problems(problems))
     }
 
     /// The secret that `text` names: the content of a file for `file:PATH`, else `text` expanded.
@@ -80,7 +82,9 @@ struct ReferenceResolver: Sendable {
                     Problems(Problem(offset: 0, message: "cannot read \(path): \(problem.reason)")))
             case .success(let bytes):
                 let white: [UInt8] = [9, 10, 13, 32]
-                let trimmed = bytes.trimmingSuffix { white.contains($0) }.drop { white.contains($0) }
+                let trimmed = bytes.trimmingSuffix { white.contains($0) }.drop {
+                    white.contains($0)
+                }
                 guard !trimmed.isEmpty else {
                     return .failure(Problems(Problem(offset: 0, message: "\(path) is empty")))
                 }
@@ -128,7 +132,9 @@ struct FileProblem: Error {
 /// The bytes of a file of at most `bytesMax` bytes.
 func readFile(_ path: String, bytesMax: Int) -> Result<[UInt8], FileProblem> {
     let descriptor = open(path, O_RDONLY | O_CLOEXEC)
-    guard descriptor >= 0 else { return .failure(FileProblem(reason: String(cString: strerror(errno)))) }
+    guard descriptor >= 0 else {
+        return .failure(FileProblem(reason: String(cString: strerror(errno))))
+    }
     defer { close(descriptor) }
     var bytes: [UInt8] = []
     var chunk = [UInt8](repeating: 0, count: 65_536)
@@ -141,7 +147,8 @@ func readFile(_ path: String, bytesMax: Int) -> Result<[UInt8], FileProblem> {
         if count == 0 { return .success(bytes) }
         bytes += chunk[0..<count]
         guard bytes.count <= bytesMax else {
-            return .failure(FileProblem(reason: "it is larger than \(Quantity.text(bytes: Int64(bytesMax)))"))
+            return .failure(
+                FileProblem(reason: "it is larger than \(Quantity.text(bytes: Int64(bytesMax)))"))
         }
     }
 }

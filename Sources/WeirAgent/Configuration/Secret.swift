@@ -1,5 +1,5 @@
-// A password, a key or a token: it is passed about like any value and cannot be printed by accident.
-// Interpolation, `dump`, reflection and the debugger all show the same four dots.
+// A password, a key or a token: it is passed about like any value and cannot be printed by
+// accident. Interpolation, `dump`, reflection and the debugger all show the same four dots.
 
 /// A text that must not be seen.
 public struct Secret: Sendable, Hashable {

@@ -1,5 +1,6 @@
-// Reads one section of the file by its declaration: known keys become values, everything else becomes a
-// complaint at its place, and reading goes on, so that one run of `weir check` names all errors.
+// Reads one section of the file by its declaration: known keys become values, everything else
+// becomes a complaint at its place, and reading goes on, so that one run of `weir check` names all
+// errors.
 
 import WeirCore
 
@@ -50,7 +51,9 @@ struct SectionValues: Sendable {
 
     /// Where element `index` of a field's list stands.
     func position<Value>(of field: Setting<Value>, element index: Int) -> TextPosition {
-        guard let positions = given[field.declaration.key]?.elementPositions, index < positions.count else {
+        guard let positions = given[field.declaration.key]?.elementPositions,
+            index < positions.count
+        else {
             return position(of: field)
         }
         return positions[index]
@@ -69,7 +72,8 @@ struct SectionReader {
     func read(_ declaration: SectionDeclaration, _ node: TOMLNode, header: TextPosition? = nil)
         -> SectionValues
     {
-        var values = SectionValues(declaration: declaration, header: header ?? position(node.offset))
+        var values = SectionValues(
+            declaration: declaration, header: header ?? position(node.offset))
         read(node, prefix: "", into: &values)
         checkApplicability(&values)
         return values
@@ -93,7 +97,9 @@ struct SectionReader {
                 if case .table = entry.node.value {
                     read(entry.node, prefix: key + ".", into: &values)
                 } else {
-                    log.error(position(entry.node.offset), "\(key) must be a table, not \(entry.node.kindName)")
+                    log.error(
+                        position(entry.node.offset),
+                        "\(key) must be a table, not \(entry.node.kindName)")
                 }
             } else {
                 complainOfUnknown(entry, prefix: prefix, in: values.declaration)
@@ -120,7 +126,8 @@ struct SectionReader {
         }
         return value.map {
             SectionValues.Given(
-                value: $0, keyPosition: position(entry.keyOffset), position: position(entry.node.offset),
+                value: $0, keyPosition: position(entry.keyOffset),
+                position: position(entry.node.offset),
                 elementPositions: elementPositions, offset: entry.node.offset)
         }
     }
@@ -132,7 +139,9 @@ struct SectionReader {
         if case .string(let raw) = node {
             if field.isSecret { return secret(raw, at: entry.node.offset, field) }
             if hasReferences(field.kind) {
-                guard let text = expanded(raw, at: entry.node.offset, key: field.key) else { return nil }
+                guard let text = expanded(raw, at: entry.node.offset, key: field.key) else {
+                    return nil
+                }
                 node = .string(text)
             }
         } else if case .text = field.kind {
@@ -165,7 +174,8 @@ struct SectionReader {
                 continue
             }
             if let complaint = format.complaint(text) {
-                log.error(position(element.offset), "\(field.key): \(quoted(text)) \(complaint.message)")
+                log.error(
+                    position(element.offset), "\(field.key): \(quoted(text)) \(complaint.message)")
                 isRight = false
             } else if texts.contains(text) {
                 log.error(position(element.offset), "\(field.key) lists \(quoted(text)) twice")
@@ -228,11 +238,13 @@ struct SectionReader {
             return
         }
         let known = section.fields.map(\.key).filter { $0.hasPrefix(prefix) }
-        let level = Set(known.map { String($0.dropFirst(prefix.count).prefix { $0 != "." }) }).sorted()
+        let level = Set(known.map { String($0.dropFirst(prefix.count).prefix { $0 != "." }) })
+            .sorted()
         var hint = ""
         if let near = nearestSpelling(of: entry.key, among: level) {
             hint = "; did you mean \(quoted(near))?"
-        } else if let elsewhere = section.fields.first(where: { $0.key.hasSuffix("." + entry.key) }) {
+        } else if let elsewhere = section.fields.first(where: { $0.key.hasSuffix("." + entry.key) })
+        {
             hint = "; did you mean \(quoted(elsewhere.key))?"
         } else if level.count <= 8 {
             hint = "; known keys are \(alternatives(level, "and"))"
@@ -273,10 +285,15 @@ struct SectionReader {
                     values.given[field.key] != nil || values.invalidKeys.contains(field.key)
                 }
             guard !isThere else { continue }
-            // A key of a group is needed only when the group is there, as `column` of [source.time].
+            // A key of a group is needed only when the group is there, as `column` of
+            // [source.time].
             if let dot = field.key.lastIndex(of: ".") {
                 let group = field.key[...dot]
-                guard values.invalidKeys.union(values.given.keys).contains(where: { $0.hasPrefix(group) }) else {
+                guard
+                    values.invalidKeys.union(values.given.keys).contains(where: {
+                        $0.hasPrefix(group)
+                    })
+                else {
                     continue
                 }
             }

@@ -1,4 +1,5 @@
-// From the values of [[sink]] to a SinkConfiguration: what several keys must agree on is checked here.
+// From the values of [[sink]] to a SinkConfiguration: what several keys must agree on is checked
+// here.
 
 import WeirCore
 
@@ -22,7 +23,8 @@ struct SinkBuilder {
         checkBounds(values)
         var configuration: SinkConfiguration?
         if let name = values[SinkFields.name], let destination, let outbox = outbox(values),
-            let format = values[SinkFields.format], let compression = values[SinkFields.compression],
+            let format = values[SinkFields.format],
+            let compression = values[SinkFields.compression],
             let rowsMax = values[SinkFields.rowsMax], let bytesMax = values[SinkFields.bytesMax],
             let retryMin = values[SinkFields.retryMin], let retryMax = values[SinkFields.retryMax],
             retryMin <= retryMax
@@ -30,14 +32,18 @@ struct SinkBuilder {
             configuration = SinkConfiguration(
                 name: name, destination: destination, format: format, compression: compression,
                 schedule: schedule, rowsMax: rowsMax, bytesMax: bytesMax,
-                ageMaxMilliseconds: values[SinkFields.ageMax], partitionBy: values[SinkFields.partitionBy],
+                ageMaxMilliseconds: values[SinkFields.ageMax],
+                partitionBy: values[SinkFields.partitionBy],
                 retryMilliseconds: retryMin...retryMax, outbox: outbox)
         }
-        return BuiltSink(name: values[SinkFields.name], configuration: configuration, values: values)
+        return BuiltSink(
+            name: values[SinkFields.name], configuration: configuration, values: values)
     }
 
     private func outbox(_ values: SectionValues) -> OutboxConfiguration? {
-        guard let bytesMax = values[SinkFields.outboxBytesMax], let onFull = values[SinkFields.onFull] else {
+        guard let bytesMax = values[SinkFields.outboxBytesMax],
+            let onFull = values[SinkFields.onFull]
+        else {
             return nil
         }
         return OutboxConfiguration(
@@ -67,36 +73,48 @@ struct SinkBuilder {
     }
 
     private func checkBounds(_ values: SectionValues) {
-        if let low = values[SinkFields.retryMin], let high = values[SinkFields.retryMax], low > high {
+        if let low = values[SinkFields.retryMin], let high = values[SinkFields.retryMax], low > high
+        {
             log.error(
-                values.position(of: values.isGiven(SinkFields.retryMin) ? SinkFields.retryMin : SinkFields.retryMax),
+                values.position(
+                    of: values.isGiven(SinkFields.retryMin)
+                        ? SinkFields.retryMin : SinkFields.retryMax),
                 "retry_min (\(Quantity.text(milliseconds: low))) must not exceed "
                     + "retry_max (\(Quantity.text(milliseconds: high)))")
         }
-        if let segment = values[SinkFields.bytesMax], let outbox = values[SinkFields.outboxBytesMax],
+        if let segment = values[SinkFields.bytesMax],
+            let outbox = values[SinkFields.outboxBytesMax],
             segment > outbox
         {
             log.error(
-                values.position(of: values.isGiven(SinkFields.bytesMax) ? SinkFields.bytesMax : SinkFields.outboxBytesMax),
+                values.position(
+                    of: values.isGiven(SinkFields.bytesMax)
+                        ? SinkFields.bytesMax : SinkFields.outboxBytesMax),
                 "max_bytes (\(Quantity.text(bytes: segment))) must not exceed "
                     + "outbox.max_bytes (\(Quantity.text(bytes: outbox)))")
         }
         if values.isGiven(SinkFields.proxyPassword), !values.isGiven(SinkFields.proxyUsername) {
-            log.error(values.position(of: SinkFields.proxyPassword), "proxy_password needs proxy_username")
+            log.error(
+                values.position(of: SinkFields.proxyPassword), "proxy_password needs proxy_username"
+            )
         }
     }
 
     // MARK: Destinations
 
     private func destination(_ values: SectionValues) -> SinkConfiguration.Destination? {
-        guard let type = values[SinkFields.type], let url = values[SinkFields.url] else { return nil }
+        guard let type = values[SinkFields.type], let url = values[SinkFields.url] else {
+            return nil
+        }
         switch SinkLocation.parse(url, type: type) {
         case .failure(let complaint):
             log.error(values.position(of: SinkFields.url), "url \(complaint.message)")
             return nil
         case .success(.file(let directory)): return .file(directory: directory)
         case .success(.webhdfs(let nodes, let usesTLS, let directory)):
-            return webhdfs(values, nodes, usesTLS: usesTLS, directory: directory).map { .webhdfs($0) }
+            return webhdfs(values, nodes, usesTLS: usesTLS, directory: directory).map {
+                .webhdfs($0)
+            }
         case .success(.s3(let bucket, let prefix)):
             return s3(values, bucket: bucket, prefix: prefix).map { .s3($0) }
         }
@@ -108,7 +126,8 @@ struct SinkBuilder {
         let hasToken = values.isGiven(SinkFields.delegationToken)
         let authentication = values[SinkFields.auth] ?? (hasToken ? .token : .simple)
         if authentication == .token, !hasToken {
-            log.error(values.position(of: SinkFields.auth), "auth = \"token\" needs delegation_token")
+            log.error(
+                values.position(of: SinkFields.auth), "auth = \"token\" needs delegation_token")
         }
         if authentication != .token, hasToken {
             log.error(
@@ -121,8 +140,10 @@ struct SinkBuilder {
         let transfer = transfer(values, usesTLS: usesTLS)
         return transfer.map {
             WebHDFSConfiguration(
-                nameNodes: nodes, usesTLS: usesTLS, directory: directory, authentication: authentication,
-                user: values[SinkFields.user], delegationToken: values[SinkFields.delegationToken], transfer: $0)
+                nameNodes: nodes, usesTLS: usesTLS, directory: directory,
+                authentication: authentication,
+                user: values[SinkFields.user], delegationToken: values[SinkFields.delegationToken],
+                transfer: $0)
         }
     }
 
@@ -131,15 +152,22 @@ struct SinkBuilder {
         let secret = values.isGiven(SinkFields.secretKey)
         if access != secret {
             let (given, other) =
-                access ? (SinkFields.accessKey, SinkFields.secretKey) : (SinkFields.secretKey, SinkFields.accessKey)
-            log.error(values.position(of: given), "\(given.declaration.key) needs \(other.declaration.key)")
+                access
+                ? (SinkFields.accessKey, SinkFields.secretKey)
+                : (SinkFields.secretKey, SinkFields.accessKey)
+            log.error(
+                values.position(of: given),
+                "\(given.declaration.key) needs \(other.declaration.key)")
         }
         if values.isGiven(SinkFields.sessionToken), !access {
-            log.error(values.position(of: SinkFields.sessionToken), "session_token needs access_key")
+            log.error(
+                values.position(of: SinkFields.sessionToken), "session_token needs access_key")
         }
         guard let credentials = values[SinkFields.credentials] else { return nil }
         if credentials == .static, !access {
-            log.error(values.position(of: SinkFields.credentials), "credentials = \"static\" needs access_key")
+            log.error(
+                values.position(of: SinkFields.credentials),
+                "credentials = \"static\" needs access_key")
         }
         if credentials == .environment || credentials == .instance, access {
             log.error(
@@ -152,7 +180,8 @@ struct SinkBuilder {
             let multipartAbove = values[SinkFields.multipartAbove]
         else { return nil }
         return S3Configuration(
-            bucket: bucket, prefix: prefix, endpoint: endpoint, region: region, credentials: credentials,
+            bucket: bucket, prefix: prefix, endpoint: endpoint, region: region,
+            credentials: credentials,
             accessKey: values[SinkFields.accessKey], secretKey: values[SinkFields.secretKey],
             sessionToken: values[SinkFields.sessionToken],
             usesPathStyle: values[SinkFields.pathStyle] ?? (endpoint != nil),
@@ -160,16 +189,20 @@ struct SinkBuilder {
     }
 
     private func transfer(_ values: SectionValues, usesTLS: Bool) -> TransferConfiguration? {
-        let tls = tls(values, SinkFields.caFile, SinkFields.certificateFile, SinkFields.keyFile, log: log)
+        let tls = tls(
+            values, SinkFields.caFile, SinkFields.certificateFile, SinkFields.keyFile, log: log)
         if !usesTLS, tls != .none {
             log.warning(values.header, "the tls.… keys have no effect on a connection without TLS")
         }
-        guard let connectTimeout = values[SinkFields.connectTimeout], let timeout = values[SinkFields.timeout]
+        guard let connectTimeout = values[SinkFields.connectTimeout],
+            let timeout = values[SinkFields.timeout]
         else { return nil }
         return TransferConfiguration(
-            uploadBytesPerSecondMax: values[SinkFields.uploadRate], connectTimeoutMilliseconds: connectTimeout,
+            uploadBytesPerSecondMax: values[SinkFields.uploadRate],
+            connectTimeoutMilliseconds: connectTimeout,
             timeoutMilliseconds: timeout, proxy: values[SinkFields.proxy],
-            proxyUsername: values[SinkFields.proxyUsername], proxyPassword: values[SinkFields.proxyPassword],
+            proxyUsername: values[SinkFields.proxyUsername],
+            proxyPassword: values[SinkFields.proxyPassword],
             tls: tls)
     }
 }

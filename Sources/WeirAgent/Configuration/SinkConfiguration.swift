@@ -26,7 +26,8 @@ public struct SinkConfiguration: Sendable {
     public let rowsMax: Int64
     public let bytesMax: Int64
     public let ageMaxMilliseconds: Int64?
-    /// The timestamp column by whose date and hour objects are laid out; nil for the time of the seal.
+    /// The timestamp column by whose date and hour objects are laid out; nil for the time of the
+    /// seal.
     public let partitionBy: String?
     /// Pause between attempts, from the first to the longest.
     public let retryMilliseconds: ClosedRange<Int64>

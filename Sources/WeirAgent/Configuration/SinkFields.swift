@@ -6,28 +6,34 @@ enum SinkFields {
     private static let hdfs = ["webhdfs"]
     private static let remote = ["s3", "webhdfs"]
 
-    static let name = Setting.text("name", .name, .required, "The name that queries send their results to.")
+    static let name = Setting.text(
+        "name", .name, .required, "The name that queries send their results to.")
     static let type: Setting<SinkType> = .choice(
-        "type", .required, "`file` writes to a folder, `webhdfs` to HDFS, `s3` to S3 and what speaks its protocol.")
+        "type", .required,
+        "`file` writes to a folder, `webhdfs` to HDFS, `s3` to S3 and what speaks its protocol.")
     static let url = Setting.text(
         "url", .sinkURL, .required,
         "`file:///folder` (`file:folder` is relative to the working directory), "
-            + "`webhdfs://namenode[:9870][,namenode2…]/folder` (`swebhdfs://` for TLS), `s3://bucket/prefix`.")
+            + "`webhdfs://namenode[:9870][,namenode2…]/folder` (`swebhdfs://` for TLS), `s3://bucket/prefix`."
+    )
 
     static let endpoint = Setting.text(
         "endpoint", .serviceURL, .optional, for: s3,
         "`http(s)://host:port` of an S3-compatible gateway. Default: Amazon's of the region.")
-    static let region = Setting.text("region", .any, .default("us-east-1"), for: s3, "Region that requests are signed for.")
+    static let region = Setting.text(
+        "region", .any, .default("us-east-1"), for: s3, "Region that requests are signed for.")
     static let credentials: Setting<S3Configuration.CredentialSource> = .choice(
         "credentials", .default("auto"), for: s3,
         "Where credentials come from: these keys, the environment (`AWS_…`), the instance's metadata service; "
             + "`auto` tries them in that order.")
     static let accessKey = Setting.secret("access_key", for: s3, "Access key id.")
     static let secretKey = Setting.secret("secret_key", for: s3, "Secret access key.")
-    static let sessionToken = Setting.secret("session_token", for: s3, "Session token of temporary credentials.")
+    static let sessionToken = Setting.secret(
+        "session_token", for: s3, "Session token of temporary credentials.")
     static let pathStyle = Setting.boolean(
         "path_style", .optional, for: s3,
-        "`endpoint/bucket/key` instead of `bucket.endpoint/key`. Default: true when `endpoint` is set.")
+        "`endpoint/bucket/key` instead of `bucket.endpoint/key`. Default: true when `endpoint` is set."
+    )
     static let multipartAbove = Setting.size(
         "multipart_above", .default("16MB"), from: "5MiB", to: "5GB", for: s3,
         "Objects larger than this are uploaded in parts.")
@@ -36,10 +42,12 @@ enum SinkFields {
         "auth", .optional, for: hdfs,
         "`simple` sends `user`, `spnego` uses Kerberos, `token` sends `delegation_token`. "
             + "Default: `token` when there is one, else `simple`.")
-    static let user = Setting.text("user", .any, .optional, for: hdfs, "User name; without it HDFS sees `dr.who`.")
+    static let user = Setting.text(
+        "user", .any, .optional, for: hdfs, "User name; without it HDFS sees `dr.who`.")
     static let delegationToken = Setting.secret("delegation_token", for: hdfs, "Delegation token.")
 
-    static let format: Setting<OutputFormat> = .choice("format", .default("ndjson"), "How rows are written.")
+    static let format: Setting<OutputFormat> = .choice(
+        "format", .default("ndjson"), "How rows are written.")
     static let compression: Setting<OutputCompression> = .choice(
         "compression", .default("none"), "How objects are compressed.")
     static let schedule = Setting.text(
@@ -53,25 +61,33 @@ enum SinkFields {
     static let rowsMax = Setting.integer(
         "max_rows", .default("1000000"), in: 1...1_000_000_000, "Rows that seal at once.")
     static let bytesMax = Setting.size(
-        "max_bytes", .default("64MB"), from: "1KB", to: "5GB", "Bytes, uncompressed, that seal at once.")
+        "max_bytes", .default("64MB"), from: "1KB", to: "5GB",
+        "Bytes, uncompressed, that seal at once.")
     static let ageMax = Setting.duration(
-        "max_age", .optional, from: "1s", to: "7d", "Age of the oldest row that seals at once. Default: no bound.")
+        "max_age", .optional, from: "1s", to: "7d",
+        "Age of the oldest row that seals at once. Default: no bound.")
     static let partitionBy = Setting.text(
         "partition_by", .name, .optional,
         "A timestamp column of every query of this sink, whose UTC date and hour the objects' folders are named "
             + "after. Default: the time of the seal.")
 
     static let uploadRate = Setting.rate(
-        "max_upload_rate", .optional, from: "1KB/s", to: "100GB/s", for: remote, "Bandwidth cap. Default: none.")
+        "max_upload_rate", .optional, from: "1KB/s", to: "100GB/s", for: remote,
+        "Bandwidth cap. Default: none.")
     static let connectTimeout = Setting.duration(
-        "connect_timeout", .default("10s"), from: "100ms", to: "10m", for: remote, "Longest wait for a connection.")
+        "connect_timeout", .default("10s"), from: "100ms", to: "10m", for: remote,
+        "Longest wait for a connection.")
     static let timeout = Setting.duration(
-        "timeout", .default("5m"), from: "1s", to: "1d", for: remote, "Longest time for one request.")
+        "timeout", .default("5m"), from: "1s", to: "1d", for: remote,
+        "Longest time for one request.")
     static let proxy = Setting.text(
         "proxy", .proxyURL, .optional, for: remote,
-        "`http://`, `https://`, `socks5://` or `socks5h://` proxy. Default: what the environment says.")
-    static let proxyUsername = Setting.text("proxy_username", .any, .optional, for: remote, "User at the proxy.")
-    static let proxyPassword = Setting.secret("proxy_password", for: remote, "Password at the proxy.")
+        "`http://`, `https://`, `socks5://` or `socks5h://` proxy. Default: what the environment says."
+    )
+    static let proxyUsername = Setting.text(
+        "proxy_username", .any, .optional, for: remote, "User at the proxy.")
+    static let proxyPassword = Setting.secret(
+        "proxy_password", for: remote, "Password at the proxy.")
     static let retryMin = Setting.duration(
         "retry_min", .default("1s"), from: "10ms", to: "1h",
         "Pause after the first failure; it doubles, with jitter, up to `retry_max`.")
@@ -81,32 +97,39 @@ enum SinkFields {
     static let caFile = Setting.text(
         "tls.ca_file", .path, .optional, for: remote, "CAs to trust (PEM). Default: the system's.")
     static let certificateFile = Setting.text(
-        "tls.cert_file", .path, .optional, for: remote, "Client certificate (PEM); needs `tls.key_file`.")
+        "tls.cert_file", .path, .optional, for: remote,
+        "Client certificate (PEM); needs `tls.key_file`.")
     static let keyFile = Setting.text(
         "tls.key_file", .path, .optional, for: remote, "Key of the client certificate (PEM).")
 
     static let outboxBytesMax = Setting.size(
-        "outbox.max_bytes", .default("1GB"), from: "1MB", to: "10TB", "Bytes of rows that may wait for this sink.")
+        "outbox.max_bytes", .default("1GB"), from: "1MB", to: "10TB",
+        "Bytes of rows that may wait for this sink.")
     static let outboxAgeMax = Setting.duration(
         "outbox.max_age", .optional, from: "1m", to: "365d",
         "Rows that have waited longer are dropped, counted and logged. Default: never.")
     static let onFull: Setting<OutboxConfiguration.FullPolicy> = .choice(
         "outbox.on_full", .default("pause"),
-        "When the outbox is full: `pause` the intake, or `drop_oldest` rows, which are counted and logged.")
+        "When the outbox is full: `pause` the intake, or `drop_oldest` rows, which are counted and logged."
+    )
 
     static let section = SectionDeclaration(
         "sink", isList: true,
         "Where results go. Rows wait in the outbox until the sink seals them into an object.",
         fields: [
             name.declaration, type.declaration, url.declaration, endpoint.declaration,
-            region.declaration, credentials.declaration, accessKey.declaration, secretKey.declaration,
+            region.declaration, credentials.declaration, accessKey.declaration,
+            secretKey.declaration,
             sessionToken.declaration, pathStyle.declaration, multipartAbove.declaration,
             auth.declaration, user.declaration, delegationToken.declaration, format.declaration,
-            compression.declaration, schedule.declaration, timeZone.declaration, rowsMax.declaration,
-            bytesMax.declaration, ageMax.declaration, partitionBy.declaration, uploadRate.declaration,
+            compression.declaration, schedule.declaration, timeZone.declaration,
+            rowsMax.declaration,
+            bytesMax.declaration, ageMax.declaration, partitionBy.declaration,
+            uploadRate.declaration,
             connectTimeout.declaration, timeout.declaration, proxy.declaration,
             proxyUsername.declaration, proxyPassword.declaration, retryMin.declaration,
-            retryMax.declaration, caFile.declaration, certificateFile.declaration, keyFile.declaration,
+            retryMax.declaration, caFile.declaration, certificateFile.declaration,
+            keyFile.declaration,
             outboxBytesMax.declaration, outboxAgeMax.declaration, onFull.declaration,
         ],
         refusals: TLSRefusals.all)

@@ -1,5 +1,5 @@
-// Queries and sinks name each other: the sinks of a query, and the partition column that a sink expects
-// of all its queries.
+// Queries and sinks name each other: the sinks of a query, and the partition column that a sink
+// expects of all its queries.
 
 import WeirCore
 import WeirSQL
@@ -22,8 +22,12 @@ struct SinkLinks {
                 "the query has no sinks: only weir replay --output shows its result")
         }
         for sink in sinks {
-            guard let name = sink.name, !queries.contains(where: { $0.sinks.contains(name) }) else { continue }
-            log.warning(sink.values.position(of: SinkFields.name), "no query sends anything to sink \(quoted(name))")
+            guard let name = sink.name, !queries.contains(where: { $0.sinks.contains(name) }) else {
+                continue
+            }
+            log.warning(
+                sink.values.position(of: SinkFields.name),
+                "no query sends anything to sink \(quoted(name))")
         }
     }
 
@@ -32,7 +36,8 @@ struct SinkLinks {
         for (index, name) in query.sinks.enumerated() where !names.contains(name) {
             let hint =
                 nearestSpelling(of: name, among: names).map { "; did you mean \(quoted($0))?" }
-                ?? (names.isEmpty ? "" : "; there are \(alternatives(names.map { quoted($0) }, "and"))")
+                ?? (names.isEmpty
+                    ? "" : "; there are \(alternatives(names.map { quoted($0) }, "and"))")
             log.error(
                 query.values.position(of: QueryFields.sinks, element: index),
                 "there is no sink \(quoted(name))\(hint)")
@@ -47,12 +52,16 @@ struct SinkLinks {
             guard let index = plan.schema.index(of: column) else {
                 let candidates = plan.schema.fields.filter(\.type.isTimestamp).map(\.name)
                 let hint =
-                    nearestSpelling(of: column, among: candidates).map { "; did you mean \(quoted($0))?" }
+                    nearestSpelling(of: column, among: candidates).map {
+                        "; did you mean \(quoted($0))?"
+                    }
                     ?? (candidates.isEmpty
                         ? "; it has no timestamp column"
                         : "; its timestamp columns are \(alternatives(candidates.map { quoted($0) }, "and"))")
                 log.error(
-                    place, "partition_by: query \(quoted(queryName)) has no column \(quoted(column))\(hint)")
+                    place,
+                    "partition_by: query \(quoted(queryName)) has no column \(quoted(column))\(hint)"
+                )
                 continue
             }
             if !plan.schema[index].type.isTimestamp {

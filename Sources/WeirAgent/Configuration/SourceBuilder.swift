@@ -1,6 +1,6 @@
-// From the values of [[source]] to a SourceConfiguration: what several keys must agree on is checked
-// here. A source that is wrong in some key still gives the queries a table as good as it can be told,
-// so that their own errors show in the same run.
+// From the values of [[source]] to a SourceConfiguration: what several keys must agree on is
+// checked here. A source that is wrong in some key still gives the queries a table as good as it
+// can be told, so that their own errors show in the same run.
 
 import WeirCore
 import WeirSQL
@@ -73,29 +73,38 @@ struct SourceBuilder {
 
     private func mqtt(_ values: SectionValues, name: String) -> MQTTConfiguration? {
         let tls = tls(
-            values, SourceFields.caFile, SourceFields.certificateFile, SourceFields.keyFile, log: log)
-        guard let url = values[SourceFields.url], case .success(let broker) = BrokerAddress.parse(url) else {
+            values, SourceFields.caFile, SourceFields.certificateFile, SourceFields.keyFile,
+            log: log)
+        guard let url = values[SourceFields.url],
+            case .success(let broker) = BrokerAddress.parse(url)
+        else {
             return nil
         }
         if !broker.usesTLS, tls != TLSConfiguration.none {
             log.error(
-                values.position(of: SourceFields.url), "url must begin with mqtts:// when tls.… keys are given")
+                values.position(of: SourceFields.url),
+                "url must begin with mqtts:// when tls.… keys are given")
         }
         if values.isGiven(SourceFields.password), !values.isGiven(SourceFields.username) {
             log.error(values.position(of: SourceFields.password), "password needs username")
         }
         if let topics = values[SourceFields.topics], topics.isEmpty {
-            log.error(values.position(of: SourceFields.topics), "topics is empty: nothing would arrive")
+            log.error(
+                values.position(of: SourceFields.topics), "topics is empty: nothing would arrive")
         }
         let version = values[SourceFields.protocolVersion]
         if version == .v311 {
-            for key in [SourceFields.sessionExpiry, SourceFields.receiveMaximum, SourceFields.packetMax]
+            for key in [
+                SourceFields.sessionExpiry, SourceFields.receiveMaximum, SourceFields.packetMax,
+            ]
             where values.isGiven(key) {
                 log.warning(
-                    values.position(of: key), "\(key.declaration.key) has no effect with protocol = \"3.1.1\"")
+                    values.position(of: key),
+                    "\(key.declaration.key) has no effect with protocol = \"3.1.1\"")
             }
         }
-        if let payload = values[SourceFields.payloadMax], let packet = values[SourceFields.packetMax],
+        if let payload = values[SourceFields.payloadMax],
+            let packet = values[SourceFields.packetMax],
             packet < payload
         {
             log.error(
@@ -104,14 +113,17 @@ struct SourceBuilder {
                     + "what is larger, where weir would count and keep it as rejected")
         }
         guard let topics = values[SourceFields.topics], let version,
-            let expiry = values[SourceFields.sessionExpiry], let keepAlive = values[SourceFields.keepAlive],
-            let receiveMaximum = values[SourceFields.receiveMaximum], let packet = values[SourceFields.packetMax]
+            let expiry = values[SourceFields.sessionExpiry],
+            let keepAlive = values[SourceFields.keepAlive],
+            let receiveMaximum = values[SourceFields.receiveMaximum],
+            let packet = values[SourceFields.packetMax]
         else { return nil }
         return MQTTConfiguration(
             broker: broker.address, tls: broker.usesTLS ? tls : nil, topics: topics,
             clientID: values[SourceFields.clientID] ?? defaultClientID(name),
             username: values[SourceFields.username], password: values[SourceFields.password],
-            protocolVersion: version, sessionExpiryMilliseconds: expiry, keepAliveMilliseconds: keepAlive,
+            protocolVersion: version, sessionExpiryMilliseconds: expiry,
+            keepAliveMilliseconds: keepAlive,
             receiveMaximum: Int(receiveMaximum), packetBytesMax: packet)
     }
 
@@ -126,7 +138,8 @@ struct SourceBuilder {
             if column.type != .timestampLTZ {
                 log.error(
                     place,
-                    "time.column must be of type TIMESTAMP_LTZ(3), and \(quoted(name)) is of type \(column.type)")
+                    "time.column must be of type TIMESTAMP_LTZ(3), and \(quoted(name)) is of type \(column.type)"
+                )
             }
         } else if isSound {
             let candidates = columns.filter { $0.type == .timestampLTZ }.map(\.name)
@@ -175,7 +188,8 @@ func tls(
     if hasCertificate != values.isGiven(keyFile) {
         let given = hasCertificate ? certificateFile : keyFile
         let other = hasCertificate ? keyFile : certificateFile
-        log.error(values.position(of: given), "\(given.declaration.key) needs \(other.declaration.key)")
+        log.error(
+            values.position(of: given), "\(given.declaration.key) needs \(other.declaration.key)")
     }
     return TLSConfiguration(
         caFile: values[caFile], certificateFile: values[certificateFile], keyFile: values[keyFile])

@@ -19,7 +19,8 @@ enum SourceFields {
     static let name = Setting.text("name", .name, .required, "The table's name in SQL.")
     static let type: Setting<SourceType> = .choice(
         "type", .required,
-        "`mqtt` subscribes to a broker; `file` reads newline-delimited JSON from a file, once, to its end.")
+        "`mqtt` subscribes to a broker; `file` reads newline-delimited JSON from a file, once, to its end."
+    )
     static let url = Setting.text(
         "url", .brokerURL, .required, for: mqtt,
         "The broker: `mqtt://host[:1883]`, or `mqtts://host[:8883]` for TLS.")
@@ -37,20 +38,24 @@ enum SourceFields {
         "client_id", .any, .optional, for: mqtt,
         "The session's name at the broker, which must stay the same and be used once. "
             + "Default: `weir-AGENT-SOURCE`.")
-    static let username = Setting.text("username", .any, .optional, for: mqtt, "User at the broker.")
-    static let password = Setting.secret("password", for: mqtt, "Password at the broker; needs `username`.")
+    static let username = Setting.text(
+        "username", .any, .optional, for: mqtt, "User at the broker.")
+    static let password = Setting.secret(
+        "password", for: mqtt, "Password at the broker; needs `username`.")
     static let protocolVersion: Setting<MQTTConfiguration.ProtocolVersion> = .choice(
         "protocol", .default("5"), for: mqtt,
         "Version of MQTT. With 3.1.1 the broker alone bounds how much is in flight.")
     static let sessionExpiry = Setting.duration(
         "session_expiry", .default("7d"), from: "1m", to: "365d", for: mqtt,
-        "How long the broker keeps the session, and with it what was published, while weir is away (MQTT 5).")
+        "How long the broker keeps the session, and with it what was published, while weir is away (MQTT 5)."
+    )
     static let keepAlive = Setting.duration(
         "keep_alive", .default("30s"), from: "5s", to: "18h", for: mqtt,
         "Longest silence on the connection before it is checked.")
     static let receiveMaximum = Setting.integer(
         "receive_maximum", .default("20000"), in: 1...65_535, for: mqtt,
-        "Unacknowledged messages that the broker may have under way (MQTT 5); half of it bounds a commit.")
+        "Unacknowledged messages that the broker may have under way (MQTT 5); half of it bounds a commit."
+    )
     static let packetMax = Setting.size(
         "max_packet_size", .default("16MB"), from: "1KB", to: "256MB", for: mqtt,
         "Largest packet the broker may send (MQTT 5); it drops larger messages. With 3.1.1 set the broker's "
@@ -59,35 +64,44 @@ enum SourceFields {
         "path", .path, .required, for: ["file"],
         "The file. Relative paths start at the working directory.")
     static let format: Setting<InputFormat> = .choice(
-        "format", .default("json"), "Payloads: one JSON object, an array of objects, or newline-delimited JSON.")
+        "format", .default("json"),
+        "Payloads: one JSON object, an array of objects, or newline-delimited JSON.")
     static let onTypeError: Setting<TypeErrorPolicy> = .choice(
         "on_type_error", .default("reject"),
         "A value of another type than its column: `reject` sends the row to the rejected output, `null` makes "
             + "the value NULL.")
     static let depthMax = Setting.integer(
-        "max_depth", .default("64"), in: 1...1000, "Nesting of objects and arrays in a payload; deeper is rejected.")
+        "max_depth", .default("64"), in: 1...1000,
+        "Nesting of objects and arrays in a payload; deeper is rejected.")
     static let payloadMax = Setting.size(
-        "max_payload", .default("1MB"), from: "64B", to: "256MB", "Largest payload; larger ones are rejected.")
+        "max_payload", .default("1MB"), from: "64B", to: "256MB",
+        "Largest payload; larger ones are rejected.")
     static let columns = FieldDeclaration.columns(
         "columns",
-        "The schema: `NAME = \"TYPE\"`, or `NAME = { type = …, path = …, from = … }`. What is not listed is not read.")
+        "The schema: `NAME = \"TYPE\"`, or `NAME = { type = …, path = …, from = … }`. "
+            + "What is not listed is not read."
+    )
 
     static let caFile = Setting.text(
         "tls.ca_file", .path, .optional, for: mqtt, "CAs to trust (PEM). Default: the system's.")
     static let certificateFile = Setting.text(
-        "tls.cert_file", .path, .optional, for: mqtt, "Client certificate (PEM); needs `tls.key_file`.")
+        "tls.cert_file", .path, .optional, for: mqtt,
+        "Client certificate (PEM); needs `tls.key_file`.")
     static let keyFile = Setting.text(
         "tls.key_file", .path, .optional, for: mqtt, "Key of the client certificate (PEM).")
 
     static let timeColumn = Setting.text(
         "time.column", .name, .required,
-        "The event-time column, of type TIMESTAMP_LTZ(3). Without `[source.time]` rows get their arrival time.")
+        "The event-time column, of type TIMESTAMP_LTZ(3). Without `[source.time]` rows get their arrival time."
+    )
     static let watermarkDelay = Setting.duration(
         "time.watermark_delay", .default("0s"), from: "0s", to: "30d",
-        "How far rows may be out of order: the watermark is the greatest event time seen minus this.")
+        "How far rows may be out of order: the watermark is the greatest event time seen minus this."
+    )
     static let watermarkBy = Setting.text(
         "time.watermark_by", .name, .optional,
-        "A column whose values (devices, say) have a watermark each, so that none makes another's rows late.")
+        "A column whose values (devices, say) have a watermark each, so that none makes another's rows late."
+    )
     static let maxAhead = Setting.duration(
         "time.max_ahead", .optional, from: "1s", to: "365d",
         "Rows further ahead of the machine's clock are rejected. Default: no bound.")
@@ -98,7 +112,8 @@ enum SourceFields {
     static let section = SectionDeclaration(
         "source", isList: true, "Where rows come from; a table in SQL.",
         fields: [
-            name.declaration, type.declaration, url.declaration, topics.declaration, qos.declaration,
+            name.declaration, type.declaration, url.declaration, topics.declaration,
+            qos.declaration,
             clientID.declaration, username.declaration, password.declaration,
             protocolVersion.declaration, sessionExpiry.declaration, keepAlive.declaration,
             receiveMaximum.declaration, packetMax.declaration, path.declaration, format.declaration,
@@ -108,7 +123,8 @@ enum SourceFields {
             maxAhead.declaration, idleTimeout.declaration,
         ],
         refusals: TLSRefusals.all.merging([
-            "tls.server_name": "libmosquitto checks the name in url; use the broker's real name there"
+            "tls.server_name":
+                "libmosquitto checks the name in url; use the broker's real name there"
         ]) { $1 })
 }
 

@@ -1,8 +1,8 @@
 // A TOML text as a tree in which every key and every value knows where it stands.
 //
-// toml++ parses (CTomlPlusPlus); this side copies its nodes into Swift values and frees it. What could
-// make a parser recurse or crawl is refused before: a text over `sizeMax`, a key of too many parts.
-// Children of a table come in the order of the text.
+// toml++ parses (CTomlPlusPlus); this side copies its nodes into Swift values and frees it. What
+// could make a parser recurse or crawl is refused before: a text over `sizeMax`, a key of too many
+// parts. Children of a table come in the order of the text.
 
 import CTomlPlusPlus
 import WeirCore
@@ -129,7 +129,8 @@ private struct NodeReader {
             let head = nodes[index]
             entries.append(
                 TOMLNode.Entry(
-                    key: text(head.key, head.key_length), keyOffset: Int(head.key_at), node: next()))
+                    key: text(head.key, head.key_length), keyOffset: Int(head.key_at), node: next())
+            )
         }
         // Parts of one dotted key can share an offset's neighbourhood but never the offset itself.
         entries.sort { ($0.keyOffset, $0.key) < ($1.keyOffset, $1.key) }

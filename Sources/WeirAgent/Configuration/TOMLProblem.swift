@@ -22,14 +22,18 @@ struct TOMLProblem {
         let scope = halves[0].dropFirst(preamble.count)
         let reason = String(halves[1].drop { $0 == " " })
         let isAtLineEnd = offset < text.count && text[offset] == UInt8(ascii: "\n")
-        self.offset = reason.hasPrefix("cannot redefine") ? Self.lineContent(before: offset, in: text) : offset
+        self.offset =
+            reason.hasPrefix("cannot redefine")
+            ? Self.lineContent(before: offset, in: text) : offset
         if reason.contains("is not representable") {
             message = "this number is too large"
         } else if reason.contains("nested value depth") {
             message = "lists and tables are nested too deep"
         } else if scope == "string", isAtLineEnd, reason.hasPrefix("unescaped control characters") {
             message = "the string is not closed on its line"
-        } else if ["boolean", "floating-point", "value"].contains(scope), Self.isBareWord(at: offset, in: text) {
+        } else if ["boolean", "floating-point", "value"].contains(scope),
+            Self.isBareWord(at: offset, in: text)
+        {
             message = "in this \(scope): \(reason); a string stands in double quotes"
         } else {
             message = "in this \(scope): \(reason)"
@@ -47,8 +51,11 @@ struct TOMLProblem {
     /// Whether the value that `offset` lies in begins with a letter.
     private static func isBareWord(at offset: Int, in text: [UInt8]) -> Bool {
         var start = min(offset, text.count)
-        while start > 0, text[start - 1] > UInt8(ascii: " "), text[start - 1] != UInt8(ascii: "=") { start -= 1 }
+        while start > 0, text[start - 1] > UInt8(ascii: " "), text[start - 1] != UInt8(ascii: "=") {
+            start -= 1
+        }
         guard start < text.count else { return false }
-        return isIdentifierByte(text[start]) && !(UInt8(ascii: "0")...UInt8(ascii: "9")).contains(text[start])
+        return isIdentifierByte(text[start])
+            && !(UInt8(ascii: "0")...UInt8(ascii: "9")).contains(text[start])
     }
 }

@@ -1,8 +1,8 @@
 // A lexical look at TOML text, for what toml++ does not tell: where each character of a string came
 // from, and keys with so many parts that parsing them would recurse too deep.
 //
-// It follows TOML 1.0's rules for strings and comments and nothing else; it never fails, because texts
-// that are no TOML are refused by the parser.
+// It follows TOML 1.0's rules for strings and comments and nothing else; it never fails, because
+// texts that are no TOML are refused by the parser.
 
 /// Reads strings in TOML text.
 struct TOMLScanner {
@@ -38,8 +38,8 @@ struct TOMLScanner {
     /// Walks over the string that begins at `start` and returns the offset behind it.
     ///
     /// `visit` hears of each piece of the string's value: its bytes and the offset where they are
-    /// written. Bytes that stand for themselves come one at a time, an escape as a whole; at the end
-    /// it hears of an empty piece at the closing quotes.
+    /// written. Bytes that stand for themselves come one at a time, an escape as a whole; at the
+    /// end it hears of an empty piece at the closing quotes.
     @discardableResult
     func string(at start: Int, _ visit: ((_ bytes: [UInt8], _ offset: Int) -> Void)?) -> Int {
         let quote = text[start]
@@ -81,10 +81,12 @@ struct TOMLScanner {
         return rest.starts(with: [UInt8(ascii: "\r"), UInt8(ascii: "\n")]) ? offset + 2 : nil
     }
 
-    private func escape(at start: Int, _ visit: ((_ bytes: [UInt8], _ offset: Int) -> Void)?) -> Int {
+    private func escape(at start: Int, _ visit: ((_ bytes: [UInt8], _ offset: Int) -> Void)?) -> Int
+    {
         guard start + 1 < text.count else { return text.count }
         let plain: [UInt8: UInt8] = [
-            UInt8(ascii: "b"): 8, UInt8(ascii: "t"): 9, UInt8(ascii: "n"): 10, UInt8(ascii: "f"): 12,
+            UInt8(ascii: "b"): 8, UInt8(ascii: "t"): 9, UInt8(ascii: "n"): 10,
+            UInt8(ascii: "f"): 12,
             UInt8(ascii: "r"): 13, UInt8(ascii: "\""): 34, UInt8(ascii: "\\"): 92,
         ]
         let letter = text[start + 1]

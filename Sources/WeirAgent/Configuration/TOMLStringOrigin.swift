@@ -1,5 +1,5 @@
-// From a place in a string's value to the place in the file where it is written, so that an error in the
-// SQL inside a configuration points at the SQL inside the configuration.
+// From a place in a string's value to the place in the file where it is written, so that an error
+// in the SQL inside a configuration points at the SQL inside the configuration.
 
 import WeirCore
 

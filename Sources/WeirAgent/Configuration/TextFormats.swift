@@ -22,7 +22,8 @@ extension TextFormat {
     static let name = TextFormat("name") { text in
         let advice = "must be a name of letters, digits and \"_\" that begins with a letter"
         guard let first = text.utf8.first, isIdentifierByte(first), first != UInt8(ascii: "_"),
-            !(UInt8(ascii: "0")...UInt8(ascii: "9")).contains(first), text.utf8.allSatisfy(isIdentifierByte)
+            !(UInt8(ascii: "0")...UInt8(ascii: "9")).contains(first),
+            text.utf8.allSatisfy(isIdentifierByte)
         else { return Complaint("\(advice), not \(quoted(text))") }
         return text.utf8.count > 64 ? Complaint("is longer than 64 characters") : nil
     }
@@ -32,7 +33,9 @@ extension TextFormat {
         let isPlain = text.utf8.allSatisfy { byte in
             isIdentifierByte(byte) || byte == UInt8(ascii: "-") || byte == UInt8(ascii: ".")
         }
-        guard let first = text.utf8.first, isIdentifierByte(first), first != UInt8(ascii: "_"), isPlain else {
+        guard let first = text.utf8.first, isIdentifierByte(first), first != UInt8(ascii: "_"),
+            isPlain
+        else {
             return Complaint(
                 "must be of letters, digits, \"-\", \".\" and \"_\" and begin with a letter or a digit, "
                     + "not \(quoted(text))")
@@ -54,8 +57,11 @@ extension TextFormat {
         switch ResourceURL.parse(text, schemes: ["http", "https"]) {
         case .failure(let complaint): return complaint
         case .success(let url):
-            if case .failure(let complaint) = HostPort.parse(url.authority, defaultPort: 80) { return complaint }
-            return url.prefix.isEmpty ? nil : Complaint("must be without a path, not \(quoted(url.path))")
+            if case .failure(let complaint) = HostPort.parse(url.authority, defaultPort: 80) {
+                return complaint
+            }
+            return url.prefix.isEmpty
+                ? nil : Complaint("must be without a path, not \(quoted(url.path))")
         }
     }
 
@@ -64,7 +70,9 @@ extension TextFormat {
         switch ResourceURL.parse(text, schemes: ["http", "https", "socks5", "socks5h"]) {
         case .failure(let complaint): return complaint
         case .success(let url):
-            if case .failure(let complaint) = HostPort.parse(url.authority, defaultPort: 1080) { return complaint }
+            if case .failure(let complaint) = HostPort.parse(url.authority, defaultPort: 1080) {
+                return complaint
+            }
             return nil
         }
     }
@@ -135,7 +143,9 @@ enum TopicFilter {
         }
         var levels = filter.split(separator: "/", omittingEmptySubsequences: false)
         if levels[0] == "$share" {
-            guard levels.count >= 3, !levels[1].isEmpty, !levels[2...].joined(separator: "/").isEmpty else {
+            guard levels.count >= 3, !levels[1].isEmpty,
+                !levels[2...].joined(separator: "/").isEmpty
+            else {
                 return Complaint("is incomplete: a shared subscription is \"$share/GROUP/FILTER\"")
             }
             guard !levels[1].contains(where: { $0 == "+" || $0 == "#" }) else {

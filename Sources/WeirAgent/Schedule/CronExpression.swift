@@ -1,8 +1,9 @@
 // The five fields of a cron line, with lists, ranges, steps and names, in a time zone.
 //
 // Where clocks are put forward, a time that they skip is taken as much later as they jump (02:30
-// becomes 03:30); where they are put back, a time that comes twice is taken once, the first time. Lines
-// that run in every hour run on through both, so that "*/15 * * * *" never pauses and never doubles.
+// becomes 03:30); where they are put back, a time that comes twice is taken once, the first time.
+// Lines that run in every hour run on through both, so that "*/15 * * * *" never pauses and never
+// doubles.
 
 import WeirCore
 
@@ -42,10 +43,12 @@ struct CronExpression: Sendable, Equatable {
                 daysOfMonth: try parse(fields[2], "day", 1...31),
                 months: try parse(fields[3], "month", 1...12, names: monthNames, firstName: 1),
                 daysOfWeek: Set(
-                    try parse(fields[4], "day of the week", 0...7, names: dayNames, firstName: 0).map { $0 % 7 }),
+                    try parse(fields[4], "day of the week", 0...7, names: dayNames, firstName: 0)
+                        .map { $0 % 7 }),
                 anyDayOfMonth: fields[2].hasPrefix("*"), anyDayOfWeek: fields[4].hasPrefix("*"))
             guard cron.everComes else {
-                throw Complaint("never comes: no such day in \(quoted(fields.joined(separator: " ")))")
+                throw Complaint(
+                    "never comes: no such day in \(quoted(fields.joined(separator: " ")))")
             }
             return .success(cron)
         } catch {
@@ -59,7 +62,8 @@ struct CronExpression: Sendable, Equatable {
         let offset = Int64(zone.offsetSeconds(atUTC: milliseconds)) * 1000
         let local = milliseconds + offset
         // The common case, asked for in every turn of the loop: no clock changes about.
-        if zone.offsetSeconds(atUTC: milliseconds - day) == zone.offsetSeconds(atUTC: milliseconds + 2 * day),
+        if zone.offsetSeconds(atUTC: milliseconds - day)
+            == zone.offsetSeconds(atUTC: milliseconds + 2 * day),
             let next = nextOnSteadyClock(afterLocal: local)
         {
             return next - offset
@@ -67,9 +71,13 @@ struct CronExpression: Sendable, Equatable {
         // A clock put back can bring yesterday's times again after midnight.
         let firstDay = CivilCalendar.day(ofMilliseconds: local) - 1
         for day in firstDay...firstDay + Self.searchDaysMax where matches(day: day) {
-            guard let found = firstMoment(ofDay: day, after: milliseconds, in: zone) else { continue }
+            guard let found = firstMoment(ofDay: day, after: milliseconds, in: zone) else {
+                continue
+            }
             // For the same reason tomorrow's first time can come before today's last.
-            let other = matches(day: day + 1) ? firstMoment(ofDay: day + 1, after: milliseconds, in: zone) : nil
+            let other =
+                matches(day: day + 1)
+                ? firstMoment(ofDay: day + 1, after: milliseconds, in: zone) : nil
             return min(found, other ?? found)
         }
         preconditionFailure("a parsed cron line has days that come")
@@ -83,7 +91,9 @@ struct CronExpression: Sendable, Equatable {
                 / CivilCalendar.millisecondsPerMinute)
         for (day, after) in [(day, minuteOfDay), (day + 1, -1)] where matches(day: day) {
             for hour in hours where hour * 60 + 59 > after {
-                guard let minute = minutes.first(where: { hour * 60 + $0 > after }) else { continue }
+                guard let minute = minutes.first(where: { hour * 60 + $0 > after }) else {
+                    continue
+                }
                 return Int64(day) * CivilCalendar.millisecondsPerDay
                     + Int64(hour * 60 + minute) * CivilCalendar.millisecondsPerMinute
             }
@@ -91,7 +101,9 @@ struct CronExpression: Sendable, Equatable {
         return nil
     }
 
-    private func firstMoment(ofDay day: Int, after milliseconds: Int64, in zone: TimeZoneRules) -> Int64? {
+    private func firstMoment(ofDay day: Int, after milliseconds: Int64, in zone: TimeZoneRules)
+        -> Int64?
+    {
         var best: Int64?
         for hour in hours {
             for minute in minutes {
@@ -142,7 +154,8 @@ struct CronExpression: Sendable, Equatable {
     // MARK: Fields
 
     private static func parse(
-        _ field: String, _ name: String, _ range: ClosedRange<Int>, names: [String] = [], firstName: Int = 0
+        _ field: String, _ name: String, _ range: ClosedRange<Int>, names: [String] = [],
+        firstName: Int = 0
     ) throws(Complaint) -> Set<Int> {
         var values: Set<Int> = []
         for part in field.split(separator: ",", omittingEmptySubsequences: false) {

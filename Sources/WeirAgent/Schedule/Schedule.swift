@@ -1,5 +1,6 @@
-// When a sink seals what has gathered: "every 5m", on the multiples of the interval since the epoch, so
-// that all agents seal together and a restart changes nothing; or a cron line in a time zone.
+// When a sink seals what has gathered: "every 5m", on the multiples of the interval since the
+// epoch, so that all agents seal together and a restart changes nothing; or a cron line in a time
+// zone.
 //
 // Always true: `nextAfter` is a pure function of the schedule and the instant, and greater than it.
 
@@ -20,8 +21,8 @@ public struct Schedule: Sendable, CustomStringConvertible {
     /// As it was written, with its time zone where that matters.
     public let description: String
 
-    /// Parses "every 5m" or the five fields of a cron line: minute, hour, day of the month, month and
-    /// day of the week.
+    /// Parses "every 5m" or the five fields of a cron line: minute, hour, day of the month, month
+    /// and day of the week.
     static func parse(_ text: String, timeZone: TimeZoneRules) -> Result<Schedule, Complaint> {
         let words = text.split(separator: " ", omittingEmptySubsequences: true).map(String.init)
         if words.first == "every" {
@@ -32,10 +33,13 @@ public struct Schedule: Sendable, CustomStringConvertible {
                 return .failure(Complaint("must be every 1s to every 7d, not \(quoted(text))"))
             }
             return .success(
-                Schedule(rule: .every(milliseconds: interval), timeZone: timeZone, description: text))
+                Schedule(
+                    rule: .every(milliseconds: interval), timeZone: timeZone, description: text))
         }
         return CronExpression.parse(words).map { cron in
-            Schedule(rule: .cron(cron), timeZone: timeZone, description: "\(text) (\(timeZone.identifier))")
+            Schedule(
+                rule: .cron(cron), timeZone: timeZone,
+                description: "\(text) (\(timeZone.identifier))")
         }
     }
 

@@ -1,6 +1,6 @@
 // Wrong configurations beside what weir must say of them: Tests/ConfigurationCases/NAME.toml and
-// NAME.expected. After a change that is meant, WEIR_UPDATE_CASES=1 writes the expected files anew, and
-// the difference is read before it is committed.
+// NAME.expected. After a change that is meant, WEIR_UPDATE_CASES=1 writes the expected files anew,
+// and the difference is read before it is committed.
 
 import Glibc
 import Testing
@@ -19,7 +19,9 @@ private let names = fileNames(in: folder, suffix: ".toml")
     @Test(arguments: names)
     func saysAllThatIsWrong(name: String) throws {
         let text = try #require(fileText("\(folder)/\(name).toml"))
-        let found = problems(text, file: "\(name).toml", environment: ["SITE": "north", "WEIR_MQTT_USERNAME": "weir"])
+        let found = problems(
+            text, file: "\(name).toml",
+            environment: ["SITE": "north", "WEIR_MQTT_USERNAME": "weir"])
         let said = found.map { "\($0)\n" }.joined()
         if getenv("WEIR_UPDATE_CASES") != nil { write(said, to: "\(folder)/\(name).expected") }
         let expected = try #require(fileText("\(folder)/\(name).expected"))

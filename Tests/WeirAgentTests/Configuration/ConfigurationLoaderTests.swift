@@ -50,10 +50,13 @@ private let sections = """
 
     @Test func variablesAreReplacedInAnyStringButSQL() throws {
         let text =
-            sections.replacing("\"h\"", with: "\"${H}\"").replacing("mqtt://h", with: "mqtt://${H}:${P}")
+            sections.replacing("\"h\"", with: "\"${H}\"").replacing(
+                "mqtt://h", with: "mqtt://${H}:${P}"
+            )
             .replacing("[\"a\"]", with: "[\"${T}/x\", \"$share/g/$${T}\"]")
             .replacing("SELECT device, ts FROM", with: "SELECT '${H}' AS x, device FROM")
-        let loaded = try #require(configuration(text, environment: ["H": "broker", "P": "1884", "T": "plant"]))
+        let loaded = try #require(
+            configuration(text, environment: ["H": "broker", "P": "1884", "T": "plant"]))
         guard case .mqtt(let mqtt)? = loaded.sources.first?.input else { return }
         #expect(mqtt.broker == HostPort(host: "broker", port: 1884))
         #expect(mqtt.topics == ["plant/x", "$share/g/${T}"])
@@ -62,12 +65,15 @@ private let sections = """
 
     @Test func aValueFromTheEnvironmentIsNotExpandedAgain() throws {
         let text = sections.replacing("\"edge-1\"", with: "\"edge-1\"\nstate_dir = \"${A}\"")
-        #expect(configuration(text, environment: ["A": "${B}", "B": "x"])?.agent.stateDirectory == "${B}")
+        #expect(
+            configuration(text, environment: ["A": "${B}", "B": "x"])?.agent.stateDirectory
+                == "${B}")
     }
 
     @Test(arguments: ["\"off\"", "\"\""])
     func httpCanBeOff(value: String) throws {
-        let loaded = try #require(configuration(sections.replacing("\"edge-1\"", with: "\"edge-1\"\nhttp = \(value)")))
+        let loaded = try #require(
+            configuration(sections.replacing("\"edge-1\"", with: "\"edge-1\"\nhttp = \(value)")))
         #expect(loaded.agent.http == nil)
     }
 
@@ -108,12 +114,14 @@ private let sections = """
         let agent = sections.replacing("\"edge-1\"", with: "\"edge-1\"\ntime_zone = \"Asia/Tokyo\"")
         let loaded = try #require(configuration(agent + "schedule = \"0 9 * * *\"\n"))
         #expect(loaded.sinks.first?.schedule?.nextAfter(0) == 86_400_000)
-        let own = try #require(configuration(agent + "schedule = \"0 9 * * *\"\ntime_zone = \"UTC\"\n"))
+        let own = try #require(
+            configuration(agent + "schedule = \"0 9 * * *\"\ntime_zone = \"UTC\"\n"))
         #expect(own.sinks.first?.schedule?.nextAfter(0) == 32_400_000)
     }
 
     @Test func aScheduleCanBeOff() throws {
-        let loaded = try #require(configuration(sections + "schedule = \"off\"\nmax_age = \"1m\"\n"))
+        let loaded = try #require(
+            configuration(sections + "schedule = \"off\"\nmax_age = \"1m\"\n"))
         #expect(loaded.sinks.first?.schedule == nil)
         #expect(loaded.sinks.first?.ageMaxMilliseconds == 60_000)
     }
@@ -125,14 +133,16 @@ private let sections = """
             Issue.record("\(problems(text))")
             return
         }
-        #expect(hdfs.nameNodes == [HostPort(host: "a", port: 9871), HostPort(host: "b", port: 1234)])
+        #expect(
+            hdfs.nameNodes == [HostPort(host: "a", port: 9871), HostPort(host: "b", port: 1234)])
         #expect(hdfs.usesTLS && hdfs.directory == "/x/y")
     }
 
     // MARK: Reports
 
     @Test func theReportForProgramsIsJSON() {
-        let found = problems("a = \"\\u0001\"\n[agent]\n\"x\\\"\\n\" = 1\n", file: "dir/a \"b\".toml")
+        let found = problems(
+            "a = \"\\u0001\"\n[agent]\n\"x\\\"\\n\" = 1\n", file: "dir/a \"b\".toml")
         let report = ConfigurationReport(problems: found)
         #expect(!report.isAccepted)
         #expect(
@@ -165,7 +175,8 @@ private let sections = """
         #expect(found.map(\.position) == found.map(\.position).sorted())
     }
 
-    /// Random cuts and changes of a right file: never a crash, and always a reason when it is refused.
+    /// Random cuts and changes of a right file: never a crash, and always a reason when it is
+    /// refused.
     @Test func damagedFilesAreRefusedWithAReason() throws {
         let bytes = Array(sections.utf8)
         var seed: UInt64 = 7
@@ -177,9 +188,14 @@ private let sections = """
             var damaged = bytes
             for _ in 0...random(3) {
                 switch random(3) {
-                case 0: damaged.removeSubrange(random(damaged.count / 2)..<(damaged.count / 2 + random(damaged.count / 2)))
+                case 0:
+                    damaged.removeSubrange(
+                        random(damaged.count / 2)..<(damaged.count / 2 + random(damaged.count / 2)))
                 case 1: damaged[random(damaged.count)] = UInt8(random(256))
-                default: damaged.insert(contentsOf: bytes[random(100)..<(100 + random(100))], at: random(damaged.count))
+                default:
+                    damaged.insert(
+                        contentsOf: bytes[random(100)..<(100 + random(100))],
+                        at: random(damaged.count))
                 }
             }
             let result = ConfigurationLoader.load(text: damaged, path: "f", environment: [:])

@@ -5,8 +5,10 @@ import WeirCore
 
 @testable import WeirAgent
 
-/// The repository's root, from where this file lies; ".." and not a cut, because Tests may be a link.
-let repositoryRoot = #filePath.split(separator: "/").dropLast().reduce(into: "") { $0 += "/" + $1 } + "/../../.."
+/// The repository's root, from where this file lies; ".." and not a cut, because Tests may be a
+/// link.
+let repositoryRoot =
+    #filePath.split(separator: "/").dropLast().reduce(into: "") { $0 += "/" + $1 } + "/../../.."
 
 /// The text of a file; nil when there is none.
 func fileText(_ path: String) -> String? {
@@ -50,6 +52,7 @@ func configuration(
     _ text: String, environment: [String: String] = [:], resolvesSecrets: Bool = true
 ) -> AgentConfiguration? {
     let result = ConfigurationLoader.load(
-        text: Array(text.utf8), path: "weir.toml", environment: environment, resolvesSecrets: resolvesSecrets)
+        text: Array(text.utf8), path: "weir.toml", environment: environment,
+        resolvesSecrets: resolvesSecrets)
     return try? result.get()
 }

@@ -1,5 +1,5 @@
-// The configurations that come with weir must load, and say what they seem to say; the reference page
-// must be that of the declarations.
+// The configurations that come with weir must load, and say what they seem to say; the reference
+// page must be that of the declarations.
 
 import Glibc
 import Testing
@@ -11,7 +11,8 @@ import WeirSQL
 private let keys = ["AWS_ACCESS_KEY_ID": "AKIA", "AWS_SECRET_ACCESS_KEY": "s3cr3t"]
 
 private func sample(_ name: String) throws -> AgentConfiguration {
-    try ConfigurationLoader.load(path: "\(repositoryRoot)/configs/\(name).toml", environment: keys).get()
+    try ConfigurationLoader.load(path: "\(repositoryRoot)/configs/\(name).toml", environment: keys)
+        .get()
 }
 
 @Suite struct SampleConfigurationTests {
@@ -37,8 +38,14 @@ private func sample(_ name: String) throws -> AgentConfiguration {
         #expect(mqtt.clientID == "weir-gateway-7")
         #expect(mqtt.tls == nil)
         #expect(mqtt.protocolVersion == .v5)
-        #expect(source.columns.map(\.name) == ["device", "ts", "temperature", "humidity", "battery", "line"])
-        #expect(source.columns.map(\.type) == [.string, .timestampLTZ, .double, .double, .double, .string])
+        #expect(
+            source.columns.map(\.name) == [
+                "device", "ts", "temperature", "humidity", "battery", "line",
+            ])
+        #expect(
+            source.columns.map(\.type) == [
+                .string, .timestampLTZ, .double, .double, .double, .string,
+            ])
         #expect(source.columns[1].timestampFormat == .epochMilliseconds)
         #expect(source.columns[4].origin == .payload(try JSONPointer.parse("/power/battery").get()))
         #expect(source.columns[5].origin == .topicLevel(1))
@@ -49,7 +56,10 @@ private func sample(_ name: String) throws -> AgentConfiguration {
                     maxAheadMilliseconds: 600_000, idleTimeoutMilliseconds: 60_000))
         #expect(configuration.queries.map(\.name) == ["device_minute", "too_hot"])
         #expect(configuration.queries.map(\.sinks) == [["lake"], ["lake"]])
-        #expect(configuration.queries[1].plan.schema.fields.map(\.name) == ["ts", "device", "line", "temperature"])
+        #expect(
+            configuration.queries[1].plan.schema.fields.map(\.name) == [
+                "ts", "device", "line", "temperature",
+            ])
         #expect(configuration.queries[0].plan.source == "sensors")
     }
 
@@ -63,9 +73,14 @@ private func sample(_ name: String) throws -> AgentConfiguration {
         #expect(s3.endpoint == "http://127.0.0.1:18080" && s3.usesPathStyle)
         #expect(s3.accessKey?.reveal() == "AKIA" && s3.secretKey?.reveal() == "s3cr3t")
         #expect(sink.compression == .gzip && sink.format == .ndjson)
-        #expect(sink.rowsMax == 1_000_000 && sink.bytesMax == 64_000_000 && sink.ageMaxMilliseconds == 900_000)
+        #expect(
+            sink.rowsMax == 1_000_000 && sink.bytesMax == 64_000_000
+                && sink.ageMaxMilliseconds == 900_000)
         #expect(sink.schedule?.nextAfter(1) == 300_000)
-        #expect(sink.outbox == OutboxConfiguration(bytesMax: 1_000_000_000, ageMaxMilliseconds: nil, onFull: .pause))
+        #expect(
+            sink.outbox
+                == OutboxConfiguration(
+                    bytesMax: 1_000_000_000, ageMaxMilliseconds: nil, onFull: .pause))
     }
 
     @Test func theTweetsSampleReadsAnArrayThroughAView() throws {
@@ -73,7 +88,8 @@ private func sample(_ name: String) throws -> AgentConfiguration {
         #expect(configuration.views.map(\.name) == ["post_tags"])
         let hashtags = try #require(configuration.sources.first?.columns.last)
         #expect(hashtags.type == .array(.string))
-        #expect(hashtags.origin == .payload(try JSONPointer.parse("/entities/hashtags/*/text").get()))
+        #expect(
+            hashtags.origin == .payload(try JSONPointer.parse("/entities/hashtags/*/text").get()))
         guard case .webhdfs(let hdfs)? = configuration.sinks.first?.destination else {
             Issue.record("the sink is WebHDFS")
             return
@@ -105,7 +121,8 @@ private func sample(_ name: String) throws -> AgentConfiguration {
     @Test func theReferenceNamesEveryKeyOfTheSamples() throws {
         let reference = ConfigurationReference.markdown()
         for name in ["sensors", "tweets", "minimal"] {
-            for line in try sample(name).redactedDescription.split(separator: "\n") where line.contains(" = ") {
+            for line in try sample(name).redactedDescription.split(separator: "\n")
+            where line.contains(" = ") {
                 let key = line.prefix { $0 != " " }
                 if key.hasPrefix("columns.") { continue }
                 #expect(reference.contains("| `\(key)` |"), "\(key)")

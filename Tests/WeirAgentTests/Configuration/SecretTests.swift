@@ -1,5 +1,5 @@
-// No secret may appear in anything that weir shows of a configuration: not in the redacted text, not in
-// messages of any error, not by printing or reflecting any part of the result.
+// No secret may appear in anything that weir shows of a configuration: not in the redacted text,
+// not in messages of any error, not by printing or reflecting any part of the result.
 
 import Glibc
 import Testing
@@ -19,7 +19,8 @@ private let base = """
 
 /// A configuration in which `field` of `section` has the value `value`, TOML text.
 private func file(_ section: String, type: String, _ field: String, _ value: String) -> String {
-    var source = "name = \"sensors\"\ntype = \"mqtt\"\nurl = \"mqtt://h\"\ntopics = [\"a\"]\ncolumns.device = \"STRING\"\n"
+    var source =
+        "name = \"sensors\"\ntype = \"mqtt\"\nurl = \"mqtt://h\"\ntopics = [\"a\"]\ncolumns.device = \"STRING\"\n"
     var sink = "name = \"lake\"\n"
     switch type {
     case "s3":
@@ -40,12 +41,14 @@ private func file(_ section: String, type: String, _ field: String, _ value: Str
 }
 
 /// Every secret field there is: section, a type it goes with, key.
-private let secretFields: [(section: String, type: String, key: String)] = [SourceFields.section, SinkFields.section]
-    .flatMap { section in
-        section.fields.filter(\.isSecret).flatMap { field in
-            field.types.map { (section: section.name, type: $0, key: field.key) }
-        }
+private let secretFields: [(section: String, type: String, key: String)] = [
+    SourceFields.section, SinkFields.section,
+]
+.flatMap { section in
+    section.fields.filter(\.isSecret).flatMap { field in
+        field.types.map { (section: section.name, type: $0, key: field.key) }
     }
+}
 
 @Suite struct SecretTests {
     private let marker = "pa55w0rd-äöü"
@@ -54,7 +57,8 @@ private let secretFields: [(section: String, type: String, key: String)] = [Sour
         let keys = Set(secretFields.map(\.key))
         #expect(
             keys == [
-                "password", "access_key", "secret_key", "session_token", "delegation_token", "proxy_password",
+                "password", "access_key", "secret_key", "session_token", "delegation_token",
+                "proxy_password",
             ])
     }
 
@@ -63,10 +67,14 @@ private let secretFields: [(section: String, type: String, key: String)] = [Sour
         let environment = ["SECRET": marker]
         for value in ["\"\(marker)\"", "\"${SECRET}\"", "'''\(marker)'''"] {
             let text = file(section, type: type, key, value)
-            let loaded = try #require(configuration(text, environment: environment), "\(problems(text, environment: environment))")
+            let loaded = try #require(
+                configuration(text, environment: environment),
+                "\(problems(text, environment: environment))")
             var dumped = ""
             dump(loaded, to: &dumped)
-            for shown in [loaded.redactedDescription, "\(loaded)", String(reflecting: loaded), dumped] {
+            for shown in [
+                loaded.redactedDescription, "\(loaded)", String(reflecting: loaded), dumped,
+            ] {
                 #expect(!shown.contains(marker))
                 #expect(!shown.contains("pa55"))
             }
@@ -77,15 +85,21 @@ private let secretFields: [(section: String, type: String, key: String)] = [Sour
     @Test(arguments: secretFields)
     func aSecretIsInNoMessage(section: String, type: String, key: String) {
         let values = [
-            "\"\(marker)\" x", "\"\(marker)", "\(marker)", "[\"\(marker)\"]", "{ \(key) = \"\(marker)\" }",
-            "\"\(marker)${\"", "\"${\(marker)}\"", "\"a${\(marker)\"", "\"\\q\(marker)\"", "[\"\(marker)\", 1",
+            "\"\(marker)\" x", "\"\(marker)", "\(marker)", "[\"\(marker)\"]",
+            "{ \(key) = \"\(marker)\" }",
+            "\"\(marker)${\"", "\"${\(marker)}\"", "\"a${\(marker)\"", "\"\\q\(marker)\"",
+            "[\"\(marker)\", 1",
             "5512345678901234567890123", "55_123_456_789_012_345", "0x5512345678G",
         ]
         for value in values {
             // Beside it, an error of every kind that could quote its neighbourhood.
-            for rest in ["", "type = 1\n", "\(key) = 2\n", "zzz = \"\(marker)\"\n", "retry_min = \"\"\n"] {
+            for rest in [
+                "", "type = 1\n", "\(key) = 2\n", "zzz = \"\(marker)\"\n", "retry_min = \"\"\n",
+            ] {
                 let text = file(section, type: type, key, value) + rest
-                let said = problems(text, environment: ["SECRET": marker]).map { $0.description + $0.json }.joined()
+                let said = problems(text, environment: ["SECRET": marker]).map {
+                    $0.description + $0.json
+                }.joined()
                 #expect(!said.contains("pa55") && !said.contains("w0rd"))
                 #expect(!said.contains("5512345678") && !said.contains("123_456"))
             }
@@ -93,13 +107,16 @@ private let secretFields: [(section: String, type: String, key: String)] = [Sour
     }
 
     @Test func aMisspeltSecretKeyIsNotQuotedWithItsValue() {
-        let said = problems(file("source", type: "mqtt", "pasword", "\"\(marker)\"")).map(\.description).joined()
+        let said = problems(file("source", type: "mqtt", "pasword", "\"\(marker)\"")).map(
+            \.description
+        ).joined()
         #expect(said.contains("did you mean \"password\"?"))
         #expect(!said.contains("pa55"))
     }
 
     @Test func secretsArePlainValuesToThoseWhoAsk() throws {
-        let loaded = try #require(configuration(file("source", type: "mqtt", "password", "\"a$${b}\"")))
+        let loaded = try #require(
+            configuration(file("source", type: "mqtt", "password", "\"a$${b}\"")))
         guard case .mqtt(let mqtt)? = loaded.sources.first?.input else { return }
         #expect(mqtt.password?.reveal() == "a${b}")
         #expect("\(Secret("x"))" == "••••" && String(reflecting: Secret("x")) == "••••")
@@ -115,7 +132,8 @@ private let secretFields: [(section: String, type: String, key: String)] = [Sour
         write("  \(marker)\n\n", to: "\(folder)/password")
         for value in ["\"file:\(folder)/password\"", "\"file:${CREDENTIALS_DIRECTORY}/password\""] {
             let text = file("source", type: "mqtt", "password", value)
-            let loaded = try #require(configuration(text, environment: ["CREDENTIALS_DIRECTORY": folder]))
+            let loaded = try #require(
+                configuration(text, environment: ["CREDENTIALS_DIRECTORY": folder]))
             guard case .mqtt(let mqtt)? = loaded.sources.first?.input else { return }
             #expect(mqtt.password?.reveal() == marker)
         }
@@ -123,7 +141,8 @@ private let secretFields: [(section: String, type: String, key: String)] = [Sour
         let said = problems(file("source", type: "mqtt", "password", "\"file:\(folder)/password\""))
         #expect(said.map(\.message) == ["password: \(folder)/password is empty"])
         write(String(repeating: "x", count: 70_000), to: "\(folder)/password")
-        let tooLarge = problems(file("source", type: "mqtt", "password", "\"file:\(folder)/password\""))
+        let tooLarge = problems(
+            file("source", type: "mqtt", "password", "\"file:\(folder)/password\""))
         #expect(tooLarge.first?.message.hasSuffix("it is larger than 64KiB") == true)
     }
 

@@ -18,12 +18,14 @@ private func places(_ document: TOMLDocument) -> [String] {
                 let key = document.lines.position(at: entry.keyOffset)
                 let value = document.lines.position(at: entry.node.offset)
                 let name = path.isEmpty ? entry.key : "\(path).\(entry.key)"
-                return ["\(name) \(key.line):\(key.column) \(value.line):\(value.column)"] + walk(entry.node, name)
+                return ["\(name) \(key.line):\(key.column) \(value.line):\(value.column)"]
+                    + walk(entry.node, name)
             }
         case .array(let elements):
             elements.enumerated().flatMap { index, element in
                 let value = document.lines.position(at: element.offset)
-                return ["\(path)[\(index)] \(value.line):\(value.column)"] + walk(element, "\(path)[\(index)]")
+                return ["\(path)[\(index)] \(value.line):\(value.column)"]
+                    + walk(element, "\(path)[\(index)]")
             }
         default: []
         }
@@ -45,8 +47,10 @@ private func places(_ document: TOMLDocument) -> [String] {
             t.u = false
             """#)
         let values = document.root
-        guard case .string("a\tb")? = values["s"]?.node.value, case .integer(-1000)? = values["i"]?.node.value,
-            case .integer(255)? = values["h"]?.node.value, case .float(2.5)? = values["f"]?.node.value,
+        guard case .string("a\tb")? = values["s"]?.node.value,
+            case .integer(-1000)? = values["i"]?.node.value,
+            case .integer(255)? = values["h"]?.node.value,
+            case .float(2.5)? = values["f"]?.node.value,
             case .boolean(true)? = values["b"]?.node.value,
             case .datetime("2026-11-21T13:00:00Z")? = values["d"]?.node.value,
             case .array(let elements)? = values["a"]?.node.value,
@@ -78,11 +82,13 @@ private func places(_ document: TOMLDocument) -> [String] {
         #expect(
             places(document) == [
                 "title 1:1 1:9", "indented 2:3 2:18", "agent 3:2 3:1", "agent.id 4:1 4:6",
-                "agent.tls 5:1 5:1", "agent.tls.ca_file 5:5 5:15", "source 6:3 6:1", "source[0] 6:1",
+                "agent.tls 5:1 5:1", "agent.tls.ca_file 5:5 5:15", "source 6:3 6:1",
+                "source[0] 6:1",
                 "source[0].columns 7:1 7:11", "source[0].columns.device 7:13 7:22",
                 "source[0].columns.ts 7:32 7:37", "source[0].columns.ts.type 7:39 7:46",
                 "source[0].time 8:9 8:1", "source[0].time.column 9:1 9:10", "source[1] 10:1",
-                "source[1].topics 11:1 11:10", "source[1].topics[0] 12:5", "source[1].topics[1] 13:3",
+                "source[1].topics 11:1 11:10", "source[1].topics[0] 12:5",
+                "source[1].topics[1] 13:3",
             ])
     }
 
@@ -99,8 +105,10 @@ private func places(_ document: TOMLDocument) -> [String] {
     }
 
     @Test(arguments: [
-        "a = ", "[a", "a = \"x", "a = '''x", "\u{0}", "a = 1\u{1}", "= 1", "a..b = 1", "[[a]\n", "a = [1,,2]", "a = {b",
-        "a = 1e999999", "a = 99999999999999999999", "a = 2026-13-41", "\"\\uD800\" = 1", "a = \"\\x\"", "a = _1",
+        "a = ", "[a", "a = \"x", "a = '''x", "\u{0}", "a = 1\u{1}", "= 1", "a..b = 1", "[[a]\n",
+        "a = [1,,2]", "a = {b",
+        "a = 1e999999", "a = 99999999999999999999", "a = 2026-13-41", "\"\\uD800\" = 1",
+        "a = \"\\x\"", "a = _1",
     ])
     func wrongTextIsRefusedWithAPlace(text: String) {
         guard case .failure(let diagnostic) = TOMLDocument.parse(Array(text.utf8)) else {
@@ -113,7 +121,9 @@ private func places(_ document: TOMLDocument) -> [String] {
     }
 
     @Test func invalidUTF8IsRefused() {
-        for bytes: [UInt8] in [[0x61, 0x20, 0x3D, 0x20, 0x22, 0xFF, 0x22], [0xC0, 0x80], [0xED, 0xA0, 0x80], [0xF5]] {
+        for bytes: [UInt8] in [
+            [0x61, 0x20, 0x3D, 0x20, 0x22, 0xFF, 0x22], [0xC0, 0x80], [0xED, 0xA0, 0x80], [0xF5],
+        ] {
             guard case .failure = TOMLDocument.parse(bytes) else {
                 Issue.record("\(bytes) was accepted")
                 continue
@@ -152,7 +162,10 @@ private func places(_ document: TOMLDocument) -> [String] {
     }
 
     /// Texts that reach what toml++ declares unreachable.
-    @Test(arguments: ["[.a]", "a = [}", "a = {]}", "a\u{297}= 1", "a = 1 \u{E4}", "\u{297}", "[a]\u{3000}", "[\u{2028}]"])
+    @Test(arguments: [
+        "[.a]", "a = [}", "a = {]}", "a\u{297}= 1", "a = 1 \u{E4}", "\u{297}", "[a]\u{3000}",
+        "[\u{2028}]",
+    ])
     func textsThatTheParserAssertsAgainstAreRefused(text: String) {
         guard case .failure = TOMLDocument.parse(Array(text.utf8)) else {
             Issue.record("accepted")
@@ -183,7 +196,9 @@ private func places(_ document: TOMLDocument) -> [String] {
 
     @Test func dotsInStringsAndNumbersAreNoKeys() throws {
         let dots = String(repeating: "a.", count: 100)
-        _ = try parse("a = \"\(dots)\"\nb = '''\(dots)\n\"\(dots)'''\nc = [1.5, 2.5] # \(dots)\n\"\(dots)\" = 1")
+        _ = try parse(
+            "a = \"\(dots)\"\nb = '''\(dots)\n\"\(dots)'''\nc = [1.5, 2.5] # \(dots)\n\"\(dots)\" = 1"
+        )
     }
 
     @Test func randomTextNeverCrashes() {

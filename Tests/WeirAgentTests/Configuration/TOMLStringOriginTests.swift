@@ -1,5 +1,5 @@
-// An error in the text of a string must point to where that text is written in the file, whatever the
-// quotes, escapes and line ends are.
+// An error in the text of a string must point to where that text is written in the file, whatever
+// the quotes, escapes and line ends are.
 
 import Testing
 import WeirCore
@@ -7,12 +7,15 @@ import WeirCore
 @testable import WeirAgent
 
 /// Where in the file the first `mark` of the value of `a` is written, by the origin and by search.
-private func expectFound(_ mark: String, in file: String, sourceLocation: SourceLocation = #_sourceLocation) throws {
+private func expectFound(
+    _ mark: String, in file: String, sourceLocation: SourceLocation = #_sourceLocation
+) throws {
     let document = try TOMLDocument.parse(Array(file.utf8)).get()
     let node = try #require(document.root["a"]?.node)
     guard case .string(let value) = node.value else { return }
     let origin = TOMLStringOrigin(of: value, at: node.offset, in: document)
-    let valueOffset = try #require(offset(of: mark, in: value), "the value has the mark", sourceLocation: sourceLocation)
+    let valueOffset = try #require(
+        offset(of: mark, in: value), "the value has the mark", sourceLocation: sourceLocation)
     let fileOffset = try #require(offset(of: mark, in: file), sourceLocation: sourceLocation)
     let place = LineIndex(value.utf8).position(at: valueOffset)
     let expected = LineIndex(file.utf8).position(at: fileOffset)
@@ -31,7 +34,8 @@ private func offset(of mark: String, in text: String) -> Int? {
         try expectFound("MARK", in: "a = \"MARK\"")
         try expectFound("MARK", in: "\n\n   a   =   \"SELECT MARK\"")
         try expectFound("MARK", in: "a = 'SELECT \\n MARK'")
-        try expectFound("MARK", in: "[b]\n[c]\nx = 1\n".replacing("[b]", with: "a = \"x MARK\"\n[b]"))
+        try expectFound(
+            "MARK", in: "[b]\n[c]\nx = 1\n".replacing("[b]", with: "a = \"x MARK\"\n[b]"))
     }
 
     @Test func multiLineStrings() throws {
@@ -64,7 +68,9 @@ private func offset(of mark: String, in text: String) -> Int? {
         let origin = TOMLStringOrigin(of: "SELECT\n", at: node.offset, in: document)
         #expect(origin.filePosition(atByte: 7) == TextPosition(line: 3, column: 1))
         #expect(origin.filePosition(atByte: 700) == TextPosition(line: 3, column: 4))
-        #expect(origin.filePosition(of: TextPosition(line: 1, column: 90)) == TextPosition(line: 3, column: 1))
+        #expect(
+            origin.filePosition(of: TextPosition(line: 1, column: 90))
+                == TextPosition(line: 3, column: 1))
     }
 
     @Test func aTextThatIsNotTheStringsFallsBackToItsStart() throws {
