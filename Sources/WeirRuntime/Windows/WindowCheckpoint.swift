@@ -61,8 +61,10 @@ extension WindowAggregateOperator {
         if pane.areBlocksVoid { replaceBlocks(of: pane, into: writer) }
         let isDirty = store.isDirty.base
         let changed = pane.dirty.filter { slot in
+            // The list may name slots that were given to another pane since.
+            guard store.paneOf.base[Int(slot)] == pane.start else { return false }
             defer { isDirty[Int(slot)] = 0 }
-            return isDirty[Int(slot)] != 0 && store.paneOf.base[Int(slot)] == pane.start
+            return isDirty[Int(slot)] != 0
         }
         pane.dirty.removeAll(keepingCapacity: true)
         if !changed.isEmpty || !pane.removedLocals.isEmpty {

@@ -28,8 +28,10 @@ extension WindowAggregateOperator {
         return true
     }
 
+    /// When the next window is due; a window under way comes first, even if nothing is left of it.
     private func dueTime(_ clock: Int32?) -> Int64 {
-        if let clock, let keyed { keyed.nextDue[Int(clock)] } else { nextDue }
+        if let unfinished { return unfinished.windowEnd - 1 }
+        return if let clock, let keyed { keyed.nextDue[Int(clock)] } else { nextDue }
     }
 
     /// The window due at `due` has been emitted: forgets what no later window needs.

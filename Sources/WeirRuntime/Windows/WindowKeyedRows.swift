@@ -181,9 +181,10 @@ extension WindowAggregateOperator {
         keyed.setSlots(kept, of: place)
         // What a spilled pane holds is known only by reading it: count on a group of this clock.
         for pane in store.panes where !pane.runs.isEmpty {
-            if let end = geometry.firstWindowEnd(covering: pane.start, after: fired) {
+            if pane.isEmpty {
+                store.drop(pane)
+            } else if let end = geometry.firstWindowEnd(covering: pane.start, after: fired) {
                 due = min(due, end - 1)
-                break
             }
         }
         keyed.nextDue[Int(place)] = due

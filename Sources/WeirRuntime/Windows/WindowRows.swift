@@ -151,6 +151,8 @@ extension WindowAggregateOperator {
                 filled = 0
                 (current, previous) = (store.noPane, store.noPane)
                 guard try fire(through: mark, clock: nil) else { return run.origin(row) }
+                // Merging takes temporary slots, for which the arrays may have grown.
+                (keyOf, isDirty) = (store.keyOf.base, store.isDirty.base)
             }
             let time = times[row]
             if time < current.pointee.start || time >= current.pointee.end {
