@@ -56,9 +56,6 @@ func topicLevel(_ level: Int, of topic: UnsafeBufferPointer<UInt8>) -> UnsafeBuf
     let stop = slash.map { UnsafePointer($0.assumingMemoryBound(to: UInt8.self)) } ?? end
     return UnsafeBufferPointer(start: start, count: stop - start)
 }
-    return UnsafeBufferPointer(
-        start: start, count: stop.map { UnsafePointer($0) - start } ?? end - start)
-}
 
 /// A string column whose text `text` says once a run of rows of one message; nil for NULL.
 private func textColumn(
