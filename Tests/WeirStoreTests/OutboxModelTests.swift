@@ -106,7 +106,7 @@ private final class Run {
     @Test(arguments: [1, 2, 3, 4] as [UInt64])
     func identitiesHoldUnderRandomStepsAndRestarts(seed: UInt64) throws {
         let run = Run(seed: seed)
-        for _ in 0..<12 { try run.session(steps: 40) }
+        for _ in 0..<8 { try run.session(steps: 40) }
     }
 
     @Test func aForwarderAndTheLoopDoNotDisturbEachOther() async throws {

@@ -167,7 +167,8 @@ private func logPath(_ directory: String) throws -> String {
         #expect(refusal.domain == .state)
         #expect(
             refusal.reason
-                == "this state directory was written by a newer weir (format 3, this one reads up to 1)"
+                == "this state directory was written by a newer weir "
+                + "(format 3, this one reads up to 1)"
         )
         #expect(readFile("\(directory.path)/format") == Array("weir state format 3\n".utf8))
     }
