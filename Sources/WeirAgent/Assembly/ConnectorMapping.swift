@@ -84,6 +84,8 @@ extension TransferConfiguration {
         var options = HTTPClientOptions()
         options.connectTimeoutMilliseconds = Int(connectTimeoutMilliseconds)
         options.totalTimeoutMilliseconds = Int(timeoutMilliseconds)
+        options.stallTimeoutSeconds = Int(stallTimeoutMilliseconds / 1000)
+        options.interface = interface
         options.uploadBytesPerSecondMax = Int(uploadBytesPerSecondMax ?? 0)
         options.caFile = tls.caFile
         options.certificateFile = tls.certificateFile

@@ -54,11 +54,8 @@ public struct JSONPointer: Hashable, Sendable, CustomStringConvertible {
     /// The pointer to a member of the payload's outermost object.
     init(member: String) {
         parts = [member]
-        var escaped = ""
-        for character in member {
-            escaped += character == "~" ? "~0" : character == "/" ? "~1" : String(character)
-        }
-        description = "/" + escaped
+        description =
+            "/" + member.replacing("~", with: "~0").replacing("/", with: "~1")
     }
 
     private init(parts: [String], description: String) {
@@ -72,24 +69,26 @@ public struct JSONPointer: Hashable, Sendable, CustomStringConvertible {
                 Complaint("must be a JSON pointer such as \"/power/battery\", not \(quoted(text))"))
         }
         var parts: [String] = []
-        for part in text.dropFirst().split(separator: "/", omittingEmptySubsequences: false) {
-            var plain = ""
+        for part in text.utf8.dropFirst().split(
+            separator: UInt8(ascii: "/"), omittingEmptySubsequences: false)
+        {
+            var plain: [UInt8] = []
             var rest = part
-            while let character = rest.popFirst() {
-                guard character == "~" else {
-                    plain.append(character)
+            while let byte = rest.popFirst() {
+                guard byte == UInt8(ascii: "~") else {
+                    plain.append(byte)
                     continue
                 }
                 switch rest.popFirst() {
-                case "0": plain.append("~")
-                case "1": plain.append("/")
+                case UInt8(ascii: "0"): plain.append(UInt8(ascii: "~"))
+                case UInt8(ascii: "1"): plain.append(UInt8(ascii: "/"))
                 default:
                     return .failure(
                         Complaint(
                             "has a \"~\" in \(quoted(text)) that is neither \"~0\" nor \"~1\""))
                 }
             }
-            parts.append(plain)
+            parts.append(String(decoding: plain, as: UTF8.self))
         }
         guard parts.count <= partsMax else {
             return .failure(Complaint("has more than \(partsMax) parts"))

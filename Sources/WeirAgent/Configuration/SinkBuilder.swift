@@ -134,9 +134,6 @@ struct SinkBuilder {
                 values.position(of: SinkFields.delegationToken),
                 "delegation_token is not used with auth = \"\(authentication.rawValue)\"")
         }
-        if authentication == .simple, !values.isGiven(SinkFields.user) {
-            log.warning(values.header, "without user HDFS stores the files as user dr.who")
-        }
         let transfer = transfer(values, usesTLS: usesTLS)
         return transfer.map {
             WebHDFSConfiguration(
@@ -184,7 +181,7 @@ struct SinkBuilder {
             credentials: credentials,
             accessKey: values[SinkFields.accessKey], secretKey: values[SinkFields.secretKey],
             sessionToken: values[SinkFields.sessionToken],
-            usesPathStyle: values[SinkFields.pathStyle] ?? (endpoint != nil),
+            usesPathStyle: values[SinkFields.pathStyle] ?? (endpoint != nil || bucket.contains(".")),
             multipartAboveBytes: multipartAbove, transfer: transfer)
     }
 
@@ -195,12 +192,13 @@ struct SinkBuilder {
             log.warning(values.header, "the tls.… keys have no effect on a connection without TLS")
         }
         guard let connectTimeout = values[SinkFields.connectTimeout],
-            let timeout = values[SinkFields.timeout]
+            let stallTimeout = values[SinkFields.stallTimeout]
         else { return nil }
         return TransferConfiguration(
             uploadBytesPerSecondMax: values[SinkFields.uploadRate],
-            connectTimeoutMilliseconds: connectTimeout,
-            timeoutMilliseconds: timeout, proxy: values[SinkFields.proxy],
+            connectTimeoutMilliseconds: connectTimeout, stallTimeoutMilliseconds: stallTimeout,
+            timeoutMilliseconds: values[SinkFields.timeout] ?? 0,
+            interface: values[SinkFields.interface], proxy: values[SinkFields.proxy],
             proxyUsername: values[SinkFields.proxyUsername],
             proxyPassword: values[SinkFields.proxyPassword],
             tls: tls)

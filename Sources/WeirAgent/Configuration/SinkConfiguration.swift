@@ -72,8 +72,12 @@ public struct TransferConfiguration: Sendable {
     /// Bytes a second at most; nil for no bound.
     public let uploadBytesPerSecondMax: Int64?
     public let connectTimeoutMilliseconds: Int64
-    /// A transfer that takes longer is given up and repeated.
+    /// A request in which nothing moves for so long is given up and repeated.
+    public let stallTimeoutMilliseconds: Int64
+    /// A request that takes longer as a whole is given up and repeated; 0 for no bound.
     public let timeoutMilliseconds: Int64
+    /// The network interface or source address to send from; nil for the system's choice.
+    public let interface: String?
     /// A URL; nil for what the environment says.
     public let proxy: String?
     public let proxyUsername: String?

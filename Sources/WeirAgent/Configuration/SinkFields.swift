@@ -32,7 +32,7 @@ enum SinkFields {
         "session_token", for: s3, "Session token of temporary credentials.")
     static let pathStyle = Setting.boolean(
         "path_style", .optional, for: s3,
-        "`endpoint/bucket/key` instead of `bucket.endpoint/key`. Default: true when `endpoint` is set."
+        "`endpoint/bucket/key` instead of `bucket.endpoint/key`. Default: true when `endpoint` is set or the bucket's name has a dot."
     )
     static let multipartAbove = Setting.size(
         "multipart_above", .default("16MB"), from: "5MiB", to: "5GB", for: s3,
@@ -43,7 +43,7 @@ enum SinkFields {
         "`simple` sends `user`, `spnego` uses Kerberos, `token` sends `delegation_token`. "
             + "Default: `token` when there is one, else `simple`.")
     static let user = Setting.text(
-        "user", .any, .optional, for: hdfs, "User name; without it HDFS sees `dr.who`.")
+        "user", .any, .default("weir"), for: hdfs, "User name, which owns the files.")
     static let delegationToken = Setting.secret("delegation_token", for: hdfs, "Delegation token.")
 
     static let format: Setting<OutputFormat> = .choice(
@@ -77,9 +77,15 @@ enum SinkFields {
     static let connectTimeout = Setting.duration(
         "connect_timeout", .default("10s"), from: "100ms", to: "10m", for: remote,
         "Longest wait for a connection.")
+    static let stallTimeout = Setting.duration(
+        "stall_timeout", .default("60s"), from: "1s", to: "1h", for: remote,
+        "A request in which nothing moves for so long is given up and repeated.")
     static let timeout = Setting.duration(
-        "timeout", .default("5m"), from: "1s", to: "1d", for: remote,
-        "Longest time for one request.")
+        "timeout", .optional, from: "1s", to: "1d", for: remote,
+        "Longest time for a whole request; an upload over a slow line needs its time. Default: no bound.")
+    static let interface = Setting.text(
+        "interface", .any, .optional, for: remote,
+        "Network interface or source address to send from, where there are several uplinks.")
     static let proxy = Setting.text(
         "proxy", .proxyURL, .optional, for: remote,
         "`http://`, `https://`, `socks5://` or `socks5h://` proxy. Default: what the environment says."
@@ -98,9 +104,9 @@ enum SinkFields {
         "tls.ca_file", .path, .optional, for: remote, "CAs to trust (PEM). Default: the system's.")
     static let certificateFile = Setting.text(
         "tls.cert_file", .path, .optional, for: remote,
-        "Client certificate (PEM); needs `tls.key_file`.")
+        "Client certificate (PEM).")
     static let keyFile = Setting.text(
-        "tls.key_file", .path, .optional, for: remote, "Key of the client certificate (PEM).")
+        "tls.key_file", .path, .optional, for: remote, "Key of the client certificate (PEM), unless `tls.cert_file` holds it too.")
 
     static let outboxBytesMax = Setting.size(
         "outbox.max_bytes", .default("1GB"), from: "1MB", to: "10TB",
@@ -126,7 +132,8 @@ enum SinkFields {
             rowsMax.declaration,
             bytesMax.declaration, ageMax.declaration, partitionBy.declaration,
             uploadRate.declaration,
-            connectTimeout.declaration, timeout.declaration, proxy.declaration,
+            connectTimeout.declaration, stallTimeout.declaration, timeout.declaration,
+            interface.declaration, proxy.declaration,
             proxyUsername.declaration, proxyPassword.declaration, retryMin.declaration,
             retryMax.declaration, caFile.declaration, certificateFile.declaration,
             keyFile.declaration,

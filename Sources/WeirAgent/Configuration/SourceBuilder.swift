@@ -77,9 +77,8 @@ struct SourceBuilder {
             log: log)
         guard let url = values[SourceFields.url],
             case .success(let broker) = BrokerAddress.parse(url)
-        else {
-            return nil
-        }
+        else { return nil }
+        let version = values[SourceFields.protocolVersion] ?? .v5
         if !broker.usesTLS, tls != TLSConfiguration.none {
             log.error(
                 values.position(of: SourceFields.url),
@@ -92,30 +91,10 @@ struct SourceBuilder {
             log.error(
                 values.position(of: SourceFields.topics), "topics is empty: nothing would arrive")
         }
-        let version = values[SourceFields.protocolVersion]
-        if version == .v311 {
-            for key in [
-                SourceFields.sessionExpiry, SourceFields.receiveMaximum, SourceFields.packetMax,
-            ]
-            where values.isGiven(key) {
-                log.warning(
-                    values.position(of: key),
-                    "\(key.declaration.key) has no effect with protocol = \"3.1.1\"")
-            }
-        }
-        if let payload = values[SourceFields.payloadMax],
-            let packet = values[SourceFields.packetMax],
-            packet < payload
-        {
-            log.error(
-                values.position(of: SourceFields.packetMax),
-                "max_packet_size must be at least max_payload (\(Quantity.text(bytes: payload))): the broker drops "
-                    + "what is larger, where weir would count and keep it as rejected")
-        }
-        guard let topics = values[SourceFields.topics], let version,
+        checkPackets(values, version)
+        guard let topics = values[SourceFields.topics],
             let expiry = values[SourceFields.sessionExpiry],
             let keepAlive = values[SourceFields.keepAlive],
-            let receiveMaximum = values[SourceFields.receiveMaximum],
             let packet = values[SourceFields.packetMax]
         else { return nil }
         return MQTTConfiguration(
@@ -124,7 +103,27 @@ struct SourceBuilder {
             username: values[SourceFields.username], password: values[SourceFields.password],
             protocolVersion: version, sessionExpiryMilliseconds: expiry,
             keepAliveMilliseconds: keepAlive,
-            receiveMaximum: Int(receiveMaximum), packetBytesMax: packet)
+            receiveMaximum: Int(values[SourceFields.receiveMaximum] ?? (version == .v5 ? 10_000 : 20)),
+            packetBytesMax: packet)
+    }
+
+    private func checkPackets(_ values: SectionValues, _ version: MQTTConfiguration.ProtocolVersion) {
+        if version == .v311 {
+            if values.isGiven(SourceFields.sessionExpiry) || values.isGiven(SourceFields.packetMax) {
+                log.warning(
+                    values.position(of: SourceFields.protocolVersion),
+                    "session_expiry and max_packet_size have no effect with protocol = \"3.1.1\"")
+            }
+        } else if let payload = values[SourceFields.payloadMax],
+            let packet = values[SourceFields.packetMax], packet < payload
+        {
+            let isPacketGiven = values.isGiven(SourceFields.packetMax)
+            log.error(
+                values.position(of: isPacketGiven ? SourceFields.packetMax : SourceFields.payloadMax),
+                "max_packet_size (\(Quantity.text(bytes: packet))) must be at least max_payload "
+                    + "(\(Quantity.text(bytes: payload))): the broker drops what is larger, where weir "
+                    + "would count and keep it as rejected")
+        }
     }
 
     // MARK: Time
@@ -184,12 +183,10 @@ func tls(
     _ values: SectionValues, _ caFile: Setting<String>, _ certificateFile: Setting<String>,
     _ keyFile: Setting<String>, log: ProblemLog
 ) -> TLSConfiguration {
-    let hasCertificate = values.isGiven(certificateFile)
-    if hasCertificate != values.isGiven(keyFile) {
-        let given = hasCertificate ? certificateFile : keyFile
-        let other = hasCertificate ? keyFile : certificateFile
+    if values.isGiven(keyFile), !values.isGiven(certificateFile) {
         log.error(
-            values.position(of: given), "\(given.declaration.key) needs \(other.declaration.key)")
+            values.position(of: keyFile),
+            "\(keyFile.declaration.key) needs \(certificateFile.declaration.key)")
     }
     return TLSConfiguration(
         caFile: values[caFile], certificateFile: values[certificateFile], keyFile: values[keyFile])

@@ -53,9 +53,11 @@ enum SourceFields {
         "keep_alive", .default("30s"), from: "5s", to: "18h", for: mqtt,
         "Longest silence on the connection before it is checked.")
     static let receiveMaximum = Setting.integer(
-        "receive_maximum", .default("20000"), in: 1...65_535, for: mqtt,
-        "Unacknowledged messages that the broker may have under way (MQTT 5); half of it bounds a commit."
-    )
+        "receive_maximum", .optional, in: 1...30_000,
+        why: "with more in flight a redelivery could not be told from a new message", for: mqtt,
+        "Unacknowledged messages that the broker may have under way; half of it bounds a commit. "
+            + "With 3.1.1 it must be the broker's `max_inflight_messages`. "
+            + "Default: 10000, or 20 (mosquitto's) with 3.1.1.")
     static let packetMax = Setting.size(
         "max_packet_size", .default("16MB"), from: "1KB", to: "256MB", for: mqtt,
         "Largest packet the broker may send (MQTT 5); it drops larger messages. With 3.1.1 set the broker's "
@@ -86,9 +88,9 @@ enum SourceFields {
         "tls.ca_file", .path, .optional, for: mqtt, "CAs to trust (PEM). Default: the system's.")
     static let certificateFile = Setting.text(
         "tls.cert_file", .path, .optional, for: mqtt,
-        "Client certificate (PEM); needs `tls.key_file`.")
+        "Client certificate (PEM).")
     static let keyFile = Setting.text(
-        "tls.key_file", .path, .optional, for: mqtt, "Key of the client certificate (PEM).")
+        "tls.key_file", .path, .optional, for: mqtt, "Key of the client certificate (PEM), unless `tls.cert_file` holds it too.")
 
     static let timeColumn = Setting.text(
         "time.column", .name, .required,

@@ -141,23 +141,24 @@ enum TopicFilter {
         guard filter.utf8.count <= 65_535, !filter.utf8.contains(0) else {
             return Complaint("is no topic filter: it is too long or contains a NUL character")
         }
-        var levels = filter.split(separator: "/", omittingEmptySubsequences: false)
-        if levels[0] == "$share" {
-            guard levels.count >= 3, !levels[1].isEmpty,
-                !levels[2...].joined(separator: "/").isEmpty
-            else {
+        let hash = UInt8(ascii: "#")
+        let plus = UInt8(ascii: "+")
+        var levels = filter.utf8.split(
+            separator: UInt8(ascii: "/"), omittingEmptySubsequences: false)
+        if levels[0].elementsEqual("$share".utf8) {
+            guard levels.count >= 3, !levels[1].isEmpty, levels.count > 3 || !levels[2].isEmpty else {
                 return Complaint("is incomplete: a shared subscription is \"$share/GROUP/FILTER\"")
             }
-            guard !levels[1].contains(where: { $0 == "+" || $0 == "#" }) else {
+            guard !levels[1].contains(hash), !levels[1].contains(plus) else {
                 return Complaint("has a wildcard in the name of its group")
             }
             levels.removeFirst(2)
         }
         for (index, level) in levels.enumerated() {
-            if level.contains("#"), level != "#" || index != levels.count - 1 {
+            if level.contains(hash), level.count > 1 || index != levels.count - 1 {
                 return Complaint("has a \"#\" that is not the whole last level")
             }
-            if level.contains("+"), level != "+" {
+            if level.contains(plus), level.count > 1 {
                 return Complaint("has a \"+\" that is not a whole level")
             }
         }

@@ -90,7 +90,6 @@ private let sections = """
                 "http = \"0.0.0.0:8080\" answers other machines too, without a password",
                 "no query reads view \"v\"",
                 "the query has no sinks: only weir replay --output shows its result",
-                "without user HDFS stores the files as user dr.who",
                 "no query sends anything to sink \"idle\"",
             ])
     }
@@ -136,6 +135,26 @@ private let sections = """
         #expect(
             hdfs.nameNodes == [HostPort(host: "a", port: 9871), HostPort(host: "b", port: 1234)])
         #expect(hdfs.usesTLS && hdfs.directory == "/x/y")
+    }
+
+    @Test(arguments: [("5", 10_000), ("3.1.1", 20)])
+    func theReceiveMaximumFollowsTheProtocol(version: String, expected: Int) throws {
+        let text = sections.replacing("type = \"mqtt\"", with: "type = \"mqtt\"\nprotocol = \"\(version)\"")
+        guard case .mqtt(let mqtt)? = configuration(text)?.sources.first?.input else {
+            Issue.record("\(problems(text))")
+            return
+        }
+        #expect(mqtt.receiveMaximum == expected)
+    }
+
+    /// A combining mark makes one character of itself and what stands before it; brokers see bytes.
+    @Test func topicsAndPointersAreReadAsBytes() {
+        #expect(TopicFilter.complaint("a/#\u{20E3}") != nil)
+        #expect(TopicFilter.complaint("a/+\u{301}/b") != nil)
+        #expect(TopicFilter.complaint("a\u{301}/b") == nil)
+        #expect((try? JSONPointer.parse("/a~\u{301}").get()) == nil)
+        #expect((try? JSONPointer.parse("/a/\u{301}b/~0~1").get())?.parts == ["a", "\u{301}b", "~/"])
+        #expect(JSONPointer(member: "a/b~c").description == "/a~1b~0c")
     }
 
     // MARK: Reports
