@@ -36,10 +36,6 @@ final class RowChoice {
 
     /// The column of each row's chosen value; an operand that is nil gives NULL.
     func merge(_ operands: [Operand?], type: DataType) -> Column {
-        for case let (number, operand?) in operands.enumerated()
-        where operand.step == 1 && rows(taking: number).count == rowCount {
-            return operand.column
-        }
         if type.physical == .string || type.physical == .array { return mergeTexts(operands, type) }
         let result = Column.filled(type, rowCount)
         memset(result.storage, 0, rowCount * (type.physical == .bool ? 1 : 8))
@@ -122,8 +118,8 @@ final class CaseKernel: Kernel {
                 operands.append(nil)
                 continue
             }
-            let isMasked = kernel.canFail && count < rows
-            operands.append(kernel.operand(isMasked ? input.restricted(to: mask) : input))
+            if count == rows { return kernel.evaluate(input) }
+            operands.append(kernel.operand(kernel.canFail ? input.restricted(to: mask) : input))
         }
         return choice.merge(operands, type: type)
     }

@@ -73,9 +73,10 @@ enum DecimalRounding {
 
     /// A double rounded as its shortest decimal form.
     static func round(_ value: Double, places: Int, isTruncation: Bool) -> Double {
-        guard value.isFinite, value != 0 else { return value }
+        // Decimals have one zero, so that of the result is positive, too.
+        guard value.isFinite, value != 0 else { return value == 0 ? 0 : value }
         if (0...15).contains(places) {
-            let unit = pow(10, Double(places))
+            let unit = NumberText.powersOfTen[places]
             let scaled = value.magnitude * unit
             // Below 2^43 the product is off by less than 2^-9, far from deciding anything but a
             // tie.
@@ -88,7 +89,7 @@ enum DecimalRounding {
                     : (fraction - 0.5).magnitude > 0.01
                 if isClear {
                     let rounded = (isTruncation || fraction < 0.5 ? whole : whole + 1) / unit
-                    return value < 0 ? -rounded : rounded
+                    return value < 0 && rounded > 0 ? -rounded : rounded
                 }
             }
         }
@@ -102,12 +103,12 @@ enum DecimalRounding {
             // Digits that stay; more than there are: nothing to round.
             let kept = decimal.pointPosition + min(max(places, -400), 400)
             if kept >= count { return value }
-            if kept < 0 { return value < 0 ? -0.0 : 0 }
+            if kept < 0 { return 0 }
             var mantissa: UInt64 = 0
             for index in 0..<kept { mantissa = mantissa * 10 + UInt64(digits[index] - 48) }
             if !isTruncation, digits[kept] >= UInt8(ascii: "5") { mantissa += 1 }
             let rounded = scaled(mantissa, byTenTo: decimal.pointPosition - kept)
-            return value < 0 ? -rounded : rounded
+            return value < 0 && rounded > 0 ? -rounded : rounded
         }
     }
 
