@@ -9,6 +9,7 @@ public enum Agent {
     public static func run(
         _ configuration: AgentConfiguration, environment: [String: String]
     ) throws(Failure) {
+        ProcessMemory.limitArenas()
         let logger = AgentLog.make(level: configuration.agent.logLevel)
         logger.info("weir \(version) starts", metadata: ["agent": "\(configuration.agent.id)"])
         let parts = try AgentBuilder(

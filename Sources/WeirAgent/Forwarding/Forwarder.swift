@@ -26,6 +26,8 @@ final class Forwarder {
     private var backoff: Backoff
     private var random: any RandomNumberGenerator & Sendable
     private var status: StatusSnapshot.SinkStatus
+    private var nextMerge: Int64 = 0
+    private static let mergeIntervalNanoseconds: Int64 = 1_000_000_000
 
     private static let idleWaitMillisecondsMax: Int64 = 60_000
 
@@ -140,6 +142,12 @@ final class Forwarder {
     // MARK: Bounds
 
     private func enforceBounds() throws(Failure) {
+        let now = clock.monotonicNanoseconds()
+        if now >= nextMerge {
+            nextMerge = now + Self.mergeIntervalNanoseconds
+            // A slow stream makes a tiny block a commit; days of them must not add up in memory.
+            _ = try outbox.mergeSmallBlocks(of: sink)
+        }
         if settings.outbox.onFull == .dropOldest {
             try note(
                 outbox.expireOldest(of: sink, untilBytes: Int(settings.outbox.bytesMax)),

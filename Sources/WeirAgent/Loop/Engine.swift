@@ -53,6 +53,8 @@ final class Engine {
         for source in sources { try source.restore() }
         try extraState?.restore()
         crashPoint.pass("recovery.after-restore")
+        // Queries that are new or changed get their numbers before any of them spills under its own.
+        try storage.write(appendedAt: clock.nowMilliseconds())
         try finishSuspended()
         for source in sources { try source.source.start() }
         crashPoint.pass("recovery.after-start")

@@ -16,6 +16,7 @@ public enum ReplayRun {
         _ configuration: AgentConfiguration, _ options: ReplayOptions, environment: [String: String]
     ) throws(Failure) -> String {
         let stopSignal = try StopSignal()
+        ProcessMemory.limitArenas()
         let temporary = options.stateDirectory == nil ? try TemporaryFolder(environment) : nil
         defer { temporary?.remove() }
         let path = options.stateDirectory ?? temporary?.path ?? ""
