@@ -43,7 +43,8 @@ final class BindingSession {
         }
         let relation = bindBody(query.body, tables)
         if let ordering = query.ordering {
-            let advice = ordering.name == "ORDER" ? "; rows come in the order in which windows close" : ""
+            let advice =
+                ordering.name == "ORDER" ? "; rows come in the order in which windows close" : ""
             let name = ordering.name == "ORDER" ? "ORDER BY" : ordering.name
             report(Diagnostic(ordering.position, "\(name) is not supported yet\(advice)"))
             return nil
@@ -58,7 +59,8 @@ final class BindingSession {
         case .setOperation(let operation, let isAll, _, _):
             report(
                 Diagnostic(
-                    operation.position, "\(operation.name)\(isAll ? " ALL" : "") is not supported yet; write two queries "
+                    operation.position,
+                    "\(operation.name)\(isAll ? " ALL" : "") is not supported yet; write two queries "
                         + "with the same sink"))
             return nil
         }
@@ -69,7 +71,8 @@ final class BindingSession {
     func bindTable(_ table: TableSyntax, _ tables: CommonTables) -> Relation? {
         let relation: Relation?
         switch table.kind {
-        case .named(let name): relation = attempt { () throws(Diagnostic) in try bindNamed(name, tables) }
+        case .named(let name):
+            relation = attempt { () throws(Diagnostic) in try bindNamed(name, tables) }
         case .subquery(let query):
             relation = bindQuery(query, tables)
         case .windowFunction(let function):
@@ -77,7 +80,11 @@ final class BindingSession {
                 try function.bound { bindTable($0, tables) }.map { $0.relation.inWindow($0.window) }
             }
         case .unnest:
-            report(Diagnostic(table.position, "UNNEST needs a table before it: FROM t CROSS JOIN UNNEST(column) AS u (element)"))
+            report(
+                Diagnostic(
+                    table.position,
+                    "UNNEST needs a table before it: FROM t CROSS JOIN UNNEST(column) AS u (element)"
+                ))
             relation = nil
         case .join(let join): relation = bindJoin(join, tables)
         }
@@ -85,20 +92,25 @@ final class BindingSession {
         return attempt { () throws(Diagnostic) in
             if relation.plan.height > SQLLimits.planHeightMax {
                 throw Diagnostic(
-                    table.position, "the query has more than \(SQLLimits.planHeightMax) steps above each other")
+                    table.position,
+                    "the query has more than \(SQLLimits.planHeightMax) steps above each other")
             }
             guard let alias = table.alias else { return relation }
             return try relation.renamed(table: alias, columns: table.columnAliases)
         }
     }
 
-    private func bindNamed(_ name: Identifier, _ tables: CommonTables) throws(Diagnostic) -> Relation? {
+    private func bindNamed(_ name: Identifier, _ tables: CommonTables) throws(Diagnostic)
+        -> Relation?
+    {
         if let common = tables[name.name] {
             var relation = common
             relation?.rename(name.name)
             return relation
         }
-        if let table = catalog.tables.first(where: { $0.name == name.name }) { return Relation(table) }
+        if let table = catalog.tables.first(where: { $0.name == name.name }) {
+            return Relation(table)
+        }
         if let view = catalog.views.first(where: { $0.name == name.name }) {
             var relation = try views.relation(of: view, at: name)
             relation.rename(name.name)
@@ -107,7 +119,8 @@ final class BindingSession {
         let names = tables.keys.sorted() + catalog.tables.map(\.name) + catalog.views.map(\.name)
         let near = nearestSpelling(of: name.name, among: names).map { "; did you mean \($0)?" }
         let listing = names.isEmpty ? "" : "; there are \(names.prefix(12).joined(separator: ", "))"
-        throw Diagnostic(name.position, "no source or view is called \(name.name)\(near ?? listing)")
+        throw Diagnostic(
+            name.position, "no source or view is called \(name.name)\(near ?? listing)")
     }
 
     private func bindJoin(_ join: JoinSyntax, _ tables: CommonTables) -> Relation? {
@@ -117,14 +130,17 @@ final class BindingSession {
             if case .join = join.right.kind {} else { _ = bindTable(join.right, tables) }
             report(
                 Diagnostic(
-                    join.position, "\(join.kind.rawValue) is not supported yet; FROM reads one source or view, and CROSS "
+                    join.position,
+                    "\(join.kind.rawValue) is not supported yet; FROM reads one source or view, and CROSS "
                         + "JOIN UNNEST its arrays"))
             return nil
         }
         guard let left = bindTable(join.left, tables) else { return nil }
         return attempt { () throws(Diagnostic) in
             guard join.kind == .cross || join.kind == .comma else {
-                throw Diagnostic(join.position, "\(join.kind.rawValue) UNNEST is not supported yet; CROSS JOIN UNNEST is")
+                throw Diagnostic(
+                    join.position,
+                    "\(join.kind.rawValue) UNNEST is not supported yet; CROSS JOIN UNNEST is")
             }
             return try bindUnnest(left, array, join.right)
         }
@@ -139,7 +155,8 @@ final class BindingSession {
             throw Diagnostic(array.position, "UNNEST takes an array; this is \(bound.type)")
         }
         guard let column = bound.plainColumn else {
-            throw Diagnostic(array.position, "UNNEST takes a column; computed arrays are not supported yet")
+            throw Diagnostic(
+                array.position, "UNNEST takes a column; computed arrays are not supported yet")
         }
         if table.columnAliases.count > 1 {
             throw Diagnostic(
@@ -152,24 +169,31 @@ final class BindingSession {
         relation.plan = left.plan.unnested(column, element: Field(name, type))
         relation.columns.append(
             ScopeColumn(
-                table: table.alias?.name, name: name, index: left.plan.schema.count, type: type, isTimeAttribute: false))
+                table: table.alias?.name, name: name, index: left.plan.schema.count, type: type,
+                isTimeAttribute: false))
         return relation
     }
 }
 
 extension Relation {
     /// The relation under an alias, with new column names if there are any.
-    fileprivate func renamed(table: Identifier, columns names: [Identifier]) throws(Diagnostic) -> Relation {
+    fileprivate func renamed(table: Identifier, columns names: [Identifier]) throws(Diagnostic)
+        -> Relation
+    {
         var result = self
         result.rename(table.name)
         if names.isEmpty { return result }
         guard names.count == columns.count else {
             throw Diagnostic(
-                names[0].position, "\(table.name) has \(columns.count) columns; \(names.count) are named")
+                names[0].position,
+                "\(table.name) has \(columns.count) column\(columns.count == 1 ? "" : "s"); \(names.count) are named"
+            )
         }
         var seen: Set<String> = []
         for (index, name) in names.enumerated() {
-            guard seen.insert(name.name).inserted else { throw Diagnostic(name.position, "\(name.name) is named twice") }
+            guard seen.insert(name.name).inserted else {
+                throw Diagnostic(name.position, "\(name.name) is named twice")
+            }
             result.columns[index].name = name.name
         }
         return result

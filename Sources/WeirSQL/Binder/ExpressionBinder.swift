@@ -47,11 +47,13 @@ struct ExpressionBinder {
     }
 
     /// An expression that must be a condition.
-    mutating func bindCondition(_ expression: ExpressionSyntax, _ what: String) throws(Diagnostic) -> BoundExpression {
+    mutating func bindCondition(_ expression: ExpressionSyntax, _ what: String) throws(Diagnostic)
+        -> BoundExpression
+    {
         let bound = try bind(expression)
         if bound.type == .null { return try convert(bound, to: .boolean, at: expression.position) }
         guard bound.type == .boolean else {
-            throw Diagnostic(expression.position, "\(what) needs a condition; this is \(bound.type)")
+            throw Diagnostic(expression.start, "\(what) needs a condition; this is \(bound.type)")
         }
         return bound
     }
@@ -62,7 +64,9 @@ struct ExpressionBinder {
         return bound
     }
 
-    private mutating func bindKind(_ expression: ExpressionSyntax) throws(Diagnostic) -> BoundExpression {
+    private mutating func bindKind(_ expression: ExpressionSyntax) throws(Diagnostic)
+        -> BoundExpression
+    {
         let position = expression.position
         switch expression.kind {
         case .name(let parts): return try bindName(parts)
@@ -76,8 +80,10 @@ struct ExpressionBinder {
         case .not(let operand):
             return try apply(.not, [try bindCondition(operand, "NOT")], "NOT", at: position)
         case .binary(let function, let left, let right):
-            return try apply(function, try bindAll([left, right]), nil, at: position, from: [left, right])
-        case .chain(let function, let operands): return try bindChain(function, operands, at: position)
+            return try apply(
+                function, try bindAll([left, right]), nil, at: position, from: [left, right])
+        case .chain(let function, let operands):
+            return try bindChain(function, operands, at: position)
         case .test(let function, let operand): return try bindTest(function, operand, at: position)
         case .between(let value, let low, let high, let isNegated):
             return try bindBetween(value, low, high, isNegated: isNegated, at: position)
@@ -85,19 +91,24 @@ struct ExpressionBinder {
             return try bindIn(value, list, isNegated: isNegated, at: position)
         case .like(let value, let pattern, let escape, let isNegated):
             let arguments = try bindAll([value, pattern] + (escape.map { [$0] } ?? []))
-            return try apply(isNegated ? .notLike : .like, arguments, "LIKE", at: position)
+            return try apply(
+                isNegated ? .notLike : .like, arguments, "LIKE", at: position,
+                from: [value, pattern])
         case .conditional(let operand, let branches, let otherwise):
             return try bindConditional(operand, branches, otherwise, at: position)
-        case .cast(let value, let type, let isTry): return try bindCast(value, to: type, isTry: isTry, at: position)
+        case .cast(let value, let type, let isTry):
+            return try bindCast(value, to: type, isTry: isTry, at: position)
         case .call(let call): return try bindCall(call)
         case .extract(let field, let value): return try bindExtract(field, value)
         case .roundTime(let value, let unit, let isCeiling):
             return try bindRoundTime(value, to: unit, isCeiling: isCeiling, at: position)
         case .element(let array, let index):
-            return try apply(.elementAt, try bindAll([array, index]), "[ ]", at: position)
-        case .array: throw Diagnostic(position, "ARRAY[…] is not supported yet; arrays come from columns")
+            return try apply(.elementAt, try bindAll([array, index]), "array[index]", at: position)
+        case .array:
+            throw Diagnostic(position, "ARRAY[…] is not supported yet; arrays come from columns")
         case .scalarQuery: throw Diagnostic(position, "a subquery as a value is not supported yet")
-        case .inQuery: throw Diagnostic(position, "IN (SELECT …) is not supported yet; list the values")
+        case .inQuery:
+            throw Diagnostic(position, "IN (SELECT …) is not supported yet; list the values")
         case .exists: throw Diagnostic(position, "EXISTS (SELECT …) is not supported yet")
         }
     }
@@ -128,32 +139,44 @@ struct ExpressionBinder {
     /// `function` over `arguments`, cast to what its kernel takes. `name` is how messages call it;
     /// nil for a binary operator. `written` are the arguments as written, for their places.
     func apply(
-        _ function: ScalarFunction, _ arguments: [BoundExpression], _ name: String?, at position: TextPosition,
+        _ function: ScalarFunction, _ arguments: [BoundExpression], _ name: String?,
+        at position: TextPosition,
         from written: [ExpressionSyntax] = []
     ) throws(Diagnostic) -> BoundExpression {
         guard let signature = function.signature(for: arguments.map(\.type)) else {
             throw Diagnostic(position, mismatch(function, arguments.map(\.type), name))
         }
         var converted: [BoundExpression] = []
-        for (index, type) in signature.arguments.enumerated() {
+        let fallback = signature.arguments.first { $0 != .null } ?? .int
+        for (index, wanted) in signature.arguments.enumerated() {
+            let type = wanted == .null ? fallback : wanted
             let place = written.indices.contains(index) ? written[index].position : position
             converted.append(try convert(arguments[index], to: type, at: place))
+        }
+        if let problem = function.problem(withConstants: converted) {
+            // Patterns and precisions are second arguments.
+            let place = written.count > 1 ? written[1].position : position
+            throw Diagnostic(place, "\(name ?? PlanText.symbol(function)): \(problem)")
         }
         return .call(function, arguments: converted, type: signature.result)
     }
 
-    private func mismatch(_ function: ScalarFunction, _ types: [DataType], _ name: String?) -> String {
+    private func mismatch(_ function: ScalarFunction, _ types: [DataType], _ name: String?)
+        -> String
+    {
         let list = types.map(\.description)
         if name == nil, list.count == 2 {
             switch function {
-            case .equal, .notEqual, .less, .lessOrEqual, .greater, .greaterOrEqual, .isDistinctFrom, .isNotDistinctFrom:
+            case .equal, .notEqual, .less, .lessOrEqual, .greater, .greaterOrEqual, .isDistinctFrom,
+                .isNotDistinctFrom:
                 return "\(list[0]) cannot be compared with \(list[1])" + castAdvice(types)
             default:
                 if types[0].isTimestamp, types[1].isTimestamp {
                     return "\"\(PlanText.symbol(function))\" does not take two timestamps; "
                         + "compare them, or add an INTERVAL to one"
                 }
-                return "\"\(PlanText.symbol(function))\" does not take \(list[0]) and \(list[1])" + castAdvice(types)
+                return "\"\(PlanText.symbol(function))\" does not take \(list[0]) and \(list[1])"
+                    + castAdvice(types)
             }
         }
         let shown = name ?? PlanText.symbol(function)
@@ -173,14 +196,17 @@ struct ExpressionBinder {
         if case .literal(let literal, let from) = value {
             switch (literal, type) {
             case (.null, _): return .literal(.null, type: type)
-            case (.integer(let number), .double) where from.isNumeric: return .literal(.double(Double(number)), type: type)
+            case (.integer(let number), .double) where from.isNumeric:
+                return .literal(.double(Double(number)), type: type)
             case (.integer, .bigint) where from == .int: return .literal(literal, type: type)
-            case (.integer, .timestampLTZ) where from == .timestamp: return .literal(literal, type: type)
+            case (.integer, .timestampLTZ) where from == .timestamp:
+                return .literal(literal, type: type)
             case (.string(let text), .timestamp), (.string(let text), .timestampLTZ):
                 guard let milliseconds = TimestampText.parse(text) else {
                     throw Diagnostic(
                         position,
-                        "'\(Token.clipped(text))' is not a timestamp; one looks like '2026-11-21 13:45:00.250'")
+                        "'\(Token.clipped(text))' is not a timestamp; one looks like '2026-11-21 13:45:00.250'"
+                    )
                 }
                 return .literal(.integer(milliseconds), type: type)
             default: break
@@ -189,12 +215,18 @@ struct ExpressionBinder {
         return .cast(value, to: type, isTry: false)
     }
 
-    private func number(_ text: String, at position: TextPosition) throws(Diagnostic) -> BoundExpression {
-        let isInteger = text.utf8.allSatisfy { $0 == UInt8(ascii: "-") || (0x30...0x39).contains($0) }
+    private func number(_ text: String, at position: TextPosition) throws(Diagnostic)
+        -> BoundExpression
+    {
+        let isInteger = text.utf8.allSatisfy {
+            $0 == UInt8(ascii: "-") || (0x30...0x39).contains($0)
+        }
         if isInteger {
             guard let value = Int64(text) else {
                 throw Diagnostic(
-                    position, "\(Token.clipped(text)) does not fit BIGINT; write \(Token.clipped(text))e0 for a DOUBLE")
+                    position,
+                    "\(Token.clipped(text)) does not fit BIGINT; write \(Token.clipped(text))e0 for a DOUBLE"
+                )
             }
             return .literal(.integer(value), type: Int32(exactly: value) == nil ? .bigint : .int)
         }

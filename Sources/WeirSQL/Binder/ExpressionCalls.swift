@@ -8,10 +8,13 @@ extension ExpressionBinder {
         if let over = call.over {
             throw Diagnostic(over.position, "OVER is not supported yet; group by a window instead")
         }
-        if let function = NamedFunction.aggregates[name] { return try bindAggregate(call, function, name) }
+        if let function = NamedFunction.aggregates[name] {
+            return try bindAggregate(call, function, name)
+        }
         if NamedFunction.missingAggregates.contains(name) {
             throw Diagnostic(
-                call.name.position, "\(name) is not supported yet; the aggregates are COUNT, SUM, AVG, MIN and MAX")
+                call.name.position,
+                "\(name) is not supported yet; the aggregates are COUNT, SUM, AVG, MIN and MAX")
         }
         if let companion = GroupWindowFunction.companion(name) {
             return try bindCompanion(call, name, companion.window, companion.column)
@@ -19,12 +22,14 @@ extension ExpressionBinder {
         if GroupWindowFunction.names.contains(name) {
             throw Diagnostic(
                 call.name.position,
-                "\(name) stands in GROUP BY, or in FROM as TABLE(\(name)(TABLE …, DESCRIPTOR(…), …))")
+                "\(name) stands in GROUP BY, or in FROM as TABLE(\(name)(TABLE …, DESCRIPTOR(…), …))"
+            )
         }
         if let refusal = refusalOfFunction(name) { throw Diagnostic(call.name.position, refusal) }
         if call.isStar || call.isDistinct || call.filter != nil {
             let what = call.isStar ? "*" : call.isDistinct ? "DISTINCT" : "FILTER"
-            throw Diagnostic(call.name.position, "\(name) is not an aggregate; \(what) has no meaning for it")
+            throw Diagnostic(
+                call.name.position, "\(name) is not an aggregate; \(what) has no meaning for it")
         }
         return try bindScalar(call, name)
     }
@@ -32,26 +37,35 @@ extension ExpressionBinder {
     /// Why a function of this name is refused, if it is one whose value could not be computed again.
     func refusalOfFunction(_ name: String) -> String? {
         guard NamedFunction.unrepeatable.contains(name) else { return nil }
-        return "\(name) differs from run to run; results here depend on the input alone, so that they can be "
+        return
+            "\(name) differs from run to run; results here depend on the input alone, so that they can be "
             + "computed again after a crash"
     }
 
-    private mutating func bindScalar(_ call: CallSyntax, _ name: String) throws(Diagnostic) -> BoundExpression {
+    private mutating func bindScalar(_ call: CallSyntax, _ name: String) throws(Diagnostic)
+        -> BoundExpression
+    {
         let position = call.name.position
         if name == "IF" { return try bindIf(call) }
         let arguments = try bindAll(call.arguments)
         if let named = NamedFunction.byName[name] {
             if named.function == .coalesce, name == "IFNULL", arguments.count != 2 {
-                throw Diagnostic(position, "\(named.form) does not take \(arguments.count) arguments")
+                throw Diagnostic(
+                    position, "\(named.form) does not take \(arguments.count) arguments")
             }
-            if arguments.allSatisfy({ $0.type == .null }), [.coalesce, .greatest, .least].contains(named.function) {
-                throw Diagnostic(position, "\(name) of nothing but NULL has no type; write CAST(NULL AS …)")
+            if arguments.allSatisfy({ $0.type == .null }),
+                [.coalesce, .greatest, .least].contains(named.function)
+            {
+                throw Diagnostic(
+                    position, "\(name) of nothing but NULL has no type; write CAST(NULL AS …)")
             }
-            return try apply(named.function, arguments, named.form, at: position, from: call.arguments)
+            return try apply(
+                named.function, arguments, named.form, at: position, from: call.arguments)
         }
         switch (name, arguments.count) {
         case ("INSTR", 2):
-            return try apply(.position, [arguments[1], arguments[0]], "INSTR(text, part)", at: position)
+            return try apply(
+                .position, [arguments[1], arguments[0]], "INSTR(text, part)", at: position)
         case ("LOG", 1): return try apply(.ln, arguments, "LOG(number)", at: position)
         case ("LOG", 2):
             let logarithm = try apply(.ln, [arguments[1]], "LOG(base, number)", at: position)
@@ -68,17 +82,25 @@ extension ExpressionBinder {
     }
 
     private func functionAdvice(_ name: String) -> String {
-        if name == "LENGTH" || name == "LEN" { return "; CHAR_LENGTH counts the characters of a text" }
-        let known = NamedFunction.byName.keys.sorted() + ["IF", "INSTR", "LOG"] + NamedFunction.aggregates.keys.sorted()
-        return nearestSpelling(of: name, among: known).map { "; did you mean \($0)?" } ?? " here yet"
+        if name == "LENGTH" || name == "LEN" {
+            return "; CHAR_LENGTH counts the characters of a text"
+        }
+        let known =
+            NamedFunction.byName.keys.sorted() + ["IF", "INSTR", "LOG"]
+            + NamedFunction.aggregates.keys.sorted()
+        return nearestSpelling(of: name, among: known).map { "; did you mean \($0)?" }
+            ?? " here yet"
     }
 
-    mutating func bindExtract(_ field: Identifier, _ value: ExpressionSyntax) throws(Diagnostic) -> BoundExpression {
+    mutating func bindExtract(_ field: Identifier, _ value: ExpressionSyntax) throws(Diagnostic)
+        -> BoundExpression
+    {
         guard let function = NamedFunction.fields[field.name] else {
             throw unknownUnit(field, NamedFunction.fields.keys.sorted(), "EXTRACT")
         }
         return try apply(
-            function, [try bind(value)], "EXTRACT(\(field.name) FROM time)", at: value.position, from: [value])
+            function, [try bind(value)], "EXTRACT(\(field.name) FROM time)", at: value.position,
+            from: [value])
     }
 
     mutating func bindRoundTime(
@@ -91,12 +113,14 @@ extension ExpressionBinder {
         var time = try bind(value)
         if isCeiling {
             guard let length = NamedFunction.unitMilliseconds[unit.name] else {
-                throw Diagnostic(unit.position, "CEIL(x TO \(unit.name)) is not supported yet; FLOOR is")
+                throw Diagnostic(
+                    unit.position, "CEIL(x TO \(unit.name)) is not supported yet; FLOOR is")
             }
             // The least multiple that is not below x is the greatest not above x + unit - 1 ms.
             let almost = BoundExpression.literal(.integer(length - 1), type: .interval)
             guard time.type.isTimestamp else {
-                throw Diagnostic(value.position, "CEIL(time TO \(unit.name)) does not take (\(time.type))")
+                throw Diagnostic(
+                    value.position, "CEIL(time TO \(unit.name)) does not take (\(time.type))")
             }
             time = try apply(.add, [time, almost], nil, at: position)
         }
@@ -107,7 +131,8 @@ extension ExpressionBinder {
         let nearest = nearestSpelling(of: unit.name, among: known).map { "did you mean \($0)?" }
         return Diagnostic(
             unit.position,
-            "\(what) does not know \(unit.name); \(nearest ?? "it knows \(known.joined(separator: ", "))")")
+            "\(what) does not know \(unit.name); \(nearest ?? "it knows \(known.joined(separator: ", "))")"
+        )
     }
 
     // MARK: Aggregates
@@ -120,7 +145,9 @@ extension ExpressionBinder {
         if call.isDistinct {
             throw Diagnostic(
                 position,
-                "\(name)(DISTINCT …) is not supported yet; the aggregates are COUNT, SUM, AVG, MIN and MAX of all values")
+                "\(name)(DISTINCT …) is not supported yet; "
+                    + "the aggregates are COUNT, SUM, AVG, MIN and MAX of all values"
+            )
         }
         enclosingAggregate = name
         let outer = clause
@@ -130,10 +157,13 @@ extension ExpressionBinder {
         }
         let argument = try bindAggregateArgument(call, name)
         clause = .aggregateFilter
-        let filter = try call.filter.map { (filter) throws(Diagnostic) in try bindCondition(filter, "FILTER") }
+        let filter = try call.filter.map { (filter) throws(Diagnostic) in
+            try bindCondition(filter, "FILTER")
+        }
         for part in [argument, filter] where part?.columns.contains(where: { $0 < 0 }) == true {
             throw Diagnostic(
-                position, "\(name) cannot read window_start, window_end or window_time; they are the same for all "
+                position,
+                "\(name) cannot read window_start, window_end or window_time; they are the same for all "
                     + "rows of a group")
         }
         let bound = try aggregateCall(function, argument, filter, name, at: position)
@@ -142,12 +172,17 @@ extension ExpressionBinder {
 
     private func checkAggregatePlace(_ name: String, at position: TextPosition) throws(Diagnostic) {
         if let outer = enclosingAggregate {
-            throw Diagnostic(position, "\(name) stands inside \(outer); aggregates cannot be nested, use a subquery")
+            throw Diagnostic(
+                position,
+                "\(name) stands inside \(outer); aggregates cannot be nested, use a subquery")
         }
         if grouping != nil { return }
-        if clause == .select || clause == .having { throw Diagnostic(position, unboundedAdvice(name)) }
+        if clause == .select || clause == .having {
+            throw Diagnostic(position, unboundedAdvice(name))
+        }
         let advice = clause == .filter ? "; conditions on aggregates go into HAVING" : ""
-        throw Diagnostic(position, "the aggregate \(name) cannot stand in \(clause.rawValue)\(advice)")
+        throw Diagnostic(
+            position, "the aggregate \(name) cannot stand in \(clause.rawValue)\(advice)")
     }
 
     private mutating func bindAggregateArgument(
@@ -158,31 +193,40 @@ extension ExpressionBinder {
             throw Diagnostic(call.name.position, "\(name)(*) has no meaning; only COUNT takes *")
         }
         guard call.arguments.count == 1 else {
-            throw Diagnostic(call.name.position, "\(name) takes one argument, not \(call.arguments.count)")
+            throw Diagnostic(
+                call.name.position, "\(name) takes one argument, not \(call.arguments.count)")
         }
         return try bind(call.arguments[0])
     }
 
     private func aggregateCall(
-        _ function: AggregateFunction, _ argument: BoundExpression?, _ filter: BoundExpression?, _ name: String,
+        _ function: AggregateFunction, _ argument: BoundExpression?, _ filter: BoundExpression?,
+        _ name: String,
         at position: TextPosition
     ) throws(Diagnostic) -> AggregateCall {
-        guard let argument else { return AggregateCall(function: .countStar, argument: nil, filter: filter, type: .bigint) }
+        guard let argument else {
+            return AggregateCall(function: .countStar, argument: nil, filter: filter, type: .bigint)
+        }
         if function == .count {
             // A constant is counted in every row: COUNT(1) is COUNT(*).
             if case .literal(let value, _) = argument, value != .null {
-                return AggregateCall(function: .countStar, argument: nil, filter: filter, type: .bigint)
+                return AggregateCall(
+                    function: .countStar, argument: nil, filter: filter, type: .bigint)
             }
-            let counted = try convert(argument, to: argument.type == .null ? .int : argument.type, at: position)
+            let counted = try convert(
+                argument, to: argument.type == .null ? .int : argument.type, at: position)
             return AggregateCall(function: .count, argument: counted, filter: filter, type: .bigint)
         }
         let type = argument.type
-        if type == .null { throw Diagnostic(position, "\(name)(NULL) has no type; write \(name)(CAST(NULL AS …))") }
+        if type == .null {
+            throw Diagnostic(position, "\(name)(NULL) has no type; write \(name)(CAST(NULL AS …))")
+        }
         let isSummed = function == .sum || function == .avg
         guard type.isNumeric || (!isSummed && (type == .string || type.isTimestamp)) else {
             throw Diagnostic(
                 position,
-                "\(name) does not take \(type); it takes \(isSummed ? "numbers" : "numbers, STRING and timestamps")")
+                "\(name) does not take \(type); it takes \(isSummed ? "numbers" : "numbers, STRING and timestamps")"
+            )
         }
         return AggregateCall(function: function, argument: argument, filter: filter, type: type)
     }
@@ -194,16 +238,25 @@ extension ExpressionBinder {
     ) throws(Diagnostic) -> BoundExpression {
         guard let groupWindow = grouping?.groupWindow else {
             throw Diagnostic(
-                call.name.position, "\(name)(…) belongs to a query with GROUP BY \(window)(…); behind TABLE(\(window)(…)) "
+                call.name.position,
+                "\(name)(…) belongs to a query with GROUP BY \(window)(…); behind TABLE(\(window)(…)) "
                     + "the column is called \(column.name)")
         }
         let inner = ExpressionBinder(scope, .groupBy)
         let spec = try inner.groupWindow(call, window)
-        guard window == groupWindow.name, spec == groupWindow.spec else {
+        guard window == groupWindow.name else {
             throw Diagnostic(
-                call.name.position, "\(name) must have the arguments of the \(groupWindow.name) in GROUP BY")
+                call.name.position,
+                "\(name): the window in GROUP BY is \(groupWindow.name); "
+                    + "use \(groupWindow.name)_\(name.dropFirst(window.count + 1))"
+            )
         }
-        return .column(index: column.rawValue, type: column == .time ? groupWindow.timeType : .timestamp)
+        guard spec == groupWindow.spec else {
+            throw Diagnostic(
+                call.name.position, "\(name) must have the arguments of the \(window) in GROUP BY")
+        }
+        return .column(
+            index: column.rawValue, type: column == .time ? groupWindow.timeType : .timestamp)
     }
 }
 

@@ -20,23 +20,30 @@ extension ExpressionBinder {
         if function == .isNull || function == .isNotNull {
             return try apply(function, [try bind(operand)], nil, at: position)
         }
-        return try apply(function, [try bindCondition(operand, "IS TRUE or FALSE")], nil, at: position)
+        return try apply(
+            function, [try bindCondition(operand, "IS TRUE or FALSE")], nil, at: position)
     }
 
     /// `value >= low AND value <= high`; negated, `value < low OR value > high`.
     mutating func bindBetween(
-        _ value: ExpressionSyntax, _ low: ExpressionSyntax, _ high: ExpressionSyntax, isNegated: Bool,
+        _ value: ExpressionSyntax, _ low: ExpressionSyntax, _ high: ExpressionSyntax,
+        isNegated: Bool,
         at position: TextPosition
     ) throws(Diagnostic) -> BoundExpression {
         let bound = try bind(value)
         try checkRepeatable(bound, times: 2, at: position)
-        let above = try apply(isNegated ? .less : .greaterOrEqual, [bound, try bind(low)], nil, at: position, from: [value, low])
-        let below = try apply(isNegated ? .greater : .lessOrEqual, [bound, try bind(high)], nil, at: position, from: [value, high])
+        let above = try apply(
+            isNegated ? .less : .greaterOrEqual, [bound, try bind(low)], nil, at: position,
+            from: [value, low])
+        let below = try apply(
+            isNegated ? .greater : .lessOrEqual, [bound, try bind(high)], nil, at: position,
+            from: [value, high])
         return .call(isNegated ? .or : .and, arguments: [above, below], type: .boolean)
     }
 
     mutating func bindIn(
-        _ value: ExpressionSyntax, _ list: [ExpressionSyntax], isNegated: Bool, at position: TextPosition
+        _ value: ExpressionSyntax, _ list: [ExpressionSyntax], isNegated: Bool,
+        at position: TextPosition
     ) throws(Diagnostic) -> BoundExpression {
         let bound = try bind(value)
         var members: [BoundExpression] = []
@@ -45,7 +52,8 @@ extension ExpressionBinder {
             let member = try bind(expression)
             guard let type = DataType.comparisonType(common, member.type) else {
                 throw Diagnostic(
-                    expression.position, "\(member.type) cannot be compared with \(common); CAST one of them")
+                    expression.position,
+                    "\(member.type) cannot be compared with \(common); CAST one of them")
             }
             common = type
             members.append(member)
@@ -55,11 +63,13 @@ extension ExpressionBinder {
             converted.append(try convert(member, to: common, at: expression.position))
         }
         return .inList(
-            try convert(bound, to: common, at: value.position), list: converted, isNegated: isNegated)
+            try convert(bound, to: common, at: value.position), list: converted,
+            isNegated: isNegated)
     }
 
     mutating func bindConditional(
-        _ operand: ExpressionSyntax?, _ branches: [ExpressionSyntax.Branch], _ otherwise: ExpressionSyntax?,
+        _ operand: ExpressionSyntax?, _ branches: [ExpressionSyntax.Branch],
+        _ otherwise: ExpressionSyntax?,
         at position: TextPosition
     ) throws(Diagnostic) -> BoundExpression {
         var conditions: [BoundExpression] = []
@@ -69,7 +79,8 @@ extension ExpressionBinder {
         for branch in branches {
             if let compared {
                 let value = try bind(branch.condition)
-                conditions.append(try apply(.equal, [compared, value], nil, at: branch.condition.position))
+                conditions.append(
+                    try apply(.equal, [compared, value], nil, at: branch.condition.position))
             } else {
                 conditions.append(try bindCondition(branch.condition, "WHEN"))
             }
@@ -81,15 +92,19 @@ extension ExpressionBinder {
         for result in results { converted.append(try convert(result, to: type, at: position)) }
         let bound = zip(conditions, converted).map(BoundExpression.ConditionalBranch.init)
         return .conditional(
-            branches: bound, otherwise: converted.count > bound.count ? converted.last : nil, type: type)
+            branches: bound, otherwise: converted.count > bound.count ? converted.last : nil,
+            type: type)
     }
 
     /// IF(condition, value, other).
     mutating func bindIf(_ call: CallSyntax) throws(Diagnostic) -> BoundExpression {
         guard call.arguments.count == 3 else {
-            throw Diagnostic(call.name.position, "IF takes a condition and two values: IF(condition, value, other)")
+            throw Diagnostic(
+                call.name.position,
+                "IF takes a condition and two values: IF(condition, value, other)")
         }
-        let branch = ExpressionSyntax.Branch(condition: call.arguments[0], result: call.arguments[1])
+        let branch = ExpressionSyntax.Branch(
+            condition: call.arguments[0], result: call.arguments[1])
         return try bindConditional(nil, [branch], call.arguments[2], at: call.name.position)
     }
 
@@ -98,12 +113,17 @@ extension ExpressionBinder {
     ) throws(Diagnostic) -> DataType {
         if let type = DataType.leastRestrictive(results.map(\.type)) {
             if type != .null { return type }
-            throw Diagnostic(position, "all results of this \(what) are NULL; give one a type: CAST(NULL AS …)")
+            throw Diagnostic(
+                position, "all results of this \(what) are NULL; give one a type: CAST(NULL AS …)")
         }
         var types: [String] = []
-        for type in results.map(\.type.description) where !types.contains(type) { types.append(type) }
+        for type in results.map(\.type.description) where !types.contains(type) {
+            types.append(type)
+        }
         throw Diagnostic(
-            position, "the results of this \(what) are \(types.joined(separator: " and ")); CAST them to one type")
+            position,
+            "the results of this \(what) are \(types.joined(separator: " and ")); CAST them to one type"
+        )
     }
 
     mutating func bindCast(
@@ -114,23 +134,34 @@ extension ExpressionBinder {
         if case .literal(.null, _) = bound { return .literal(.null, type: type) }
         guard bound.type.canBeCast(to: type) else {
             let advice =
-                bound.type.isNumeric && type.isTimestamp ? "; TO_TIMESTAMP_LTZ(epoch, 3) makes a timestamp of a number"
-                : bound.type.isTimestamp && type.isNumeric ? "; EXTRACT(EPOCH FROM x) gives the seconds" : ""
+                bound.type.isNumeric && type.isTimestamp
+                ? "; TO_TIMESTAMP_LTZ(epoch, 3) makes a timestamp of a number"
+                : bound.type.isTimestamp && type.isNumeric
+                    ? "; EXTRACT(EPOCH FROM x) gives the seconds" : ""
             throw Diagnostic(position, "\(bound.type) cannot be cast to \(type)\(advice)")
         }
-        if !isTry, case .literal(.integer(let number), _) = bound, type == .bigint || type == .double, bound.type.isNumeric {
+        if !isTry, case .literal(.integer(let number), _) = bound,
+            type == .bigint || type == .double, bound.type.isNumeric
+        {
             return type == .double
-                ? .literal(.double(Double(number)), type: type) : .literal(.integer(number), type: type)
+                ? .literal(.double(Double(number)), type: type)
+                : .literal(.integer(number), type: type)
         }
         return .cast(bound, to: type, isTry: isTry)
     }
 
     /// Throws when `value` would be written `times` times into the plan and is large: nested BETWEENs
     /// would otherwise grow without bound.
-    private func checkRepeatable(_ value: BoundExpression, times: Int, at position: TextPosition) throws(Diagnostic) {
-        if times > 1, value.plainColumn == nil, value.isLarger(than: SQLLimits.repeatedNodesMax / times) {
+    private func checkRepeatable(_ value: BoundExpression, times: Int, at position: TextPosition)
+        throws(Diagnostic)
+    {
+        if times > 1, value.plainColumn == nil,
+            value.isLarger(than: SQLLimits.repeatedNodesMax / times)
+        {
             throw Diagnostic(
-                position, "the value compared here is too large to be repeated; compute it in a subquery or a view")
+                position,
+                "the value compared here is too large to be repeated; compute it in a subquery or a view"
+            )
         }
     }
 }

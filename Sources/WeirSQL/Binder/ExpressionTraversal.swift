@@ -23,18 +23,22 @@ extension BoundExpression {
         switch self {
         case .column, .literal: return self
         case .call(let function, let arguments, let type):
-            return .call(function, arguments: arguments.map { $0.replacing(replacement) }, type: type)
+            return .call(
+                function, arguments: arguments.map { $0.replacing(replacement) }, type: type)
         case .cast(let value, let type, let isTry):
             return .cast(value.replacing(replacement), to: type, isTry: isTry)
         case .conditional(let branches, let otherwise, let type):
             let replaced = branches.map { branch in
                 ConditionalBranch(
-                    condition: branch.condition.replacing(replacement), result: branch.result.replacing(replacement))
+                    condition: branch.condition.replacing(replacement),
+                    result: branch.result.replacing(replacement))
             }
-            return .conditional(branches: replaced, otherwise: otherwise?.replacing(replacement), type: type)
+            return .conditional(
+                branches: replaced, otherwise: otherwise?.replacing(replacement), type: type)
         case .inList(let value, let list, let isNegated):
             return .inList(
-                value.replacing(replacement), list: list.map { $0.replacing(replacement) }, isNegated: isNegated)
+                value.replacing(replacement), list: list.map { $0.replacing(replacement) },
+                isNegated: isNegated)
         }
     }
 
@@ -48,7 +52,11 @@ extension BoundExpression {
     /// The expression with column `i` renumbered to `index(i)`.
     func renumbered(_ index: (Int) -> Int) -> BoundExpression {
         replacing { part in
-            if case .column(let old, let type) = part { .column(index: index(old), type: type) } else { nil }
+            if case .column(let old, let type) = part {
+                .column(index: index(old), type: type)
+            } else {
+                nil
+            }
         }
     }
 
@@ -84,7 +92,11 @@ extension BoundExpression {
 
     /// The operands of an AND, or the expression itself.
     var conjuncts: [BoundExpression] {
-        if case .call(.and, let operands, _) = self { operands.flatMap(\.conjuncts) } else { [self] }
+        if case .call(.and, let operands, _) = self {
+            operands.flatMap(\.conjuncts)
+        } else {
+            [self]
+        }
     }
 
     /// The AND of `conditions`, or nil of none.

@@ -20,22 +20,30 @@ struct NamedFunction: Sendable {
             .init(.coalesce, "COALESCE(value, …)"), .init(.coalesce, "IFNULL(value, other)"),
             .init(.nullif, "NULLIF(value, other)"), .init(.greatest, "GREATEST(value, …)"),
             .init(.least, "LEAST(value, …)"),
-            .init(.abs, "ABS(number)"), .init(.floor, "FLOOR(number)"), .init(.ceil, "CEIL(number)"),
+            .init(.abs, "ABS(number)"), .init(.floor, "FLOOR(number)"),
+            .init(.ceil, "CEIL(number)"),
             .init(.ceil, "CEILING(number)"), .init(.round, "ROUND(number [, digits])"),
             .init(.truncate, "TRUNCATE(number [, digits])"), .init(.power, "POWER(base, exponent)"),
             .init(.sqrt, "SQRT(number)"), .init(.exp, "EXP(number)"), .init(.ln, "LN(number)"),
-            .init(.log10, "LOG10(number)"), .init(.log2, "LOG2(number)"), .init(.modulo, "MOD(number, divisor)"),
+            .init(.log10, "LOG10(number)"), .init(.log2, "LOG2(number)"),
+            .init(.modulo, "MOD(number, divisor)"),
             .init(.sign, "SIGN(number)"),
-            .init(.upper, "UPPER(text)"), .init(.lower, "LOWER(text)"), .init(.trim, "TRIM([characters FROM] text)"),
+            .init(.upper, "UPPER(text)"), .init(.lower, "LOWER(text)"),
+            .init(.trim, "TRIM([characters FROM] text)"),
             .init(.trim, "BTRIM(text [, characters])"), .init(.ltrim, "LTRIM(text [, characters])"),
             .init(.rtrim, "RTRIM(text [, characters])"), .init(.charLength, "CHAR_LENGTH(text)"),
-            .init(.charLength, "CHARACTER_LENGTH(text)"), .init(.substring, "SUBSTRING(text, start [, length])"),
-            .init(.substring, "SUBSTR(text, start [, length])"), .init(.replace, "REPLACE(text, part, other)"),
-            .init(.position, "POSITION(part IN text)"), .init(.position, "LOCATE(part, text [, start])"),
-            .init(.concatFunction, "CONCAT(text, …)"), .init(.concatWs, "CONCAT_WS(separator, text, …)"),
+            .init(.charLength, "CHARACTER_LENGTH(text)"),
+            .init(.substring, "SUBSTRING(text, start [, length])"),
+            .init(.substring, "SUBSTR(text, start [, length])"),
+            .init(.replace, "REPLACE(text, part, other)"),
+            .init(.position, "POSITION(part IN text)"),
+            .init(.position, "LOCATE(part, text [, start])"),
+            .init(.concatFunction, "CONCAT(text, …)"),
+            .init(.concatWs, "CONCAT_WS(separator, text, …)"),
             .init(.startsWith, "STARTSWITH(text, start)"), .init(.endsWith, "ENDSWITH(text, end)"),
             .init(.reverse, "REVERSE(text)"), .init(.lpad, "LPAD(text, length, padding)"),
-            .init(.rpad, "RPAD(text, length, padding)"), .init(.splitIndex, "SPLIT_INDEX(text, separator, index)"),
+            .init(.rpad, "RPAD(text, length, padding)"),
+            .init(.splitIndex, "SPLIT_INDEX(text, separator, index)"),
             .init(.left, "LEFT(text, length)"), .init(.right, "RIGHT(text, length)"),
             .init(.repeat, "REPEAT(text, count)"),
             .init(.extractYear, "YEAR(time)"), .init(.extractQuarter, "QUARTER(time)"),
@@ -43,11 +51,14 @@ struct NamedFunction: Sendable {
             .init(.extractDay, "DAYOFMONTH(time)"), .init(.extractDayOfWeek, "DAYOFWEEK(time)"),
             .init(.extractDayOfYear, "DAYOFYEAR(time)"), .init(.extractHour, "HOUR(time)"),
             .init(.extractMinute, "MINUTE(time)"), .init(.extractSecond, "SECOND(time)"),
-            .init(.dateFormat, "DATE_FORMAT(time, pattern)"), .init(.toTimestamp, "TO_TIMESTAMP(text [, pattern])"),
+            .init(.dateFormat, "DATE_FORMAT(time, pattern)"),
+            .init(.toTimestamp, "TO_TIMESTAMP(text [, pattern])"),
             .init(.toTimestampLtz, "TO_TIMESTAMP_LTZ(epoch, precision)"),
-            .init(.cardinality, "CARDINALITY(array)"), .init(.arrayContains, "ARRAY_CONTAINS(array, element)"),
+            .init(.cardinality, "CARDINALITY(array)"),
+            .init(.arrayContains, "ARRAY_CONTAINS(array, element)"),
         ]
-        return Dictionary(uniqueKeysWithValues: functions.map { (String($0.form.prefix { $0 != "(" }), $0) })
+        return Dictionary(
+            uniqueKeysWithValues: functions.map { (String($0.form.prefix { $0 != "(" }), $0) })
     }()
 
     /// Names that the binder turns into other functions.
@@ -55,35 +66,44 @@ struct NamedFunction: Sendable {
 
     /// The fields of EXTRACT.
     static let fields: [String: ScalarFunction] = [
-        "YEAR": .extractYear, "QUARTER": .extractQuarter, "MONTH": .extractMonth, "WEEK": .extractWeek,
-        "DAY": .extractDay, "HOUR": .extractHour, "MINUTE": .extractMinute, "SECOND": .extractSecond,
+        "YEAR": .extractYear, "QUARTER": .extractQuarter, "MONTH": .extractMonth,
+        "WEEK": .extractWeek,
+        "DAY": .extractDay, "HOUR": .extractHour, "MINUTE": .extractMinute,
+        "SECOND": .extractSecond,
         "MILLISECOND": .extractMillisecond, "DOW": .extractDayOfWeek, "DOY": .extractDayOfYear,
         "EPOCH": .extractEpoch,
     ]
 
     /// The units of FLOOR(x TO unit).
     static let units: [String: ScalarFunction] = [
-        "SECOND": .floorTimeSecond, "MINUTE": .floorTimeMinute, "HOUR": .floorTimeHour, "DAY": .floorTimeDay,
-        "WEEK": .floorTimeWeek, "MONTH": .floorTimeMonth, "QUARTER": .floorTimeQuarter, "YEAR": .floorTimeYear,
+        "SECOND": .floorTimeSecond, "MINUTE": .floorTimeMinute, "HOUR": .floorTimeHour,
+        "DAY": .floorTimeDay,
+        "WEEK": .floorTimeWeek, "MONTH": .floorTimeMonth, "QUARTER": .floorTimeQuarter,
+        "YEAR": .floorTimeYear,
     ]
 
     /// Units of one length, ms, to which CEIL can round as well.
     static let unitMilliseconds: [String: Int64] = [
-        "SECOND": 1_000, "MINUTE": 60_000, "HOUR": 3_600_000, "DAY": 86_400_000, "WEEK": 604_800_000,
+        "SECOND": 1_000, "MINUTE": 60_000, "HOUR": 3_600_000, "DAY": 86_400_000,
+        "WEEK": 604_800_000,
     ]
 
     /// Functions of the machine's clock or of chance: a result that depends on them could not be
     /// computed again after a crash.
     static let unrepeatable: Set<String> = [
-        "CURRENT_TIMESTAMP", "CURRENT_ROW_TIMESTAMP", "CURRENT_DATE", "CURRENT_TIME", "LOCALTIME", "LOCALTIMESTAMP",
+        "CURRENT_TIMESTAMP", "CURRENT_ROW_TIMESTAMP", "CURRENT_DATE", "CURRENT_TIME", "LOCALTIME",
+        "LOCALTIMESTAMP",
         "NOW", "PROCTIME", "UNIX_TIMESTAMP", "RAND", "RAND_INTEGER", "UUID", "CURRENT_WATERMARK",
     ]
 
     /// Aggregates and ranking functions of Flink SQL that weir does not have.
     static let missingAggregates: Set<String> = [
-        "STDDEV", "STDDEV_POP", "STDDEV_SAMP", "VARIANCE", "VAR_POP", "VAR_SAMP", "FIRST_VALUE", "LAST_VALUE",
-        "LISTAGG", "ARRAY_AGG", "COLLECT", "APPROX_COUNT_DISTINCT", "PERCENTILE", "APPROX_PERCENTILE", "ANY_VALUE",
-        "SINGLE_VALUE", "GROUPING", "GROUPING_ID", "ROW_NUMBER", "RANK", "DENSE_RANK", "PERCENT_RANK", "CUME_DIST",
+        "STDDEV", "STDDEV_POP", "STDDEV_SAMP", "VARIANCE", "VAR_POP", "VAR_SAMP", "FIRST_VALUE",
+        "LAST_VALUE",
+        "LISTAGG", "ARRAY_AGG", "COLLECT", "APPROX_COUNT_DISTINCT", "PERCENTILE",
+        "APPROX_PERCENTILE", "ANY_VALUE",
+        "SINGLE_VALUE", "GROUPING", "GROUPING_ID", "ROW_NUMBER", "RANK", "DENSE_RANK",
+        "PERCENT_RANK", "CUME_DIST",
         "NTILE", "LAG", "LEAD",
     ]
 

@@ -26,46 +26,63 @@ struct GroupedSelectBinder {
         var grouping = Grouping()
         var isComplete = true
         for item in groupBy.items {
-            let isBound: Void? = session.attempt { () throws(Diagnostic) in try add(item, to: &grouping) }
+            let isBound: Void? = session.attempt { () throws(Diagnostic) in
+                try add(item, to: &grouping)
+            }
             if isBound == nil { isComplete = false }
         }
         guard isComplete else { return nil }
-        guard
-            let window = session.attempt({ () throws(Diagnostic) in try window(&grouping) })
-        else { return nil }
+        let window = session.attempt { () throws(Diagnostic) in try windowOfGroups(grouping) }
         var binder = ExpressionBinder(scope, .having, grouping: grouping)
         let having = bindHaving(&binder)
         binder.clause = .select
         let output = bindItems(select, relation, scope, &binder, session)
-        guard let output, let grouping = binder.grouping, having != nil || select.having == nil else { return nil }
-        return session.attempt { () throws(Diagnostic) in try build(window, grouping, having, output) }
+        guard let window, let output, let grouping = binder.grouping,
+            having != nil || select.having == nil
+        else { return nil }
+        return session.attempt { () throws(Diagnostic) in
+            try build(window, grouping, having, output)
+        }
     }
 
     // MARK: GROUP BY
 
     private func add(_ item: ExpressionSyntax, to grouping: inout Grouping) throws(Diagnostic) {
         let binder = ExpressionBinder(scope, .groupBy)
-        if case .call(let call) = item.kind, GroupWindowFunction.names.contains(call.name.name.uppercased()) {
+        if case .call(let call) = item.kind,
+            GroupWindowFunction.names.contains(call.name.name.uppercased())
+        {
             let name = call.name.name.uppercased()
             if relation.window != nil || relation.isWindowed {
-                throw Diagnostic(item.position, "the rows are in windows already; group by window_start, window_end")
+                throw Diagnostic(
+                    item.position,
+                    "the rows are in windows already; group by window_start, window_end")
             }
             let spec = try binder.groupWindow(call, name)
-            if grouping.groupWindow != nil { throw Diagnostic(item.position, "GROUP BY names two windows") }
-            grouping.groupWindow = .init(name: name, spec: spec, timeType: relation.plan.schema[spec.timeColumn].type)
+            if grouping.groupWindow != nil {
+                throw Diagnostic(item.position, "GROUP BY names two windows")
+            }
+            grouping.groupWindow = .init(
+                name: name, spec: spec, timeType: relation.plan.schema[spec.timeColumn].type)
             grouping.addWindowColumns()
             return
         }
         if case .number(let text) = item.kind {
-            throw Diagnostic(item.position, "GROUP BY \(text): write the column itself, not its place in the SELECT list")
+            throw Diagnostic(
+                item.position,
+                "GROUP BY \(text): write the column itself, not its place in the SELECT list")
         }
         var itemBinder = binder
         let bound = try itemBinder.bind(item)
-        if case .array = bound.type { throw Diagnostic(item.position, "rows cannot be grouped by an ARRAY; UNNEST it") }
+        if case .array = bound.type {
+            throw Diagnostic(item.start, "rows cannot be grouped by an ARRAY; UNNEST it")
+        }
         let (ofWindow, ofRows) = bound.columns.sorted().parted { $0 < 0 }
         if !ofWindow.isEmpty, !ofRows.isEmpty {
             throw Diagnostic(
-                item.position, "a key computed from both the window and the row is not supported; group by its parts")
+                item.start,
+                "a key computed from both the window and the row is not supported; group by its parts"
+            )
         }
         // A constant makes no groups.
         if ofWindow.isEmpty, ofRows.isEmpty { return }
@@ -73,9 +90,10 @@ struct GroupedSelectBinder {
     }
 
     /// The window of the groups.
-    private func window(_ grouping: inout Grouping) throws(Diagnostic) -> WindowSpec {
+    private func windowOfGroups(_ grouping: Grouping) throws(Diagnostic) -> WindowSpec {
         if relation.isAggregated {
-            throw Diagnostic(groupBy.position, "grouping the result of another aggregation is not supported yet")
+            throw Diagnostic(
+                groupBy.position, "grouping the result of another aggregation is not supported yet")
         }
         if let window = grouping.groupWindow { return window.spec }
         guard let window = relation.window else {
@@ -87,36 +105,40 @@ struct GroupedSelectBinder {
         }
         let missing = [WindowColumn.start, .end].filter { !grouping.groups($0) }
         if !missing.isEmpty {
-            let names = [WindowColumn.start, .end].map(names)
-            let lacking = missing.map { names[$0.rawValue - WindowColumn.start.rawValue] }
+            let lacking = missing.count == 1 ? "; \(columnName(missing[0])) is missing" : ""
             throw Diagnostic(
                 groupBy.position,
-                "GROUP BY must name \(names.joined(separator: " and ")) of the window; "
-                    + "\(lacking.joined(separator: " and ")) is missing")
+                "GROUP BY must name \(columnName(.start)) and \(columnName(.end)) of the window\(lacking)"
+            )
         }
         return window
     }
 
     /// How the window column is called here.
-    private func names(_ column: WindowColumn) -> String {
+    private func columnName(_ column: WindowColumn) -> String {
         relation.columns.first { $0.index == column.rawValue }?.name ?? column.name
     }
 
     private func bindHaving(_ binder: inout ExpressionBinder) -> BoundExpression? {
         guard let condition = select.having else { return nil }
-        let bound = session.attempt { () throws(Diagnostic) in try binder.bindCondition(condition, "HAVING") }
-        for name in binder.ungrouped { session.report(ungrouped(name)) }
+        let bound = session.attempt { () throws(Diagnostic) in
+            try binder.bindCondition(condition, "HAVING")
+        }
+        session.report(ungrouped: binder.ungrouped)
         return binder.ungrouped.isEmpty ? bound : nil
     }
 
     // MARK: The plan
 
     private func build(
-        _ window: WindowSpec, _ grouping: Grouping, _ having: BoundExpression?, _ output: [OutputColumn]
+        _ window: WindowSpec, _ grouping: Grouping, _ having: BoundExpression?,
+        _ output: [OutputColumn]
     ) throws(Diagnostic) -> Relation {
         let names = grouping.keys.map { key in
             key.plainColumn.map { relation.plan.schema[$0].name }
-                ?? PlanText.expressionText(key) { PlanText.name(relation.plan.schema.fields.map(\.name), $0) }
+                ?? PlanText.expressionText(key) {
+                    PlanText.name(relation.plan.schema.fields.map(\.name), $0)
+                }
         }
         var plan = relation.plan.aggregated(
             window, keys: grouping.keys, keyNames: names, aggregates: grouping.aggregates)
@@ -125,8 +147,9 @@ struct GroupedSelectBinder {
             guard grouping.covers(condition) else {
                 throw Diagnostic(
                     groupBy.position,
-                    "a condition before this GROUP BY reads both the window and \(ungroupedColumn(condition, grouping)), "
-                        + "which is not grouped; split it with AND, or group by the column")
+                    "a condition before this GROUP BY reads both the window and "
+                        + "\(ungroupedColumn(condition, grouping)), which is not grouped; "
+                        + "split it with AND, or group by the column")
             }
             plan = plan.filtered(by: grouping.output(condition))
         }
@@ -145,7 +168,9 @@ struct GroupedSelectBinder {
     }
 
     private func ungroupedColumn(_ condition: BoundExpression, _ grouping: Grouping) -> String {
-        let index = condition.columns.sorted().first { $0 >= 0 && !grouping.contains(.column(index: $0, type: .int)) }
+        let index = condition.columns.sorted().first {
+            $0 >= 0 && !grouping.contains(.column(index: $0, type: .int))
+        }
         return relation.columns.first { $0.index == index }?.name ?? "another column"
     }
 }

@@ -43,14 +43,18 @@ struct Grouping: Sendable {
     }
 
     /// Makes the columns of the window grouped, as the older form does without naming them.
-    mutating func addWindowColumns() { groupedColumns.formUnion(WindowColumn.allCases.map(\.rawValue)) }
+    mutating func addWindowColumns() {
+        groupedColumns.formUnion(WindowColumn.allCases.map(\.rawValue))
+    }
 
     /// Whether column `column` of the window is in GROUP BY.
     func groups(_ column: WindowColumn) -> Bool { groupedColumns.contains(column.rawValue) }
 
     /// Whether `expression` as a whole has one value in a group.
     func contains(_ expression: BoundExpression) -> Bool {
-        if let column = expression.plainColumn { return column <= Self.firstAggregate || groupedColumns.contains(column) }
+        if let column = expression.plainColumn {
+            return column <= Self.firstAggregate || groupedColumns.contains(column)
+        }
         return !groupedExpressions.isEmpty && groupedExpressions.contains(expression)
     }
 
@@ -67,9 +71,11 @@ struct Grouping: Sendable {
             if let key = keys.firstIndex(of: part) { return .column(index: key, type: part.type) }
             guard let column = part.plainColumn, column < 0 else { return nil }
             if column <= Self.firstAggregate {
-                return .column(index: keys.count + 3 + Self.firstAggregate - column, type: part.type)
+                return .column(
+                    index: keys.count + 3 + Self.firstAggregate - column, type: part.type)
             }
-            return .column(index: keys.count + column - WindowColumn.start.rawValue, type: part.type)
+            return .column(
+                index: keys.count + column - WindowColumn.start.rawValue, type: part.type)
         }
     }
 

@@ -20,21 +20,27 @@ extension LogicalPlan {
             let all = first.conjuncts + predicate.conjuncts
             return BoundExpression.conjunction(all).map { .filter(input, predicate: $0) } ?? self
         case .project(let input, let expressions, let schema):
-            guard predicate.columns.allSatisfy({ expressions[$0].plainColumn != nil }) else { break }
+            guard predicate.columns.allSatisfy({ expressions[$0].plainColumn != nil }) else {
+                break
+            }
             return input.filtered(by: predicate.replacingColumns { expressions[$0] })
                 .projected(expressions, schema)
         case .unnest(let input, let column, let schema):
             return split(predicate, below: input) { .unnest($0, column: column, schema: schema) }
         case .windowAssign(let input, let window, let schema):
-            return split(predicate, below: input) { .windowAssign($0, window: window, schema: schema) }
+            return split(predicate, below: input) {
+                .windowAssign($0, window: window, schema: schema)
+            }
         case .scan, .windowAggregate: break
         }
-        return .filter(self, predicate: BoundExpression.conjunction(predicate.conjuncts) ?? predicate)
+        return .filter(
+            self, predicate: BoundExpression.conjunction(predicate.conjuncts) ?? predicate)
     }
 
     /// Puts the conditions that read only columns of `input` below the node that `rebuild` makes.
     private func split(
-        _ predicate: BoundExpression, below input: LogicalPlan, _ rebuild: (LogicalPlan) -> LogicalPlan
+        _ predicate: BoundExpression, below input: LogicalPlan,
+        _ rebuild: (LogicalPlan) -> LogicalPlan
     ) -> LogicalPlan {
         let width = input.schema.count
         let (below, above) = predicate.conjuncts.parted { $0.columns.allSatisfy { $0 < width } }
@@ -48,15 +54,19 @@ extension LogicalPlan {
         if case .project(let input, let inner, _) = self {
             let innerIsPlain = inner.allSatisfy { $0.plainColumn != nil }
             if innerIsPlain || expressions.allSatisfy({ $0.plainColumn != nil }) {
-                return input.projected(expressions.map { $0.replacingColumns { inner[$0] } }, schema)
+                return input.projected(
+                    expressions.map { $0.replacingColumns { inner[$0] } }, schema)
             }
         }
-        return isIdentity(expressions) ? self : .project(self, expressions: expressions, schema: schema)
+        return isIdentity(expressions)
+            ? self : .project(self, expressions: expressions, schema: schema)
     }
 
     private func isIdentity(_ expressions: [BoundExpression]) -> Bool {
         expressions.count == schema.count
-            && expressions.enumerated().allSatisfy { index, expression in expression.plainColumn == index }
+            && expressions.enumerated().allSatisfy { index, expression in
+                expression.plainColumn == index
+            }
     }
 
     /// The result of a query: one column an expression, with the names of `schema`.
@@ -66,14 +76,17 @@ extension LogicalPlan {
             return .project(input, expressions: composed, schema: schema)
         }
         if plan.schema == schema { return plan }
-        let all = schema.fields.indices.map { BoundExpression.column(index: $0, type: schema[$0].type) }
+        let all = schema.fields.indices.map {
+            BoundExpression.column(index: $0, type: schema[$0].type)
+        }
         return .project(plan, expressions: all, schema: schema)
     }
 
     /// One row an element of array column `column`, the element last.
     func unnested(_ column: Int, element: Field) -> LogicalPlan {
         if case .project(let input, let expressions, let schema) = self,
-            expressions.allSatisfy({ $0.plainColumn != nil }), let inner = expressions[column].plainColumn
+            expressions.allSatisfy({ $0.plainColumn != nil }),
+            let inner = expressions[column].plainColumn
         {
             let added = BoundExpression.column(index: input.schema.count, type: element.type)
             return input.unnested(inner, element: element)
@@ -101,22 +114,27 @@ extension LogicalPlan {
 
     /// Grouping by window and keys; `keyNames` name the key columns.
     func aggregated(
-        _ window: WindowSpec, keys: [BoundExpression], keyNames: [String], aggregates: [AggregateCall]
+        _ window: WindowSpec, keys: [BoundExpression], keyNames: [String],
+        aggregates: [AggregateCall]
     ) -> LogicalPlan {
         if case .project(let input, let expressions, _) = self,
             expressions.allSatisfy({ $0.plainColumn != nil }),
             let time = expressions[window.timeColumn].plainColumn
         {
-            let through = { (expression: BoundExpression) in expression.replacingColumns { expressions[$0] } }
+            let through = { (expression: BoundExpression) in
+                expression.replacingColumns { expressions[$0] }
+            }
             return input.aggregated(
                 window.onColumn(time), keys: keys.map(through), keyNames: keyNames,
                 aggregates: aggregates.map { $0.mapping(through) })
         }
         let names = schema.fields.map(\.name)
         let fields =
-            zip(keyNames, keys).map { Field($0, $1.type) } + windowFields(timeType: schema[window.timeColumn].type)
+            zip(keyNames, keys).map { Field($0, $1.type) }
+            + windowFields(timeType: schema[window.timeColumn].type)
             + aggregates.map { Field(PlanText.aggregate($0) { PlanText.name(names, $0) }, $0.type) }
-        return .windowAggregate(self, window: window, keys: keys, aggregates: aggregates, schema: Schema(fields))
+        return .windowAggregate(
+            self, window: window, keys: keys, aggregates: aggregates, schema: Schema(fields))
     }
 
     /// How many operators lie above each other.
@@ -130,14 +148,19 @@ extension LogicalPlan {
     var source: String {
         var plan = self
         while let input = plan.input { plan = input }
-        guard case .scan(let source, _, _) = plan else { preconditionFailure("a plan ends in a scan") }
+        guard case .scan(let source, _, _) = plan else {
+            preconditionFailure("a plan ends in a scan")
+        }
         return source
     }
 }
 
 /// The columns that a window adds.
 private func windowFields(timeType: DataType) -> [Field] {
-    [Field("window_start", .timestamp), Field("window_end", .timestamp), Field("window_time", timeType)]
+    [
+        Field("window_start", .timestamp), Field("window_end", .timestamp),
+        Field("window_time", timeType),
+    ]
 }
 
 extension WindowSpec {
@@ -151,7 +174,8 @@ extension AggregateCall {
     /// The call with its argument and filter replaced.
     func mapping(_ replacement: (BoundExpression) -> BoundExpression) -> AggregateCall {
         AggregateCall(
-            function: function, argument: argument.map(replacement), filter: filter.map(replacement),
+            function: function, argument: argument.map(replacement),
+            filter: filter.map(replacement),
             isDistinct: isDistinct, type: type)
     }
 

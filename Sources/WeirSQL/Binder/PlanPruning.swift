@@ -41,20 +41,24 @@ extension LogicalPlan {
             return Pruned(plan: plan, place: place)
         case .filter(let input, let predicate):
             let below = input.pruned(to: needed.union(predicate.columns))
-            return Pruned(plan: below.plan.filtered(by: below.renumber(predicate)), place: below.place)
+            return Pruned(
+                plan: below.plan.filtered(by: below.renumber(predicate)), place: below.place)
         case .project(let input, let expressions, let schema):
             let kept = needed.sorted()
             let below = input.pruned(to: kept.map { expressions[$0] }.columns)
             let plan = below.plan.projected(
                 kept.map { below.renumber(expressions[$0]) }, Schema(kept.map { schema[$0] }))
-            return Pruned(plan: plan, place: Dictionary(uniqueKeysWithValues: kept.enumerated().map { ($1, $0) }))
+            return Pruned(
+                plan: plan,
+                place: Dictionary(uniqueKeysWithValues: kept.enumerated().map { ($1, $0) }))
         case .unnest(let input, let column, let schema):
             let width = input.schema.count
             let below = input.pruned(to: needed.filter { $0 < width }.union([column]))
             let element = schema[width]
             var place = below.place
             place[width] = below.plan.schema.count
-            return Pruned(plan: below.plan.unnested(place[column] ?? column, element: element), place: place)
+            return Pruned(
+                plan: below.plan.unnested(place[column] ?? column, element: element), place: place)
         case .windowAssign(let input, let window, _):
             let width = input.schema.count
             let below = input.pruned(to: needed.filter { $0 < width }.union([window.timeColumn]))
@@ -67,15 +71,21 @@ extension LogicalPlan {
 
     /// Drops aggregates that nothing reads; keys stay, since they make the groups.
     private func prunedAggregate(to needed: Set<Int>) -> Pruned {
-        guard case .windowAggregate(let input, let window, let keys, let aggregates, let schema) = self else {
+        guard
+            case .windowAggregate(let input, let window, let keys, let aggregates, let schema) =
+                self
+        else {
             preconditionFailure("not an aggregate")
         }
         let first = keys.count + 3
         let kept = aggregates.indices.filter { needed.contains(first + $0) }
-        let read = kept.reduce(keys.columns.union([window.timeColumn])) { $0.union(aggregates[$1].columns) }
+        let read = kept.reduce(keys.columns.union([window.timeColumn])) {
+            $0.union(aggregates[$1].columns)
+        }
         let below = input.pruned(to: read)
         let plan = below.plan.aggregated(
-            below.renumber(window), keys: keys.map(below.renumber), keyNames: keys.indices.map { schema[$0].name },
+            below.renumber(window), keys: keys.map(below.renumber),
+            keyNames: keys.indices.map { schema[$0].name },
             aggregates: kept.map { aggregates[$0].mapping(below.renumber) })
         var place = Dictionary(uniqueKeysWithValues: (0..<first).map { ($0, $0) })
         for (offset, index) in kept.enumerated() { place[first + index] = first + offset }

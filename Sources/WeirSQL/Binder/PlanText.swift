@@ -15,7 +15,8 @@ extension QueryPlan {
     /// their result rows are interchangeable. Stable from release to release within a version.
     public var fingerprint: String {
         let lines = PlanText.lines(root, .numbers)
-        let output = schema.fields.map { "\(PlanText.quoted($0.name)) \($0.type)" }.joined(separator: ", ")
+        let output = schema.fields.map { "\(PlanText.quoted($0.name)) \($0.type)" }.joined(
+            separator: ", ")
         return (["plan \(PlanText.version)"] + lines + ["output \(output)"]).joined(separator: "\n")
     }
 
@@ -58,28 +59,33 @@ enum PlanText {
         let text = { (expression: BoundExpression) in expressionText(expression, column) }
         switch plan {
         case .scan(let source, let schema, let timeColumn):
-            let columns = schema.fields.map { "\(quoted($0.name)) \($0.type)" }.joined(separator: ", ")
+            let columns = schema.fields.map { "\(quoted($0.name)) \($0.type)" }.joined(
+                separator: ", ")
             let time = timeColumn.map { " event time \(quoted(schema[$0].name))" } ?? ""
             return "scan \(quoted(source)) (\(columns))\(time)"
         case .filter(_, let predicate): return "filter \(text(predicate))"
         case .project(_, let expressions, let schema):
             let items = zip(expressions, schema.fields).map { expression, field in
                 let value = text(expression)
-                return reading == .numbers || value == field.name ? value : "\(field.name) = \(value)"
+                return reading == .numbers || value == field.name
+                    ? value : "\(field.name) = \(value)"
             }
             return "project \(items.joined(separator: ", "))"
         case .unnest(_, let array, _): return "unnest \(column(array))"
         case .windowAssign(_, let spec, _): return "assign windows \(window(spec, column))"
         case .windowAggregate(_, let spec, let keys, let aggregates, _):
             let calls = aggregates.map { aggregate($0, column) }.joined(separator: ", ")
-            return "aggregate \(window(spec, column)) by (\(keys.map(text).joined(separator: ", "))) compute (\(calls))"
+            return
+                "aggregate \(window(spec, column)) by (\(keys.map(text).joined(separator: ", "))) compute (\(calls))"
         }
     }
 
     private static func window(_ window: WindowSpec, _ column: (Int) -> String) -> String {
         let offset = window.offset == 0 ? "" : " offset \(window.offset) ms"
         let shape =
-            window.isTumbling ? "tumble size \(window.size) ms" : "hop slide \(window.slide) ms size \(window.size) ms"
+            window.isTumbling
+            ? "tumble size \(window.size) ms"
+            : "hop slide \(window.slide) ms size \(window.size) ms"
         return "\(shape)\(offset) on \(column(window.timeColumn))"
     }
 
@@ -94,21 +100,28 @@ enum PlanText {
     // MARK: Expressions
 
     private static let operators: [ScalarFunction: String] = [
-        .add: "+", .subtract: "-", .multiply: "*", .divide: "/", .modulo: "%", .equal: "=", .notEqual: "<>",
-        .less: "<", .lessOrEqual: "<=", .greater: ">", .greaterOrEqual: ">=", .and: "AND", .or: "OR", .concat: "||",
+        .add: "+", .subtract: "-", .multiply: "*", .divide: "/", .modulo: "%", .equal: "=",
+        .notEqual: "<>",
+        .less: "<", .lessOrEqual: "<=", .greater: ">", .greaterOrEqual: ">=", .and: "AND",
+        .or: "OR", .concat: "||",
         .isDistinctFrom: "IS DISTINCT FROM", .isNotDistinctFrom: "IS NOT DISTINCT FROM",
     ]
 
     /// How SQL writes the function, if it is an operator, else its name in plans.
-    static func symbol(_ function: ScalarFunction) -> String { operators[function] ?? function.rawValue }
+    static func symbol(_ function: ScalarFunction) -> String {
+        operators[function] ?? function.rawValue
+    }
 
     private static let tests: [ScalarFunction: String] = [
-        .isNull: "IS NULL", .isNotNull: "IS NOT NULL", .isTrue: "IS TRUE", .isNotTrue: "IS NOT TRUE",
+        .isNull: "IS NULL", .isNotNull: "IS NOT NULL", .isTrue: "IS TRUE",
+        .isNotTrue: "IS NOT TRUE",
         .isFalse: "IS FALSE", .isNotFalse: "IS NOT FALSE",
     ]
 
     /// The expression in SQL's words with every operation in parentheses.
-    static func expressionText(_ expression: BoundExpression, _ column: @escaping (Int) -> String) -> String {
+    static func expressionText(_ expression: BoundExpression, _ column: @escaping (Int) -> String)
+        -> String
+    {
         let text = { (part: BoundExpression) in expressionText(part, column) }
         let list = { (parts: [BoundExpression]) in parts.map(text).joined(separator: ", ") }
         switch expression {
@@ -118,11 +131,15 @@ enum PlanText {
             if let mark = operators[function], arguments.count > 1 {
                 return "(\(arguments.map(text).joined(separator: " \(mark) ")))"
             }
-            if let test = tests[function], let value = arguments.first { return "(\(text(value)) \(test))" }
+            if let test = tests[function], let value = arguments.first {
+                return "(\(text(value)) \(test))"
+            }
             return "\(function.rawValue)(\(list(arguments)))"
-        case .cast(let value, let type, let isTry): return "\(isTry ? "TRY_CAST" : "CAST")(\(text(value)) AS \(type))"
+        case .cast(let value, let type, let isTry):
+            return "\(isTry ? "TRY_CAST" : "CAST")(\(text(value)) AS \(type))"
         case .conditional(let branches, let otherwise, _):
-            let cases = branches.map { "WHEN \(text($0.condition)) THEN \(text($0.result)) " }.joined()
+            let cases = branches.map { "WHEN \(text($0.condition)) THEN \(text($0.result)) " }
+                .joined()
             return "CASE \(cases)\(otherwise.map { "ELSE \(text($0)) " } ?? "")END"
         case .inList(let value, let members, let isNegated):
             return "(\(text(value)) \(isNegated ? "NOT IN" : "IN") (\(list(members))))"
@@ -140,7 +157,8 @@ enum PlanText {
             case .int: return "\(value)"
             case .bigint: return "\(value)L"
             case .interval: return "INTERVAL \(value) ms"
-            case .timestamp, .timestampLTZ: return "\(type) '\(TimestampFormatter.isoString(value))'"
+            case .timestamp, .timestampLTZ:
+                return "\(type) '\(TimestampFormatter.isoString(value))'"
             case .boolean, .double, .string, .array, .null: return "\(value):\(type)"
             }
         }
@@ -148,9 +166,12 @@ enum PlanText {
 
     /// A name as it is, or in backquotes where it is no plain word.
     static func quoted(_ name: String) -> String {
-        let isPlain = !name.isEmpty && name.utf8.allSatisfy { byte in
-            (0x61...0x7a).contains(byte | 0x20) || (0x30...0x39).contains(byte) || byte == UInt8(ascii: "_")
-        }
+        let isPlain =
+            !name.isEmpty
+            && name.utf8.allSatisfy { byte in
+                (0x61...0x7a).contains(byte | 0x20) || (0x30...0x39).contains(byte)
+                    || byte == UInt8(ascii: "_")
+            }
         return isPlain ? name : "`\(escaped(name, quote: "`"))`"
     }
 

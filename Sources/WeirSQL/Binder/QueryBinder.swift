@@ -12,7 +12,9 @@ public struct DiagnosticList: Error, Hashable, Sendable {
     init(_ diagnostics: [Diagnostic]) {
         precondition(!diagnostics.isEmpty, "a failure has a reason")
         var seen: Set<Diagnostic> = []
-        self.diagnostics = diagnostics.filter { seen.insert($0).inserted }.sorted { $0.position < $1.position }
+        self.diagnostics = diagnostics.filter { seen.insert($0).inserted }.sorted {
+            $0.position < $1.position
+        }
     }
 }
 
@@ -46,7 +48,10 @@ public struct QueryBinder: Sendable {
                 let start = TextPosition(line: 1, column: 1)
                 return ViewErrors(
                     view: view.name,
-                    diagnostics: [Diagnostic(start, "a source is called \(view.name) as well; rename one of them")])
+                    diagnostics: [
+                        Diagnostic(
+                            start, "a source is called \(view.name) as well; rename one of them")
+                    ])
             }
             guard case .failure(let errors) = views.relation(of: view) else { return nil }
             return ViewErrors(view: view.name, diagnostics: errors.diagnostics)
@@ -59,7 +64,8 @@ extension Relation {
     func resultPlan() -> LogicalPlan {
         let result = assigningWindow()
         return result.plan.outputNamed(
-            result.columns.map(\.expression), Schema(result.columns.map { Field($0.name, $0.type) }))
+            result.columns.map(\.expression), Schema(result.columns.map { Field($0.name, $0.type) })
+        )
     }
 }
 
@@ -69,6 +75,14 @@ final class ViewBindings {
     private var bound: [String: Result<Relation, DiagnosticList>] = [:]
     /// The views being bound, outermost first.
     private var open: [String] = []
+    /// Where the errors come from that only say that a view cannot be read.
+    private var origins: [Diagnostic: Origin] = [:]
+
+    /// An error and the view in whose text it is.
+    private struct Origin {
+        let view: String
+        let diagnostic: Diagnostic
+    }
 
     init(_ catalog: Catalog) { self.catalog = catalog }
 
@@ -77,7 +91,9 @@ final class ViewBindings {
         do {
             let query = try Parser.query(of: sql)
             let session = BindingSession(catalog, self)
-            if let relation = session.bindQuery(query, [:]), session.diagnostics.isEmpty { return .success(relation) }
+            if let relation = session.bindQuery(query, [:]), session.diagnostics.isEmpty {
+                return .success(relation)
+            }
             return .failure(DiagnosticList(session.diagnostics))
         } catch {
             return .failure(DiagnosticList([error]))
@@ -101,22 +117,24 @@ final class ViewBindings {
             throw Diagnostic(name.position, "the view \(view.name) reads itself: \(path)")
         }
         if open.count >= SQLLimits.nestingMax {
-            throw Diagnostic(name.position, "views are nested more than \(SQLLimits.nestingMax) deep")
+            throw Diagnostic(
+                name.position, "views are nested more than \(SQLLimits.nestingMax) deep")
         }
         switch relation(of: view) {
         case .success(let relation): return relation
         case .failure(let errors):
             let first = errors.diagnostics[0]
-            throw Diagnostic(
-                name.position,
-                "the view \(view.name) has an error of its own at its line \(first.position.line), column "
-                    + "\(first.position.column): \(Self.root(of: first.message))")
+            let origin = origins[first] ?? Origin(view: view.name, diagnostic: first)
+            let place =
+                "line \(origin.diagnostic.position.line), column \(origin.diagnostic.position.column)"
+            let reason =
+                origin.view == view.name
+                ? "has an error at its \(place)"
+                : "cannot be read because of the view \(origin.view), \(place)"
+            let diagnostic = Diagnostic(
+                name.position, "the view \(view.name) \(reason): \(origin.diagnostic.message)")
+            origins[diagnostic] = origin
+            throw diagnostic
         }
-    }
-
-    /// The reason inside a message that reports an error of a view of a view.
-    private static func root(of message: String) -> String {
-        guard message.utf8.count > 400 else { return message }
-        return "\(message.prefix(400))…"
     }
 }

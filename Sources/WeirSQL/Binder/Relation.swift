@@ -66,7 +66,9 @@ struct Relation: Sendable {
 
     /// The one name of all columns, where there is one.
     var tableName: String? {
-        guard let name = columns.first?.table, columns.allSatisfy({ $0.table == name }) else { return nil }
+        guard let name = columns.first?.table, columns.allSatisfy({ $0.table == name }) else {
+            return nil
+        }
         return name
     }
 
@@ -78,7 +80,9 @@ struct Relation: Sendable {
     /// Keeps the rows for which `condition` is true.
     mutating func filter(_ condition: BoundExpression) {
         let (below, above) = condition.conjuncts.parted { $0.columns.allSatisfy { $0 >= 0 } }
-        if let predicate = BoundExpression.conjunction(below) { plan = plan.filtered(by: predicate) }
+        if let predicate = BoundExpression.conjunction(below) {
+            plan = plan.filtered(by: predicate)
+        }
         windowConditions += above
     }
 
@@ -87,7 +91,9 @@ struct Relation: Sendable {
         guard let window else { return self }
         var result = self
         let width = plan.schema.count
-        let renumber = { (index: Int) in index >= 0 ? index : width + index - WindowColumn.start.rawValue }
+        let renumber = { (index: Int) in
+            index >= 0 ? index : width + index - WindowColumn.start.rawValue
+        }
         result.plan = plan.windowed(window)
         result.columns = columns.map { column in
             var column = column
@@ -95,7 +101,9 @@ struct Relation: Sendable {
             return column
         }
         let conditions = windowConditions.map { $0.renumbered(renumber) }
-        if let predicate = BoundExpression.conjunction(conditions) { result.plan = result.plan.filtered(by: predicate) }
+        if let predicate = BoundExpression.conjunction(conditions) {
+            result.plan = result.plan.filtered(by: predicate)
+        }
         result.window = nil
         result.windowConditions = []
         result.isWindowed = true
@@ -113,8 +121,11 @@ struct OutputColumn {
 extension Relation {
     /// The relation with the columns `output` instead of its own.
     func projecting(_ output: [OutputColumn]) -> Relation {
-        let readsWindow = { (expression: BoundExpression) in expression.columns.contains { $0 < 0 } }
-        let needsWindow = output.contains { $0.expression.plainColumn == nil && readsWindow($0.expression) }
+        let readsWindow = { (expression: BoundExpression) in expression.columns.contains { $0 < 0 }
+        }
+        let needsWindow = output.contains {
+            $0.expression.plainColumn == nil && readsWindow($0.expression)
+        }
         if window != nil, needsWindow {
             let width = plan.schema.count
             let renumbered = output.map { column in
@@ -148,7 +159,9 @@ extension Relation {
         }
         if let window {
             var place: [Int: Int] = [:]
-            let hidden = windowConditions.reduce(into: Set([window.timeColumn])) { $0.formUnion($1.columns) }
+            let hidden = windowConditions.reduce(into: Set([window.timeColumn])) {
+                $0.formUnion($1.columns)
+            }
             for index in hidden.sorted() where index >= 0 {
                 place[index] = expressions.count
                 expressions.append(.column(index: index, type: plan.schema[index].type))

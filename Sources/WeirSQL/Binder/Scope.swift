@@ -33,12 +33,15 @@ struct Scope {
         }
         let table = name.count == 2 ? name[0] : nil
         if let table { try checkTable(table) }
-        let matches = (byName[last.name] ?? []).filter { table == nil || columns[$0].table == table?.name }
+        let matches = (byName[last.name] ?? []).filter {
+            table == nil || columns[$0].table == table?.name
+        }
         if matches.count > 1 {
             let tables = matches.compactMap { columns[$0].table.map { "\($0).\(last.name)" } }
             throw Diagnostic(
                 last.position,
-                "\(last.name) is ambiguous" + (tables.isEmpty ? "" : "; write \(tables.joined(separator: " or "))"))
+                "\(last.name) is ambiguous"
+                    + (tables.isEmpty ? "" : "; write \(tables.joined(separator: " or "))"))
         }
         guard let match = matches.first else { throw missing(last, in: table) }
         return columns[match]
@@ -56,14 +59,19 @@ struct Scope {
         let column = try column(name)
         let position = name[0].position
         if isAggregated {
-            throw Diagnostic(position, "a window over the result of another aggregation is not supported yet")
+            throw Diagnostic(
+                position, "a window over the result of another aggregation is not supported yet")
         }
         if column.isTimeAttribute, !hasWindow { return column }
-        if hasWindow { throw Diagnostic(position, "the rows are in windows already; a second window is not supported yet") }
+        if hasWindow {
+            throw Diagnostic(
+                position, "the rows are in windows already; a second window is not supported yet")
+        }
         let shown = "\(call)(\(column.name))"
         let owner = tableName.map { " of \($0)" } ?? ""
         if let timeAttribute {
-            throw Diagnostic(position, "\(shown): not the event-time column\(owner); it is \(timeAttribute)")
+            throw Diagnostic(
+                position, "\(shown): not the event-time column\(owner); it is \(timeAttribute)")
         }
         throw Diagnostic(
             position,
@@ -76,29 +84,39 @@ struct Scope {
         if byName[table.name] != nil {
             throw Diagnostic(
                 table.position,
-                "\(table.name) is a column, not a table; fields inside columns are read by a `path` in the configuration")
+                "\(table.name) is a column, not a table; "
+                    + "fields inside columns are read by a `path` in the configuration"
+            )
         }
         let tables = Set(columns.compactMap(\.table)).sorted()
         throw Diagnostic(
             table.position,
-            "no table in FROM is called \(table.name)\(suggestion(table.name, tables) ?? listing("; there is ", tables))")
+            "no table in FROM is called \(table.name)"
+                + (suggestion(table.name, tables) ?? listing("; there is ", tables))
+        )
     }
 
     private func missing(_ name: Identifier, in table: Identifier?) -> Diagnostic {
         let owner = table?.name ?? tableName
-        let head = owner.map { "\($0) has no column \(name.name)" } ?? "no column is called \(name.name)"
+        let head =
+            owner.map { "\($0) has no column \(name.name)" } ?? "no column is called \(name.name)"
         let candidates = columns.filter { table == nil || $0.table == table?.name }.map(\.name)
-        if let near = suggestion(name.name, candidates) { return Diagnostic(name.position, head + near) }
+        if let near = suggestion(name.name, candidates) {
+            return Diagnostic(name.position, head + near)
+        }
         if aliases.contains(name.name) {
             return Diagnostic(
                 name.position,
-                "\(name.name) is a name of the SELECT list, which only the result has; repeat its expression here")
+                "\(name.name) is a name of the SELECT list, which only the result has; repeat its expression here"
+            )
         }
         let isWindow = WindowColumn.allCases.contains { $0.name == name.name }
         if isWindow, !hasWindow {
             return Diagnostic(
                 name.position,
-                "\(name.name) exists behind a window only: FROM TABLE(TUMBLE(TABLE …, DESCRIPTOR(…), INTERVAL …))")
+                "\(name.name) exists behind a window only: "
+                    + "FROM TABLE(TUMBLE(TABLE …, DESCRIPTOR(…), INTERVAL …))"
+            )
         }
         return Diagnostic(name.position, head + listing("; there are ", candidates))
     }

@@ -16,24 +16,30 @@ struct SelectBinder {
     func bind(_ select: SelectSyntax) -> Relation? {
         if let distinct = select.distinct {
             session.report(
-                Diagnostic(distinct, "SELECT DISTINCT is not supported yet; group by a window and the columns"))
+                Diagnostic(
+                    distinct,
+                    "SELECT DISTINCT is not supported yet; group by a window and the columns"))
         }
         guard let from = select.from else {
-            session.report(Diagnostic(select.position, "the query has no FROM; it must read a source or a view"))
+            session.report(
+                Diagnostic(
+                    select.position, "the query has no FROM; it must read a source or a view"))
             return nil
         }
         guard var relation = session.bindTable(from, tables) else { return nil }
         let scope = Scope(relation, aliases: select.aliases)
         if let condition = select.filter {
             var binder = ExpressionBinder(scope, .filter)
-            let bound = session.attempt { () throws(Diagnostic) in try binder.bindCondition(condition, "WHERE") }
+            let bound = session.attempt { () throws(Diagnostic) in
+                try binder.bindCondition(condition, "WHERE")
+            }
             if let bound { relation.filter(bound) }
         }
         if let groupBy = select.groupBy {
             return GroupedSelectBinder(session, relation, scope, select, groupBy).bind()
         }
         if let having = select.having {
-            session.report(Diagnostic(having.position, unboundedAdvice("HAVING")))
+            session.report(Diagnostic(having.start, unboundedAdvice("HAVING")))
         }
         var binder = ExpressionBinder(scope, .select)
         guard let output = bindItems(select, relation, scope, &binder, session) else { return nil }
@@ -61,35 +67,50 @@ func bindItems(
             session.report(error)
             isComplete = false
         }
-        for name in binder.ungrouped {
-            session.report(ungrouped(name))
-            isComplete = false
-        }
+        if !binder.ungrouped.isEmpty { isComplete = false }
+        session.report(ungrouped: binder.ungrouped)
     }
     if output.count > SQLLimits.outputColumnsMax {
         session.report(
-            Diagnostic(select.position, "a SELECT list has at most \(SQLLimits.outputColumnsMax) columns; this has \(output.count)"))
+            Diagnostic(
+                select.position,
+                "a SELECT list has at most \(SQLLimits.outputColumnsMax) columns; this has \(output.count)"
+            ))
         return nil
     }
     var seen: Set<String> = []
     for (column, position) in zip(output, positions) where !seen.insert(column.name).inserted {
-        session.report(Diagnostic(position, "two columns of the result are called \(column.name); name one with AS"))
+        session.report(
+            Diagnostic(
+                position, "two columns of the result are called \(column.name); name one with AS"))
         isComplete = false
     }
     return isComplete ? output : nil
 }
 
-/// "must appear in GROUP BY".
-func ungrouped(_ name: Identifier) -> Diagnostic {
-    Diagnostic(name.position, "column \(name.name) must appear in GROUP BY or inside an aggregate")
+extension BindingSession {
+    /// Complains about columns read that the groups do not have, once a place.
+    func report(ungrouped columns: [Identifier]) {
+        for (position, columns) in Dictionary(grouping: columns, by: \.position) {
+            let names = columns.map(\.name).joined(separator: ", ")
+            report(
+                Diagnostic(
+                    position,
+                    "\(columns.count == 1 ? "column" : "the columns") \(names) "
+                        + "must appear in GROUP BY or inside an aggregate"
+                ))
+        }
+    }
 }
 
 private func bindItem(
-    _ item: SelectItemSyntax, _ index: Int, _ relation: Relation, _ scope: Scope, _ binder: inout ExpressionBinder
+    _ item: SelectItemSyntax, _ index: Int, _ relation: Relation, _ scope: Scope,
+    _ binder: inout ExpressionBinder
 ) throws(Diagnostic) -> [OutputColumn] {
     switch item {
     case .star(let qualifier, let position):
-        let columns = try qualifier.map { (table) throws(Diagnostic) in try scope.columns(of: table) }
+        let columns = try qualifier.map { (table) throws(Diagnostic) in try scope.columns(of: table)
+        }
         return (columns ?? relation.columns).map { column in
             OutputColumn(
                 name: column.name, expression: binder.read(column, at: position),
@@ -98,11 +119,13 @@ private func bindItem(
     case .expression(let expression, let alias):
         let bound = try binder.bind(expression)
         if bound.type == .null {
-            throw Diagnostic(expression.position, "NULL has no type here; write CAST(NULL AS …)")
+            throw Diagnostic(expression.start, "NULL has no type here; write CAST(NULL AS …)")
         }
         var column: ScopeColumn?
         if case .name(let parts) = expression.kind { column = try scope.column(parts) }
-        let isTime = bound.plainColumn.map { index in relation.columns.contains { $0.index == index && $0.isTimeAttribute } }
+        let isTime = bound.plainColumn.map { index in
+            relation.columns.contains { $0.index == index && $0.isTimeAttribute }
+        }
         let isWindowTime = bound.plainColumn == WindowColumn.time.rawValue
         return [
             OutputColumn(
@@ -116,7 +139,7 @@ extension SelectItemSyntax {
     fileprivate var position: TextPosition {
         switch self {
         case .star(_, let position): position
-        case .expression(let expression, let alias): alias?.position ?? expression.position
+        case .expression(let expression, let alias): alias?.position ?? expression.start
         }
     }
 }

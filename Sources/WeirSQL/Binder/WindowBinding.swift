@@ -35,15 +35,20 @@ private struct WindowParameters {
         }
         if let slide, size.milliseconds / step > SQLLimits.hopOverlapMax {
             throw Diagnostic(
-                slide.position, "a row would fall in more than \(SQLLimits.hopOverlapMax) windows; make the slide longer")
+                slide.position,
+                "a row would fall in more than \(SQLLimits.hopOverlapMax) windows; make the slide longer"
+            )
         }
         let offset = CivilCalendar.floorModulo(offset?.milliseconds ?? 0, by: step)
-        return WindowSpec(timeColumn: timeColumn, size: size.milliseconds, slide: step, offset: offset)
+        return WindowSpec(
+            timeColumn: timeColumn, size: size.milliseconds, slide: step, offset: offset)
     }
 
-    static func length(_ expression: ExpressionSyntax, _ what: String) throws(Diagnostic) -> Length {
+    static func length(_ expression: ExpressionSyntax, _ what: String) throws(Diagnostic) -> Length
+    {
         guard case .interval(let milliseconds) = expression.kind else {
-            throw Diagnostic(expression.position, "\(what) must be a literal such as INTERVAL '1' MINUTE")
+            throw Diagnostic(
+                expression.position, "\(what) must be a literal such as INTERVAL '1' MINUTE")
         }
         return Length(milliseconds: milliseconds, position: expression.position)
     }
@@ -52,11 +57,13 @@ private struct WindowParameters {
 private func refuseWindow(_ name: Identifier) -> Diagnostic {
     let upper = name.name.uppercased()
     if upper == "SESSION" || upper == "CUMULATE" {
-        return Diagnostic(name.position, "\(upper) windows are not supported yet; there are TUMBLE and HOP")
+        return Diagnostic(
+            name.position, "\(upper) windows are not supported yet; there are TUMBLE and HOP")
     }
     let near = nearestSpelling(of: upper, among: ["TUMBLE", "HOP"]).map { "did you mean \($0)?" }
     return Diagnostic(
-        name.position, "no window function is called \(name.name); \(near ?? "there are TUMBLE and HOP")")
+        name.position,
+        "no window function is called \(name.name); \(near ?? "there are TUMBLE and HOP")")
 }
 
 // MARK: The older form
@@ -66,12 +73,15 @@ extension ExpressionBinder {
     func groupWindow(_ call: CallSyntax, _ name: String) throws(Diagnostic) -> WindowSpec {
         let position = call.name.position
         let form = name == "HOP" ? "HOP(time, slide, size)" : "TUMBLE(time, size)"
-        guard name == "TUMBLE" || name == "HOP" else { throw refuseWindow(Identifier(name: name, position: position)) }
+        guard name == "TUMBLE" || name == "HOP" else {
+            throw refuseWindow(Identifier(name: name, position: position))
+        }
         guard call.arguments.count == (name == "HOP" ? 3 : 2) else {
             throw Diagnostic(position, "the window is written \(form)")
         }
         guard case .name(let parts) = call.arguments[0].kind else {
-            throw Diagnostic(call.arguments[0].position, "\(name) is formed over the event-time column itself")
+            throw Diagnostic(
+                call.arguments[0].position, "\(name) is formed over the event-time column itself")
         }
         let column = try scope.timeColumn(parts, for: name)
         let lengths = call.arguments.dropFirst()
@@ -97,12 +107,18 @@ extension WindowFunctionSyntax {
         var found: [String: Argument] = [:]
         for (index, argument) in arguments.enumerated() {
             if let given = argument.name, !known.contains(given.name) {
-                let near = nearestSpelling(of: given.name, among: known).map { "did you mean \($0)?" }
+                let near = nearestSpelling(of: given.name, among: known).map {
+                    "did you mean \($0)?"
+                }
                 throw Diagnostic(
-                    given.position, "\(upper) has no argument \(given.name); \(near ?? "it has \(known.joined(separator: ", "))")")
+                    given.position,
+                    "\(upper) has no argument \(given.name); \(near ?? "it has \(known.joined(separator: ", "))")"
+                )
             }
             guard argument.name != nil || index < known.count else {
-                throw Diagnostic(argument.position, "\(upper) takes at most \(known.count) arguments: \(form(known))")
+                throw Diagnostic(
+                    argument.position,
+                    "\(upper) takes at most \(known.count) arguments: \(form(known))")
             }
             let key = argument.name?.name ?? known[index]
             if found.updateValue(argument, forKey: key) != nil {
@@ -126,15 +142,21 @@ extension WindowFunctionSyntax {
     ) throws(Diagnostic) -> (relation: Relation, window: WindowSpec)? {
         let found = try named()
         guard let data = found["DATA"], case .table(let table, let partitionBy) = data.value else {
-            throw Diagnostic(found["DATA"]?.position ?? name.position, "the first argument is a table: TABLE name")
+            throw Diagnostic(
+                found["DATA"]?.position ?? name.position,
+                "the first argument is a table: TABLE name")
         }
         if let key = partitionBy.first {
             throw Diagnostic(
-                key.position, "\(name.name.uppercased()) is not partitioned; put the keys into GROUP BY")
+                key.position,
+                "\(name.name.uppercased()) is not partitioned; put the keys into GROUP BY")
         }
-        guard let time = found["TIMECOL"], case .descriptor(let names) = time.value, names.count == 1 else {
+        guard let time = found["TIMECOL"], case .descriptor(let names) = time.value,
+            names.count == 1
+        else {
             throw Diagnostic(
-                found["TIMECOL"]?.position ?? name.position, "the second argument is the event-time column: DESCRIPTOR(ts)")
+                found["TIMECOL"]?.position ?? name.position,
+                "the second argument is the event-time column: DESCRIPTOR(ts)")
         }
         guard let relation = bind(table) else { return nil }
         let column = try Scope(relation).timeColumn(names, for: "DESCRIPTOR")
@@ -142,7 +164,8 @@ extension WindowFunctionSyntax {
         for key in ["SIZE", "SLIDE", "OFFSET"] {
             guard let argument = found[key] else { continue }
             guard case .expression(let expression) = argument.value else {
-                throw Diagnostic(argument.position, "\(key) must be a literal such as INTERVAL '1' MINUTE")
+                throw Diagnostic(
+                    argument.position, "\(key) must be a literal such as INTERVAL '1' MINUTE")
             }
             lengths[key] = try WindowParameters.length(expression, "the \(key.lowercased())")
         }

@@ -12,10 +12,13 @@ struct Identifier: Hashable, Sendable {
     let position: TextPosition
 }
 
-/// An expression and where it starts (an infix operator: where the operator stands).
+/// An expression and its place in the text.
 struct ExpressionSyntax: Sendable {
     let kind: Kind
+    /// Where its operator or its name stands: what a complaint about its types points at.
     let position: TextPosition
+    /// Where its first word stands, without parentheses around it.
+    let start: TextPosition
     let height: Int
 
     indirect enum Kind: Sendable {
@@ -38,10 +41,12 @@ struct ExpressionSyntax: Sendable {
         case chain(ScalarFunction, [ExpressionSyntax])
         /// IS NULL, IS NOT TRUE and so on.
         case test(ScalarFunction, ExpressionSyntax)
-        case between(ExpressionSyntax, low: ExpressionSyntax, high: ExpressionSyntax, isNegated: Bool)
+        case between(
+            ExpressionSyntax, low: ExpressionSyntax, high: ExpressionSyntax, isNegated: Bool)
         case inList(ExpressionSyntax, [ExpressionSyntax], isNegated: Bool)
         case inQuery(ExpressionSyntax, QuerySyntax, isNegated: Bool)
-        case like(ExpressionSyntax, pattern: ExpressionSyntax, escape: ExpressionSyntax?, isNegated: Bool)
+        case like(
+            ExpressionSyntax, pattern: ExpressionSyntax, escape: ExpressionSyntax?, isNegated: Bool)
         case conditional(
             operand: ExpressionSyntax?, branches: [Branch], otherwise: ExpressionSyntax?)
         case cast(ExpressionSyntax, to: DataType, isTry: Bool)
@@ -68,6 +73,7 @@ struct ExpressionSyntax: Sendable {
     ) throws(Diagnostic) {
         self.kind = kind
         self.position = position
+        start = children.reduce(position) { min($0, $1.start) }
         height = 1 + children.reduce(0) { max($0, $1.height) }
         if height > SQLLimits.expressionHeightMax {
             throw Diagnostic(

@@ -17,7 +17,8 @@ struct Lexer {
         if text.utf8.count > SQLLimits.textBytesMax {
             throw Diagnostic(
                 TextPosition(line: 1, column: 1),
-                "the text has \(text.utf8.count) bytes; a query has at most \(SQLLimits.textBytesMax)")
+                "the text has \(text.utf8.count) bytes; a query has at most \(SQLLimits.textBytesMax)"
+            )
         }
         var lexer = Lexer(text)
         var tokens: [Token] = []
@@ -34,7 +35,9 @@ struct Lexer {
         offset + ahead < bytes.count ? bytes[offset + ahead] : nil
     }
 
-    private func text(from start: Int) -> String { String(decoding: bytes[start..<offset], as: UTF8.self) }
+    private func text(from start: Int) -> String {
+        String(decoding: bytes[start..<offset], as: UTF8.self)
+    }
 
     private mutating func advance() {
         if bytes[offset] == UInt8(ascii: "\n") {
@@ -55,7 +58,8 @@ struct Lexer {
             if token.text.isEmpty { throw Diagnostic(start, "a name in backquotes is empty") }
             return token
         case UInt8(ascii: "\""):
-            throw Diagnostic(start, "names are quoted with backquotes (`) and strings with single quotes (')")
+            throw Diagnostic(
+                start, "names are quoted with backquotes (`) and strings with single quotes (')")
         case _ where first.isDigit: return try number()
         case UInt8(ascii: ".") where byte(1)?.isDigit == true: return try number()
         case _ where first.isNameStart && punctuationLength() == 0: return try word()
@@ -80,7 +84,9 @@ struct Lexer {
     private mutating func skipBlockComment() throws(Diagnostic) {
         let start = position
         if byte(2) == UInt8(ascii: "+") {
-            throw Diagnostic(start, "hints (/*+ … */) are not supported; such settings belong in the configuration")
+            throw Diagnostic(
+                start,
+                "hints (/*+ … */) are not supported; such settings belong in the configuration")
         }
         offset += 2
         while let here = byte() {
@@ -103,12 +109,16 @@ struct Lexer {
         while let here = byte() {
             advance()
             if here == quote {
-                guard byte() == quote else { return Token(kind, String(decoding: value, as: UTF8.self), at: start) }
+                guard byte() == quote else {
+                    return Token(kind, String(decoding: value, as: UTF8.self), at: start)
+                }
                 advance()
             }
             value.append(here)
         }
-        throw Diagnostic(start, "the \(what) that starts here is not closed by \(Character(Unicode.Scalar(quote)))")
+        throw Diagnostic(
+            start,
+            "the \(what) that starts here is not closed by \(Character(Unicode.Scalar(quote)))")
     }
 
     private mutating func number() throws(Diagnostic) -> Token {

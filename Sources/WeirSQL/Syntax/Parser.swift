@@ -45,7 +45,8 @@ struct Parser {
     /// Whether a query in parentheses starts with the parenthesis that is next.
     func startsQueryInParentheses() -> Bool {
         var distance = 0
-        while isSymbol("(", at: distance) { distance += 1 }
+        // Deeper ones are refused anyway; without the bound, nesting would be scanned again at each level.
+        while distance <= SQLLimits.nestingMax, isSymbol("(", at: distance) { distance += 1 }
         return distance > 0 && ["SELECT", "WITH", "VALUES"].contains(ahead(distance).keyword)
     }
 
@@ -98,7 +99,9 @@ struct Parser {
             if current.kind == .word {
                 throw Diagnostic(
                     current.position,
-                    "expected \(what), found the keyword \(current.keyword); as a name it is written `\(current.text)`")
+                    "expected \(what), found the keyword \(current.keyword); "
+                        + "as a name it is written `\(current.text)`"
+                )
             }
             throw unexpected("expected \(what)")
         }
@@ -108,7 +111,10 @@ struct Parser {
     /// A name, if one is next.
     mutating func takeName() -> Identifier? {
         let token = current
-        guard token.kind == .quotedName || (token.kind == .word && !reservedWords.contains(token.keyword)) else {
+        guard
+            token.kind == .quotedName
+                || (token.kind == .word && !reservedWords.contains(token.keyword))
+        else {
             return nil
         }
         index += 1
@@ -149,7 +155,8 @@ struct Parser {
         if levels > SQLLimits.nestingMax {
             throw Diagnostic(
                 current.position,
-                "more than \(SQLLimits.nestingMax) levels are \(what) here; split the query with views")
+                "more than \(SQLLimits.nestingMax) levels are \(what) here; split the query with views"
+            )
         }
     }
 
@@ -158,20 +165,26 @@ struct Parser {
     /// "expected …, found …", or a misspelt keyword where the next or the last word looks like one of
     /// `instead` or of the clauses' keywords.
     func unexpected(_ expectation: String, instead: [String] = []) -> Diagnostic {
-        let keywords = instead + ["SELECT", "FROM", "WHERE", "GROUP", "HAVING", "ORDER", "JOIN", "UNION"]
+        let keywords =
+            instead + ["SELECT", "FROM", "WHERE", "GROUP", "HAVING", "ORDER", "JOIN", "UNION"]
         for token in [current, previous] {
             guard let token, token.kind == .word, token.text.utf8.count > 3,
-                let keyword = nearestSpelling(of: token.keyword, among: keywords), keyword != token.keyword,
+                let keyword = nearestSpelling(of: token.keyword, among: keywords),
+                keyword != token.keyword,
                 !reservedWords.contains(token.keyword)
             else { continue }
-            return Diagnostic(token.position, "\"\(token.text)\" is not expected here; did you mean \(keyword)?")
+            return Diagnostic(
+                token.position, "\"\(token.text)\" is not expected here; did you mean \(keyword)?")
         }
         return Diagnostic(current.position, "\(expectation), found \(current.shown)")
     }
 
     /// A construct of Flink SQL that weir does not have.
-    func unsupported(_ construct: String, _ advice: String = "", at position: TextPosition? = nil) -> Diagnostic {
+    func unsupported(_ construct: String, _ advice: String = "", at position: TextPosition? = nil)
+        -> Diagnostic
+    {
         let sentence = "\(construct) is not supported yet"
-        return Diagnostic(position ?? current.position, advice.isEmpty ? sentence : "\(sentence); \(advice)")
+        return Diagnostic(
+            position ?? current.position, advice.isEmpty ? sentence : "\(sentence); \(advice)")
     }
 }

@@ -15,7 +15,8 @@ extension Parser {
             let value = try parseExpression()
             try expectSymbol(")")
             return try ExpressionSyntax(.extract(field, value), at: name.position, over: [value])
-        case "FLOOR", "CEIL", "CEILING": return try parseRounding(name, isCeiling: token.keyword != "FLOOR")
+        case "FLOOR", "CEIL", "CEILING":
+            return try parseRounding(name, isCeiling: token.keyword != "FLOOR")
         case "SUBSTRING", "SUBSTR": return try parseSubstring(name)
         case "POSITION": return try parsePosition(name)
         case "TRIM": return try parseTrim(name)
@@ -26,9 +27,12 @@ extension Parser {
         }
     }
 
-    private func call(_ name: Identifier, _ arguments: [ExpressionSyntax]) throws(Diagnostic) -> ExpressionSyntax {
+    private func call(_ name: Identifier, _ arguments: [ExpressionSyntax]) throws(Diagnostic)
+        -> ExpressionSyntax
+    {
         let call = CallSyntax(
-            name: name, arguments: arguments, isStar: false, isDistinct: false, filter: nil, over: nil)
+            name: name, arguments: arguments, isStar: false, isDistinct: false, filter: nil,
+            over: nil)
         return try ExpressionSyntax(.call(call), at: name.position, over: arguments)
     }
 
@@ -52,7 +56,8 @@ extension Parser {
     }
 
     /// `(text FROM start [FOR length])` or plain arguments.
-    private mutating func parseSubstring(_ name: Identifier) throws(Diagnostic) -> ExpressionSyntax {
+    private mutating func parseSubstring(_ name: Identifier) throws(Diagnostic) -> ExpressionSyntax
+    {
         var arguments = [try parseExpression()]
         guard takeKeyword("FROM") else { return try finishArguments(name, arguments) }
         arguments.append(try parseExpression())
@@ -86,7 +91,8 @@ extension Parser {
         return try call(trimmed, arguments)
     }
 
-    private mutating func parseArguments(_ name: Identifier) throws(Diagnostic) -> ExpressionSyntax {
+    private mutating func parseArguments(_ name: Identifier) throws(Diagnostic) -> ExpressionSyntax
+    {
         if isSymbol("*"), isSymbol(")", at: 1) {
             take()
             take()
@@ -94,7 +100,9 @@ extension Parser {
         }
         let isDistinct = takeKeyword("DISTINCT")
         if !isDistinct { _ = takeKeyword("ALL") }
-        if takeSymbol(")") { return try parseSuffixes(name, [], isStar: false, isDistinct: isDistinct) }
+        if takeSymbol(")") {
+            return try parseSuffixes(name, [], isStar: false, isDistinct: isDistinct)
+        }
         let first = try parseExpression()
         return try finishArguments(name, [first], isDistinct: isDistinct)
     }
@@ -105,9 +113,13 @@ extension Parser {
     ) throws(Diagnostic) -> ExpressionSyntax {
         var arguments = first
         while takeSymbol(",") { arguments.append(try parseExpression()) }
-        if isSymbol("=>") { throw unsupported("a named argument of a function", "give the arguments in order") }
+        if isSymbol("=>") {
+            throw unsupported("a named argument of a function", "give the arguments in order")
+        }
         if isKeyword("ORDER") { throw unsupported("ORDER BY inside a call") }
-        if !isSymbol(")") { throw unexpected("expected \",\" or \")\" in the call of \(name.name.uppercased())") }
+        if !isSymbol(")") {
+            throw unexpected("expected \",\" or \")\" in the call of \(name.name.uppercased())")
+        }
         take()
         return try parseSuffixes(name, arguments, isStar: false, isDistinct: isDistinct)
     }
@@ -130,7 +142,8 @@ extension Parser {
         }
         let over = isKeyword("OVER") ? try parseOver() : nil
         let call = CallSyntax(
-            name: name, arguments: arguments, isStar: isStar, isDistinct: isDistinct, filter: filter, over: over)
+            name: name, arguments: arguments, isStar: isStar, isDistinct: isDistinct,
+            filter: filter, over: over)
         return try ExpressionSyntax(
             .call(call), at: name.position, over: arguments + (filter.map { [$0] } ?? []))
     }
@@ -150,7 +163,8 @@ extension Parser {
         var frame: FrameSyntax?
         if isKeyword("ROWS") || isKeyword("RANGE") { frame = try parseFrame() }
         try expectSymbol(")")
-        return OverSyntax(position: position, partitionBy: partitionBy, orderBy: orderBy, frame: frame)
+        return OverSyntax(
+            position: position, partitionBy: partitionBy, orderBy: orderBy, frame: frame)
     }
 
     private mutating func parseFrame() throws(Diagnostic) -> FrameSyntax {

@@ -53,7 +53,8 @@ extension Parser {
             let bracket = take().position
             let index = try parseExpression()
             try expectSymbol("]")
-            expression = try ExpressionSyntax(.element(expression, index), at: bracket, over: [expression, index])
+            expression = try ExpressionSyntax(
+                .element(expression, index), at: bracket, over: [expression, index])
         }
         return expression
     }
@@ -99,7 +100,8 @@ extension Parser {
             throw unsupported("a comparison with \(current.keyword) (…)")
         }
         let right = try parseExpression(precedence + 1)
-        return try ExpressionSyntax(.binary(function, left, right), at: position, over: [left, right])
+        return try ExpressionSyntax(
+            .binary(function, left, right), at: position, over: [left, right])
     }
 
     private mutating func parseChain(
@@ -108,7 +110,9 @@ extension Parser {
         guard precedence >= minimum else { return nil }
         let mark = current
         var operands = [left]
-        while current.kind == mark.kind, current.kind == .symbol ? isSymbol(mark.text) : isKeyword(mark.keyword) {
+        while current.kind == mark.kind,
+            current.kind == .symbol ? isSymbol(mark.text) : isKeyword(mark.keyword)
+        {
             take()
             operands.append(try parseExpression(precedence + 1))
         }
@@ -117,13 +121,16 @@ extension Parser {
 
     // MARK: IS, BETWEEN, IN, LIKE
 
-    private mutating func parseTest(_ value: ExpressionSyntax) throws(Diagnostic) -> ExpressionSyntax {
+    private mutating func parseTest(_ value: ExpressionSyntax) throws(Diagnostic)
+        -> ExpressionSyntax
+    {
         let position = take().position
         let isNegated = takeKeyword("NOT")
         if takeKeywords("DISTINCT", "FROM") {
             let other = try parseExpression(Precedence.range)
             let function: ScalarFunction = isNegated ? .isNotDistinctFrom : .isDistinctFrom
-            return try ExpressionSyntax(.binary(function, value, other), at: position, over: [value, other])
+            return try ExpressionSyntax(
+                .binary(function, value, other), at: position, over: [value, other])
         }
         let function: ScalarFunction
         switch current.keyword {
@@ -137,19 +144,24 @@ extension Parser {
         return try ExpressionSyntax(.test(function, value), at: position, over: [value])
     }
 
-    private mutating func parseRange(_ value: ExpressionSyntax) throws(Diagnostic) -> ExpressionSyntax {
+    private mutating func parseRange(_ value: ExpressionSyntax) throws(Diagnostic)
+        -> ExpressionSyntax
+    {
         let position = current.position
         let isNegated = takeKeyword("NOT")
         switch current.keyword {
         case "BETWEEN":
             take()
-            if isKeyword("SYMMETRIC") { throw unsupported("BETWEEN SYMMETRIC", "put the smaller bound first") }
+            if isKeyword("SYMMETRIC") {
+                throw unsupported("BETWEEN SYMMETRIC", "put the smaller bound first")
+            }
             _ = takeKeyword("ASYMMETRIC")
             let low = try parseExpression(Precedence.sum)
             try expectKeyword("AND")
             let high = try parseExpression(Precedence.sum)
             return try ExpressionSyntax(
-                .between(value, low: low, high: high, isNegated: isNegated), at: position, over: [value, low, high])
+                .between(value, low: low, high: high, isNegated: isNegated), at: position,
+                over: [value, low, high])
         case "IN":
             take()
             return try parseIn(value, isNegated: isNegated, at: position)

@@ -40,7 +40,8 @@ extension Parser {
         switch token.keyword {
         case "NULL", "TRUE", "FALSE":
             take()
-            let kind: ExpressionSyntax.Kind = token.keyword == "NULL" ? .null : .boolean(token.keyword == "TRUE")
+            let kind: ExpressionSyntax.Kind =
+                token.keyword == "NULL" ? .null : .boolean(token.keyword == "TRUE")
             return try ExpressionSyntax(kind, at: token.position)
         case "CASE": return try parseCase()
         case "CAST", "TRY_CAST": return try parseCast()
@@ -55,7 +56,8 @@ extension Parser {
             take()
             try expectSymbol("[")
             let elements =
-                isSymbol("]") ? [] : try list { (parser) throws(Diagnostic) in try parser.parseExpression() }
+                isSymbol("]")
+                ? [] : try list { (parser) throws(Diagnostic) in try parser.parseExpression() }
             try expectSymbol("]")
             return try ExpressionSyntax(.array(elements), at: token.position, over: elements)
         case "MAP" where isSymbol("[", at: 1): throw unsupported("MAP[…]")
@@ -63,13 +65,16 @@ extension Parser {
         case "TIMESTAMP" where ahead(1).kind == .string: return try parseTimestamp()
         case "DATE" where ahead(1).kind == .string, "TIME" where ahead(1).kind == .string:
             throw unsupported("the type \(token.keyword)", "write TIMESTAMP 'yyyy-MM-dd HH:mm:ss'")
-        case "LEFT" where isSymbol("(", at: 1), "RIGHT" where isSymbol("(", at: 1): return try parseCall()
+        case "LEFT" where isSymbol("(", at: 1), "RIGHT" where isSymbol("(", at: 1):
+            return try parseCall()
         default: return try parseNameOrCall()
         }
     }
 
     private mutating func parseNameOrCall() throws(Diagnostic) -> ExpressionSyntax {
-        if isSymbol("(", at: 1), current.kind == .quotedName || !reservedWords.contains(current.keyword) {
+        if isSymbol("(", at: 1),
+            current.kind == .quotedName || !reservedWords.contains(current.keyword)
+        {
             return try parseCall()
         }
         let first = try expectName("an expression")
@@ -93,13 +98,15 @@ extension Parser {
         if branches.isEmpty { throw unexpected("expected WHEN", instead: ["WHEN"]) }
         let otherwise = takeKeyword("ELSE") ? try parseExpression() : nil
         guard takeKeyword("END") else {
-            throw Diagnostic(current.position, "expected WHEN, ELSE or END of the CASE, found \(current.shown)")
+            throw Diagnostic(
+                current.position, "expected WHEN, ELSE or END of the CASE, found \(current.shown)")
         }
         var children = branches.flatMap { [$0.condition, $0.result] }
         if let operand { children.append(operand) }
         if let otherwise { children.append(otherwise) }
         return try ExpressionSyntax(
-            .conditional(operand: operand, branches: branches, otherwise: otherwise), at: position, over: children)
+            .conditional(operand: operand, branches: branches, otherwise: otherwise), at: position,
+            over: children)
     }
 
     private mutating func parseCast() throws(Diagnostic) -> ExpressionSyntax {
@@ -110,16 +117,20 @@ extension Parser {
         let type = try parseType()
         try expectSymbol(")")
         return try ExpressionSyntax(
-            .cast(value, to: type, isTry: keyword.keyword == "TRY_CAST"), at: keyword.position, over: [value])
+            .cast(value, to: type, isTry: keyword.keyword == "TRY_CAST"), at: keyword.position,
+            over: [value])
     }
 
     private mutating func parseTimestamp() throws(Diagnostic) -> ExpressionSyntax {
         let position = take().position
         let literal = take()
         guard let milliseconds = millisecondsOfTimestamp(literal.text) else {
+            let isFiner = TimestampText.parse(literal.text) != nil
+            let addition = isFiner ? " in milliseconds without a zone" : ""
             throw Diagnostic(
                 literal.position,
-                "'\(Token.clipped(literal.text))' is not a timestamp; one looks like '2026-11-21 13:45:00.250'")
+                "'\(Token.clipped(literal.text))' is not a timestamp\(addition); "
+                    + "one looks like '2026-11-21 13:45:00.250'")
         }
         return try ExpressionSyntax(.timestamp(milliseconds), at: position)
     }
@@ -130,17 +141,23 @@ extension Parser {
         if current.kind == .number {
             throw Diagnostic(
                 current.position,
-                "an interval's value is written in quotes: INTERVAL '\(current.text)' \(ahead(1).keyword)")
+                "an interval's value is written in quotes: INTERVAL '\(current.text)' \(ahead(1).keyword)"
+            )
         }
-        guard current.kind == .string else { throw unexpected("expected the interval's value in quotes") }
+        guard current.kind == .string else {
+            throw unexpected("expected the interval's value in quotes")
+        }
         let literal = take()
         let first = try parseIntervalUnit()
         let last = takeKeyword("TO") ? try parseIntervalUnit() : first
         if last.rawValue < first.rawValue {
-            throw Diagnostic(position, "\(first) TO \(last)".uppercased() + ": the longer unit stands first")
+            throw Diagnostic(
+                position, "\(first) TO \(last)".uppercased() + ": the longer unit stands first")
         }
-        let milliseconds = try millisecondsOfInterval(literal.text, from: first, to: last, at: literal.position)
-        return try ExpressionSyntax(.interval(isNegative ? -milliseconds : milliseconds), at: position)
+        let milliseconds = try millisecondsOfInterval(
+            literal.text, from: first, to: last, at: literal.position)
+        return try ExpressionSyntax(
+            .interval(isNegative ? -milliseconds : milliseconds), at: position)
     }
 
     private mutating func parseIntervalUnit() throws(Diagnostic) -> IntervalUnit {
@@ -149,10 +166,14 @@ extension Parser {
             try skipPrecision()
             return unit
         }
-        if ["WEEK", "WEEKS", "MONTH", "MONTHS", "QUARTER", "QUARTERS", "YEAR", "YEARS"].contains(current.keyword) {
-            throw unsupported("an interval in \(current.keyword)", "use DAY, HOUR, MINUTE or SECOND")
+        if ["WEEK", "WEEKS", "MONTH", "MONTHS", "QUARTER", "QUARTERS", "YEAR", "YEARS"].contains(
+            current.keyword)
+        {
+            throw unsupported(
+                "an interval in \(current.keyword)", "use DAY, HOUR, MINUTE or SECOND")
         }
-        throw unexpected("expected DAY, HOUR, MINUTE or SECOND")
+        throw unexpected(
+            "expected DAY, HOUR, MINUTE or SECOND", instead: ["DAY", "HOUR", "MINUTE", "SECOND"])
     }
 
     /// `(3)` or `(3, 3)`: how many digits the value may have, which nothing here depends on.

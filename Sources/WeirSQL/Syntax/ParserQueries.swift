@@ -6,7 +6,10 @@ extension Parser {
     /// A query, an optional semicolon, and nothing more.
     mutating func parseStatement() throws(Diagnostic) -> QuerySyntax {
         if current.kind == .end { throw Diagnostic(current.position, "the query is empty") }
-        let statements = ["INSERT", "CREATE", "DROP", "ALTER", "UPDATE", "DELETE", "SET", "USE", "EXPLAIN", "EXECUTE"]
+        let statements = [
+            "INSERT", "CREATE", "DROP", "ALTER", "UPDATE", "DELETE", "SET", "USE", "EXPLAIN",
+            "EXECUTE",
+        ]
         if statements.contains(current.keyword) {
             throw Diagnostic(
                 current.position,
@@ -47,7 +50,8 @@ extension Parser {
                 try expectKeyword("ONLY")
             }
         }
-        return QuerySyntax(position: position, with: with, body: body, orderBy: orderBy, ordering: ordering)
+        return QuerySyntax(
+            position: position, with: with, body: body, orderBy: orderBy, ordering: ordering)
     }
 
     private mutating func parseCommonTables() throws(Diagnostic) -> [CommonTableSyntax] {
@@ -68,7 +72,7 @@ extension Parser {
     private mutating func parseUnion() throws(Diagnostic) -> QueryBodySyntax {
         var body = try parseIntersect()
         var levels = 0
-        while isKeyword("UNION") || isKeyword("EXCEPT") || isKeyword("MINUS") {
+        while isKeyword("UNION") || isKeyword("EXCEPT") {
             levels += 1
             try checkLevels(levels, "combined")
             let (operation, isAll) = takeSetOperation()
@@ -119,21 +123,26 @@ extension Parser {
         if isKeyword("QUALIFY") { throw unsupported("QUALIFY") }
         if isKeyword("WINDOW") { throw unsupported("the WINDOW clause") }
         return SelectSyntax(
-            position: position, distinct: distinct, items: items, from: from, filter: filter, groupBy: groupBy,
+            position: position, distinct: distinct, items: items, from: from, filter: filter,
+            groupBy: groupBy,
             having: having)
     }
 
     private mutating func parseSelectItem() throws(Diagnostic) -> SelectItemSyntax {
         let position = current.position
         if takeSymbol("*") { return .star(qualifier: nil, position) }
-        if isKeyword("FROM") || current.kind == .end { throw unexpected("expected a column or an expression") }
+        if isKeyword("FROM") || current.kind == .end {
+            throw unexpected("expected a column or an expression")
+        }
         if isSymbol(".", at: 1), isSymbol("*", at: 2), let table = takeName() {
             take()
             take()
             return .star(qualifier: table, position)
         }
         let expression = try parseExpression()
-        if takeKeyword("AS") { return .expression(expression, alias: try expectName("a name for the column")) }
+        if takeKeyword("AS") {
+            return .expression(expression, alias: try expectName("a name for the column"))
+        }
         return .expression(expression, alias: takeName())
     }
 
@@ -142,7 +151,8 @@ extension Parser {
         try expectKeyword("BY")
         for (word, next) in [("GROUPING", "SETS"), ("ROLLUP", "("), ("CUBE", "(")] {
             if isKeyword(word), ahead(1).keyword == next || isSymbol(next, at: 1) {
-                throw unsupported(next == "SETS" ? "GROUPING SETS" : word, "write one query a grouping")
+                throw unsupported(
+                    next == "SETS" ? "GROUPING SETS" : word, "write one query a grouping")
             }
         }
         let items = try list { (parser) throws(Diagnostic) in
@@ -164,6 +174,7 @@ extension Parser {
             nullsFirst = takeKeyword("FIRST")
             if nullsFirst == false { try expectKeyword("LAST") }
         }
-        return OrderItemSyntax(expression: expression, isDescending: isDescending, nullsFirst: nullsFirst)
+        return OrderItemSyntax(
+            expression: expression, isDescending: isDescending, nullsFirst: nullsFirst)
     }
 }

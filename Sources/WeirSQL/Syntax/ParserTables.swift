@@ -22,11 +22,13 @@ extension Parser {
     }
 
     private func join(
-        _ kind: JoinSyntax.Kind, _ position: TextPosition, _ left: TableSyntax, _ right: TableSyntax,
+        _ kind: JoinSyntax.Kind, _ position: TextPosition, _ left: TableSyntax,
+        _ right: TableSyntax,
         condition: ExpressionSyntax? = nil, using: [Identifier] = []
     ) -> TableSyntax {
         let join = JoinSyntax(
-            kind: kind, position: position, left: left, right: right, condition: condition, using: using)
+            kind: kind, position: position, left: left, right: right, condition: condition,
+            using: using)
         return TableSyntax(kind: .join(join), position: left.position)
     }
 
@@ -44,7 +46,9 @@ extension Parser {
             return keyword == "INNER" ? .inner : .cross
         case "LEFT", "RIGHT", "FULL":
             take()
-            if isKeyword("SEMI") || isKeyword("ANTI") { throw unsupported("\(keyword) \(current.keyword) JOIN") }
+            if isKeyword("SEMI") || isKeyword("ANTI") {
+                throw unsupported("\(keyword) \(current.keyword) JOIN")
+            }
             _ = takeKeyword("OUTER")
             try expectKeyword("JOIN")
             return keyword == "LEFT" ? .left : keyword == "RIGHT" ? .right : .full
@@ -75,7 +79,9 @@ extension Parser {
         if isKeyword("TABLESAMPLE") { throw unsupported("TABLESAMPLE") }
         let hasAs = takeKeyword("AS")
         table.alias = hasAs ? try expectName("a name for the table") : takeName() ?? table.alias
-        if table.alias != nil, isSymbol("(") { table.columnAliases = try namesInParentheses("a column name") }
+        if table.alias != nil, isSymbol("(") {
+            table.columnAliases = try namesInParentheses("a column name")
+        }
         if isKeyword("MATCH_RECOGNIZE") { throw unsupported("MATCH_RECOGNIZE") }
         return table
     }
@@ -89,12 +95,16 @@ extension Parser {
             let function = try parseWindowFunction()
             try expectSymbol(")")
             return TableSyntax(kind: .windowFunction(function), position: position)
-        case "LATERAL": throw unsupported("LATERAL", "arrays are unfolded by CROSS JOIN UNNEST(column) AS t (element)")
+        case "LATERAL":
+            throw unsupported(
+                "LATERAL", "arrays are unfolded by CROSS JOIN UNNEST(column) AS t (element)")
         case "UNNEST":
             take()
             try expectSymbol("(")
             let array = try parseExpression()
-            if isSymbol(",") { throw unsupported("UNNEST of several arrays", "use one CROSS JOIN UNNEST an array") }
+            if isSymbol(",") {
+                throw unsupported("UNNEST of several arrays", "use one CROSS JOIN UNNEST an array")
+            }
             try expectSymbol(")")
             if isKeyword("WITH") { throw unsupported("WITH ORDINALITY", "leave it out") }
             return TableSyntax(kind: .unnest(array), position: position)
@@ -107,7 +117,9 @@ extension Parser {
                 position, "a table function is called inside TABLE( ): FROM TABLE(\(name.name)(…))")
         }
         if isSymbol(".") {
-            throw Diagnostic(current.position, "a table has a name of one part here; there are no catalogs or databases")
+            throw Diagnostic(
+                current.position,
+                "a table has a name of one part here; there are no catalogs or databases")
         }
         return TableSyntax(kind: .named(name), position: position)
     }
@@ -136,7 +148,8 @@ extension Parser {
         return WindowFunctionSyntax(name: name, arguments: arguments)
     }
 
-    private mutating func parseWindowArgument() throws(Diagnostic) -> WindowFunctionSyntax.Argument {
+    private mutating func parseWindowArgument() throws(Diagnostic) -> WindowFunctionSyntax.Argument
+    {
         let position = current.position
         var name: Identifier?
         // Named arguments may be keywords (OFFSET), so they are told by the arrow.
@@ -148,7 +161,9 @@ extension Parser {
             name: name, value: try parseWindowArgumentValue(), position: position)
     }
 
-    private mutating func parseWindowArgumentValue() throws(Diagnostic) -> WindowFunctionSyntax.Argument.Value {
+    private mutating func parseWindowArgumentValue() throws(Diagnostic)
+        -> WindowFunctionSyntax.Argument.Value
+    {
         if takeKeyword("TABLE") {
             let hasParenthesis = takeSymbol("(")
             let name = try expectName("a table")

@@ -37,10 +37,12 @@ extension Parser {
             try expectSymbol(">")
             return .array(element)
         case "TINYINT", "SMALLINT": throw unsupportedType(token, "use INT")
-        case "DECIMAL", "DEC", "NUMERIC", "FLOAT", "REAL": throw unsupportedType(token, "use DOUBLE")
+        case "DECIMAL", "DEC", "NUMERIC", "FLOAT", "REAL":
+            throw unsupportedType(token, "use DOUBLE")
         case "DATE", "TIME": throw unsupportedType(token, "use TIMESTAMP(3)")
         case "BYTES", "BINARY", "VARBINARY": throw unsupportedType(token, "use STRING")
-        case "INTERVAL", "MAP", "MULTISET", "ROW", "RAW", "VARIANT": throw unsupportedType(token, "")
+        case "INTERVAL", "MAP", "MULTISET", "ROW", "RAW", "VARIANT":
+            throw unsupportedType(token, "")
         default: throw unknownType(token)
         }
     }
@@ -50,12 +52,16 @@ extension Parser {
     }
 
     private func unknownType(_ token: Token) -> Diagnostic {
-        let known = ["BOOLEAN", "INT", "BIGINT", "DOUBLE", "STRING", "TIMESTAMP", "TIMESTAMP_LTZ", "ARRAY"]
+        let known = [
+            "BOOLEAN", "INT", "BIGINT", "DOUBLE", "STRING", "TIMESTAMP", "TIMESTAMP_LTZ", "ARRAY",
+        ]
         let nearest = nearestSpelling(of: token.text, among: known).map { "did you mean \($0)?" }
         return Diagnostic(
             token.position,
             "no type is called \(token.text); "
-                + (nearest ?? "the types are BOOLEAN, INT, BIGINT, DOUBLE, STRING, TIMESTAMP(3), TIMESTAMP_LTZ(3), ARRAY"))
+                + (nearest
+                    ?? "the types are BOOLEAN, INT, BIGINT, DOUBLE, STRING, TIMESTAMP(3), TIMESTAMP_LTZ(3), ARRAY")
+        )
     }
 
     /// VARCHAR without a length is STRING; a length would cut or pad.
@@ -65,7 +71,8 @@ extension Parser {
             let length = take()
             if length.text != "2147483647" {
                 throw unsupported(
-                    "VARCHAR with a length", "use STRING, and LEFT(text, n) to cut it", at: token.position)
+                    "VARCHAR with a length", "use STRING, and LEFT(text, n) to cut it",
+                    at: token.position)
             }
             try expectSymbol(")")
         }
@@ -80,7 +87,9 @@ extension Parser {
             if precision.text != "3" {
                 throw Diagnostic(
                     precision.position,
-                    "\(token.keyword)(\(precision.text)) is not supported; times have milliseconds: \(token.keyword)(3)")
+                    "\(token.keyword)(\(precision.text)) is not supported; "
+                        + "times have milliseconds: \(token.keyword)(3)"
+                )
             }
             try expectSymbol(")")
         }
@@ -90,7 +99,8 @@ extension Parser {
             try expectKeyword("ZONE")
         } else if takeKeyword("WITH") {
             if isKeyword("TIME") {
-                throw unsupported("TIMESTAMP WITH TIME ZONE", "use TIMESTAMP_LTZ(3)", at: token.position)
+                throw unsupported(
+                    "TIMESTAMP WITH TIME ZONE", "use TIMESTAMP_LTZ(3)", at: token.position)
             }
             try expectKeyword("LOCAL")
             try expectKeyword("TIME")

@@ -7,7 +7,9 @@ import WeirCore
 /// dropped from a value that somebody wrote on purpose.
 func millisecondsOfTimestamp(_ text: String) -> Int64? {
     let time = text.utf8.dropFirst(10)
-    let isPlain = time.allSatisfy { (0x30...0x3a).contains($0) || $0 == UInt8(ascii: ".") || $0 == UInt8(ascii: " ") }
+    let isPlain = time.allSatisfy {
+        (0x30...0x3a).contains($0) || $0 == UInt8(ascii: ".") || $0 == UInt8(ascii: " ")
+    }
     return isPlain && time.count <= 13 ? TimestampText.parse(text) : nil
 }
 
@@ -68,8 +70,12 @@ func millisecondsOfInterval(
     var total: Int64 = 0
     for index in first.rawValue...last.rawValue {
         guard let unit = IntervalUnit(rawValue: index) else { throw wrong() }
-        if unit != first, !reader.take(index == IntervalUnit.hour.rawValue ? " " : ":") { throw wrong() }
-        guard let value = unit == .second ? reader.seconds() : reader.digits(1...9) else { throw wrong() }
+        if unit != first, !reader.take(index == IntervalUnit.hour.rawValue ? " " : ":") {
+            throw wrong()
+        }
+        guard let value = unit == .second ? reader.seconds() : reader.digits(1...9) else {
+            throw wrong()
+        }
         let scaled = unit == .second ? value : value * unit.milliseconds
         if unit != first, scaled >= unit.milliseconds * (unit == .hour ? 24 : 60) { throw wrong() }
         total += scaled
@@ -102,7 +108,9 @@ private struct DigitReader {
     mutating func digits(_ counts: ClosedRange<Int>) -> Int64? {
         let start = offset
         var value: Int64 = 0
-        while offset < bytes.count, offset - start < counts.upperBound, (0x30...0x39).contains(bytes[offset]) {
+        while offset < bytes.count, offset - start < counts.upperBound,
+            (0x30...0x39).contains(bytes[offset])
+        {
             value = value * 10 + Int64(bytes[offset] - 0x30)
             offset += 1
         }

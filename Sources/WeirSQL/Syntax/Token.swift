@@ -73,10 +73,12 @@ enum SQLLimits {
 /// Words that cannot be names without backquotes, because the grammar needs them to find its way.
 /// Flink reserves many more; a text that quotes those is read here as well.
 let reservedWords: Set<String> = [
-    "ALL", "AND", "ARRAY", "AS", "BETWEEN", "BY", "CASE", "CAST", "CROSS", "DISTINCT", "ELSE", "END",
+    "ALL", "AND", "ARRAY", "AS", "BETWEEN", "BY", "CASE", "CAST", "CROSS", "DISTINCT", "ELSE",
+    "END",
     "EXCEPT", "EXISTS", "FALSE", "FETCH", "FOR", "FROM", "FULL", "GROUP", "HAVING", "IN", "INNER",
     "INTERSECT", "INTERVAL", "INTO", "IS", "JOIN", "LATERAL", "LEFT", "LIKE", "LIMIT",
     "MATCH_RECOGNIZE", "NATURAL", "NOT", "NULL", "OFFSET", "ON", "OR", "ORDER", "OVER", "QUALIFY",
-    "RIGHT", "SELECT", "TABLE", "TABLESAMPLE", "THEN", "TRUE", "TRY_CAST", "UNION", "UNNEST", "USING",
+    "RIGHT", "SELECT", "TABLE", "TABLESAMPLE", "THEN", "TRUE", "TRY_CAST", "UNION", "UNNEST",
+    "USING",
     "VALUES", "WHEN", "WHERE", "WINDOW", "WITH",
 ]
