@@ -69,6 +69,16 @@ import WeirCore
                 == #"["b", "c"]"#)
     }
 
+    @Test func elementsDoNotStandInForMissingColumns() {
+        let columns = [
+            ColumnDeclaration(name: "n", type: .bigint),
+            ColumnDeclaration(name: "t", type: .array(.string)),
+        ]
+        let decoded = JSONDeserializer(columns: columns, needed: ["n", "t"]).decode(
+            messages(#"{"n":7,"t":["a"]}"#, #"{"t":["b"]}"#, #"{"t":["c","d"]}"#, #"{"n":8}"#))
+        #expect(rows(decoded.batch) == [#"7|["a"]"#, #"NULL|["b"]"#, #"NULL|["c", "d"]"#, "8|NULL"])
+    }
+
     @Test func columnsMayShareValuesAndArrays() {
         let columns = [
             ColumnDeclaration(name: "n", type: .double, origin: .payload(pointer: "/m/x")),
