@@ -29,8 +29,9 @@ final class RowChoice {
         let mask = Column.filled(.boolean, rowCount)
         let wanted = Int32(number)
         mapRows(numbers, 1, mask.bools, rowCount) { $0 == wanted ? 1 : 0 }
+        let flags = mask.bools
         var count = 0
-        for row in 0..<rowCount { count &+= Int(mask.bools[row]) }
+        for row in 0..<rowCount { count &+= Int(flags[row]) }
         return (mask, count)
     }
 
@@ -63,11 +64,12 @@ final class RowChoice {
         _ wanted: Int32, _ from: UnsafeMutablePointer<Value>, _ step: Int,
         _ to: UnsafeMutablePointer<Value>
     ) {
-        if step == 1 {
-            for row in 0..<rowCount { to[row] = numbers[row] == wanted ? from[row] : to[row] }
-        } else {
-            let constant = from[0]
-            for row in 0..<rowCount { to[row] = numbers[row] == wanted ? constant : to[row] }
+        // Both values are loaded for each row, so that the choice is no branch: which way a row goes is
+        // seldom predictable.
+        let numbers = numbers
+        for row in 0..<rowCount {
+            let (new, old) = (from[row &* step], to[row])
+            to[row] = numbers[row] == wanted ? new : old
         }
     }
 
@@ -148,8 +150,9 @@ final class CoalesceKernel: Kernel {
             if operand.column.validity == nil && openCount == rows && operand.step == 1 {
                 return operand.column
             }
-            for row in 0..<rows where open.bools[row] != 0 && !operand.isNull(row) {
-                choice.numbers[row] = Int32(number)
+            let (isOpen, numbers) = (open.bools, choice.numbers)
+            for row in 0..<rows where isOpen[row] != 0 && !operand.isNull(row) {
+                numbers[row] = Int32(number)
             }
         }
         while operands.count <= none { operands.append(nil) }

@@ -158,7 +158,8 @@ extension Column {
         guard let validity else { return }
         switch physical {
         case .bool:
-            for row in 0..<count { bools[row] &= validity[row] }
+            let values = bools
+            for row in 0..<count { values[row] &= validity[row] }
         case .int64:
             let values = ints
             for row in 0..<count { values[row] = validity[row] != 0 ? values[row] : 0 }

@@ -30,18 +30,18 @@ final class RoundKernel: Kernel {
         let places = IntegerRows(d)
         let result = Column.strict(type, [a, d], input.rowCount)
         if type == .double {
-            let values = a.column.doubles
+            let (values, out) = (a.column.doubles, result.doubles)
             for row in 0..<input.rowCount {
-                result.doubles[row] = DecimalRounding.round(
+                out[row] = DecimalRounding.round(
                     values[row &* a.step], places: places[row], isTruncation: isTruncation)
             }
         } else {
-            let values = a.column.ints
+            let (values, out) = (a.column.ints, result.ints)
             let isInt = type == .int
             for row in 0..<input.rowCount {
                 let rounded = DecimalRounding.round(
                     values[row &* a.step], places: places[row], isTruncation: isTruncation)
-                result.ints[row] = isInt ? wrapped32(rounded) : rounded
+                out[row] = isInt ? wrapped32(rounded) : rounded
             }
         }
         result.clearNullSlots()

@@ -78,11 +78,12 @@ final class AffixKernel: Kernel {
         let b = affix.operand(input)
         let (texts, affixes) = (TextRows(a), TextRows(b))
         let result = Column.strict(.boolean, [a, b], input.rowCount)
+        let out = result.bools
         for row in 0..<input.rowCount {
             let isMatch =
                 isPrefix
                 ? starts(texts[row], with: affixes[row]) : ends(texts[row], with: affixes[row])
-            result.bools[row] = isMatch ? 1 : 0
+            out[row] = isMatch ? 1 : 0
         }
         result.clearNullSlots()
         return result
