@@ -53,7 +53,9 @@ private func zoneFile(_ transitions: [(Int64, UInt8)], offsets: [Int64], footer:
     return bytes + [65, 66, 67, 0] + Array("\n\(footer)\n".utf8)
 }
 
-private func instant(_ text: String) -> Int64 { TimestampText.parse(text) ?? .min }
+private func instant(_ text: String) -> Int64 {
+    TimestampText.parse(text) ?? .min
+}
 
 @Suite struct TimeZoneRulesTests {
     /// Local mean time, winter and summer of 1980, then the rule of central Europe.

@@ -63,7 +63,9 @@ private func isLike(_ text: ArraySlice<Unicode.Scalar>, _ pattern: ArraySlice<Un
     return isLike(text.dropFirst(), pattern.dropFirst())
 }
 
-private func scalars(_ text: String) -> [Unicode.Scalar] { Array(text.unicodeScalars) }
+private func scalars(_ text: String) -> [Unicode.Scalar] {
+    Array(text.unicodeScalars)
+}
 
 private func join(_ scalars: some Sequence<Unicode.Scalar>) -> Value {
     var view = String.UnicodeScalarView()
@@ -92,7 +94,9 @@ private let textOracles: [(ScalarFunction, @Sendable ([Unicode.Scalar], [Unicode
     (.equal, { .bool($0 == $1) }), (.notEqual, { .bool($0 != $1) }),
 ]
 
-private func bytes(_ scalars: [Unicode.Scalar]) -> [UInt8] { scalars.flatMap { Array(String($0).utf8) } }
+private func bytes(_ scalars: [Unicode.Scalar]) -> [UInt8] {
+    scalars.flatMap { Array(String($0).utf8) }
+}
 
 @Suite struct KernelRandomTests {
     /// Random rows of two values and what a strict oracle says of them.

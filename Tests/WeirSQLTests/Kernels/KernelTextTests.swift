@@ -39,7 +39,8 @@ import WeirCore
         try expect(
             .trim, [.string, .string],
             [
-                (["abcddcba", "abc"], "dd"), (["心情开开心心", "开心"], "情"), (["  😀www  ", " 😀"], "www"),
+                (["abcddcba", "abc"], "dd"), (["心情开开心心", "开心"], "情"),
+                (["  😀www  ", " 😀"], "www"),
                 (["x", ""], "x"), (["aaa", "a"], ""), ([.null, "a"], .null), (["a", .null], .null),
             ])
         try expect(.ltrim, [.string], [(["  a "], "a "), ([""], "")])
