@@ -23,6 +23,8 @@ final class TextExtreme: Accumulator {
 
     var bytesPerGroup: Int { 12 }
     var variableBytes: Int { liveBytes }
+    /// Bytes of the arena in use, replaced texts included.
+    var arenaBytes: Int { arenaCount }
 
     func reserve(_ count: Int) {
         lengths.reserve(count)
