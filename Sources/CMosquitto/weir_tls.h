@@ -23,8 +23,7 @@ enum weir_tls_step {
 /// The context and what its last handshake told.
 struct weir_tls {
     SSL_CTX *context;
-    char server_name[256];
-    /// Empty for a numeric address, which is never sent as a name.
+    /// The broker's name; empty for a numeric address, which is never sent as a name.
     char sni[256];
     /// X509_V_ERR_… of the first certificate that did not pass, or X509_V_OK.
     int verify_error;
@@ -32,8 +31,10 @@ struct weir_tls {
     char subject[256];
     char not_before[16];
     char not_after[16];
-    /// The alert that the broker sent, as OpenSSL words it, or empty.
-    char alert[96];
+    /// The fatal alert that the broker sent (RFC 8446, section 6), or -1.
+    int alert;
+    /// Whether the broker has asked for a client certificate.
+    int certificate_wanted;
 };
 
 static inline void weir_tls_day(const ASN1_TIME *time, char day[16]) {
@@ -62,8 +63,14 @@ static void weir_tls_info(const SSL *ssl, int where, int value) {
         // The library has set the numeric address as name just before; this comes before the ClientHello.
         SSL_set_tlsext_host_name((SSL *)ssl, tls->sni[0] ? tls->sni : NULL);
     } else if ((where & SSL_CB_READ_ALERT) == SSL_CB_READ_ALERT && (value >> 8) == SSL3_AL_FATAL) {
-        strncpy(tls->alert, SSL_alert_desc_string_long(value), sizeof tls->alert - 1);
+        tls->alert = value & 0xFF;
     }
+}
+
+static int weir_tls_certificate_wanted(SSL *ssl, void *user) {
+    (void)ssl;
+    ((struct weir_tls *)user)->certificate_wanted = 1;
+    return 1;
 }
 
 /// A key file with a passphrase is refused: there is nobody to ask for it.
@@ -89,12 +96,13 @@ static inline struct weir_tls *weir_tls_new(
     struct weir_tls *tls = calloc(1, sizeof *tls);
     if (!tls || !(tls->context = SSL_CTX_new(TLS_client_method()))) goto failed;
     SSL_CTX *context = tls->context;
-    strncpy(tls->server_name, server_name, sizeof tls->server_name - 1);
+    tls->alert = -1;
     SSL_CTX_set_app_data(context, tls);
     SSL_CTX_set_min_proto_version(context, TLS1_2_VERSION);
     SSL_CTX_set_mode(context, SSL_MODE_RELEASE_BUFFERS);
     SSL_CTX_set_default_passwd_cb(context, weir_tls_no_passphrase);
     SSL_CTX_set_info_callback(context, weir_tls_info);
+    SSL_CTX_set_cert_cb(context, weir_tls_certificate_wanted, tls);
     SSL_CTX_set_verify(context, SSL_VERIFY_PEER, weir_tls_verify);
     X509_VERIFY_PARAM *param = SSL_CTX_get0_param(context);
     if (X509_VERIFY_PARAM_set1_ip_asc(param, server_name) != 1) {

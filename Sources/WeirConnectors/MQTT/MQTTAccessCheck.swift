@@ -51,7 +51,7 @@ extension MQTTSource {
             if let reply = connection.takeSubscriptionReply() {
                 connection.leave()
                 connection.write()
-                return subscription.answered(reply)
+                return subscription.answered(reply, nowNanoseconds: clock.monotonicNanoseconds())
             }
             waitUntilReady(connection.socket, forWriting: connection.phase == .opening, milliseconds: 50)
         }

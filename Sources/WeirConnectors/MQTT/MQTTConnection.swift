@@ -23,6 +23,13 @@ final class MQTTConnection {
         case closed(String)
     }
 
+    private enum Property {
+        static let sessionExpiry = Int32(MQTT_PROP_SESSION_EXPIRY_INTERVAL.rawValue)
+        static let maximumPacketSize = Int32(MQTT_PROP_MAXIMUM_PACKET_SIZE.rawValue)
+        static let maximumQoS = Int32(MQTT_PROP_MAXIMUM_QOS.rawValue)
+        static let serverKeepAlive = Int32(MQTT_PROP_SERVER_KEEP_ALIVE.rawValue)
+    }
+
     /// What the broker said when it accepted us.
     struct Acceptance: Equatable {
         var sessionPresent: Bool
@@ -30,6 +37,8 @@ final class MQTTConnection {
         var sessionExpirySeconds: UInt32?
         /// 0 when it knows no QoS 1.
         var maximumQoS: UInt8?
+        /// In what time it wants to hear from us, where that is not what we proposed.
+        var keepAliveSeconds: UInt16?
     }
 
     /// Retain handling of a SUBSCRIBE: send retained messages for filters new to the session, or none.
@@ -70,7 +79,8 @@ final class MQTTConnection {
         errno = 0
         let code = mosquitto_connect_bind_async(
             client, address, Int32(options.address.port), Int32(options.keepAliveSeconds), nil)
-        if code != 0 { close(MQTTReason.library(code, errorNumber: errno)) }
+        errorNumber = errno
+        if code != 0 { close(cause(code)) }
     }
 
     deinit { mosquitto_destroy(client) }
@@ -95,10 +105,9 @@ final class MQTTConnection {
             var properties: OpaquePointer?
             defer { mosquitto_property_free_all(&properties) }
             code |= mosquitto_property_add_int32(
-                &properties, Int32(MQTT_PROP_SESSION_EXPIRY_INTERVAL.rawValue),
-                isCleanStart ? 0 : options.sessionExpirySeconds)
+                &properties, Property.sessionExpiry, isCleanStart ? 0 : options.sessionExpirySeconds)
             code |= mosquitto_property_add_int32(
-                &properties, Int32(MQTT_PROP_MAXIMUM_PACKET_SIZE.rawValue), options.maximumPacketBytes)
+                &properties, Property.maximumPacketSize, options.maximumPacketBytes)
             // Only the blocking call takes CONNECT properties, and it keeps them for later attempts.
             // An empty host at port 0 fails in it before any socket is made.
             _ = mosquitto_connect_bind_v5(client, "", 0, Int32(options.keepAliveSeconds), nil, properties)
@@ -141,16 +150,17 @@ final class MQTTConnection {
             close(MQTTReason.refusedConnection(code, options))
             return
         }
-        var expiry: UInt32 = 0
-        var quality: UInt8 = 0
-        let hasExpiry =
-            mosquitto_property_read_int32(
-                properties, Int32(MQTT_PROP_SESSION_EXPIRY_INTERVAL.rawValue), &expiry, false) != nil
-        let hasQuality =
-            mosquitto_property_read_byte(properties, Int32(MQTT_PROP_MAXIMUM_QOS.rawValue), &quality, false) != nil
-        let acceptance = Acceptance(
-            sessionPresent: flags & 1 == 1, sessionExpirySeconds: hasExpiry ? expiry : nil,
-            maximumQoS: hasQuality ? quality : nil)
+        var acceptance = Acceptance(sessionPresent: flags & 1 == 1)
+        var (expiry, quality, keepAlive) = (UInt32(0), UInt8(0), UInt16(0))
+        if mosquitto_property_read_int32(properties, Property.sessionExpiry, &expiry, false) != nil {
+            acceptance.sessionExpirySeconds = expiry
+        }
+        if mosquitto_property_read_byte(properties, Property.maximumQoS, &quality, false) != nil {
+            acceptance.maximumQoS = quality
+        }
+        if mosquitto_property_read_int16(properties, Property.serverKeepAlive, &keepAlive, false) != nil {
+            acceptance.keepAliveSeconds = keepAlive
+        }
         self.acceptance = acceptance
         phase = .active
         accepted(acceptance)
@@ -179,7 +189,10 @@ final class MQTTConnection {
     func greet() {
         if phase == .opening {
             guard let error = pendingError() else { return }
-            if error != 0 { return close(MQTTReason.system(error)) }
+            if error != 0 {
+                errorNumber = error
+                return close(cause(Int32(MOSQ_ERR_ERRNO.rawValue)))
+            }
             phase = .greeting
         }
         if phase == .greeting { read(while: { self.phase == .greeting }) }
@@ -259,11 +272,15 @@ final class MQTTConnection {
     // MARK: Causes
 
     private func cause(_ code: Int32) -> String {
-        if let told = tls?.cause { return told }
+        // After the CONNACK the handshake is long over and has no part in it.
+        if acceptance == nil, let told = tls?.cause { return told }
         let reason = MQTTReason.library(code, errorNumber: errorNumber)
-        guard acceptance == nil, code != Int32(MOSQ_ERR_ERRNO.rawValue) else { return reason }
-        if tls != nil { return "no TLS connection came about; does the broker speak TLS on port \(options.address.port)?" }
-        return "the broker closed the connection without an answer; is port \(options.address.port) one for TLS?"
+        let isBrokenOff =
+            code != Int32(MOSQ_ERR_ERRNO.rawValue) || [ECONNRESET, EPIPE, EPROTO].contains(errorNumber)
+        guard acceptance == nil, isBrokenOff else { return reason }
+        let port = options.address.port
+        if tls != nil { return "no TLS connection came about; does the broker speak TLS on port \(port)?" }
+        return "the broker closed the connection without an answer; is port \(port) one for TLS?"
     }
 
     /// nil while TCP is still connecting, else its error or 0.

@@ -3,10 +3,10 @@
 // poll does what can be done at once.
 //
 // What makes it lose nothing: libmosquitto queues a PUBACK before it hands a message over, and this
-// queue is written only when everything handed over is committed (`MQTTInbox.mayWrite`). SUBSCRIBE and
-// PINGREQ go through the same queue and wait for the commit too, which is a tenth of a second; a
-// PINGREQ of our own goes around it when the loop pauses the intake. While a write is unfinished,
-// nothing is read, for a PUBACK read now would be queued right behind the committed ones.
+// queue is written only when everything handed over is committed (`MQTTInbox.mayWrite`). A SUBSCRIBE
+// goes through the same queue and waits for the commit too; a PINGREQ goes around it when commits do
+// not come or the intake is paused. While a write is unfinished, nothing is read, for the PUBACK of
+// what is read would be queued right behind the committed ones.
 //
 // What makes it double nothing: RedeliveryFilter, saved in the same commit.
 
@@ -39,6 +39,7 @@ public final class MQTTSource: Source {
     /// The last poll found no room: the loop has paused the intake.
     private var isPaused = false
     private var nextPingNanoseconds: Int64 = 0
+    private var pingIntervalNanoseconds: Int64 = 0
 
     /// `random` is for the jitter of reconnects.
     public init(
@@ -157,6 +158,8 @@ public final class MQTTSource: Source {
         subscription.request(on: connection)
         connectedState = "connected to \(options.address), \(notes.joined(separator: ", "))"
         state = connectedState
+        pingIntervalNanoseconds =
+            Int64(acceptance.keepAliveSeconds.map(Int.init) ?? options.keepAliveSeconds) * 500_000_000
         nextPingNanoseconds = clock.monotonicNanoseconds() + pingIntervalNanoseconds
     }
 
@@ -228,7 +231,7 @@ public final class MQTTSource: Source {
         }
         isPaused = messages.isFull
         if isPaused {
-            pingWhilePaused(connection)
+            pingAroundTheQueue(connection)
             return .dry
         }
         // Redelivered messages take no room in the batch, so the reads of one poll are bounded as well.
@@ -238,26 +241,25 @@ public final class MQTTSource: Source {
             return readsLeft >= 0 && !messages.isFull && self.inbox.uncommittedCount < self.options.receiveMaximum
         }
         if let reply = connection.takeSubscriptionReply() {
-            state = subscription.answered(reply).map { "\(connectedState), but \($0)" } ?? connectedState
+            let refusal = subscription.answered(reply, nowNanoseconds: clock.monotonicNanoseconds())
+            state = refusal.map { "\(connectedState), but \($0)" } ?? connectedState
         }
         if isDry, !connection.isClosed {
             subscription.retry(on: connection, nowNanoseconds: clock.monotonicNanoseconds())
-            connection.keepAlive()
+            if inbox.mayWrite { connection.keepAlive() } else { pingAroundTheQueue(connection) }
         }
         if inbox.mayWrite { connection.write() }
         return isDry ? .dry : .more
     }
 
-    /// While nothing is read, no PINGRESP is seen either, and the library would give up. The broker only
-    /// needs to hear from us.
-    private func pingWhilePaused(_ connection: MQTTConnection) {
+    /// Lets the broker hear from us when the library cannot: its own PINGREQ would wait in the queue
+    /// behind PUBACKs that are not committed, and while the intake is paused it would miss the PINGRESP.
+    private func pingAroundTheQueue(_ connection: MQTTConnection) {
         let now = clock.monotonicNanoseconds()
         guard now >= nextPingNanoseconds else { return }
         connection.ping()
         nextPingNanoseconds = now + pingIntervalNanoseconds
     }
-
-    private var pingIntervalNanoseconds: Int64 { Int64(options.keepAliveSeconds) * 500_000_000 }
 
     public func acknowledge() throws(Failure) {
         inbox.committed()

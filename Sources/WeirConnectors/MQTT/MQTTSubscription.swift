@@ -5,7 +5,7 @@
 
 import WeirCore
 
-/// The topic filters wanted, and those that the broker has granted to the session.
+/// The topic filters wanted, and those that the broker's session has.
 struct MQTTSubscription {
     private static let key: [UInt8] = [UInt8(ascii: "s")]
     private static let formatVersion: UInt8 = 1
@@ -14,10 +14,11 @@ struct MQTTSubscription {
 
     private let clientID: String
     private let topics: [String]
-    /// Granted to the session, as far as is known.
-    private var granted: [String] = []
+    /// What the session may be subscribed to: all that was asked for and not yet taken back.
+    private var asked: [String] = []
+    /// The broker has granted `topics`, and nothing else is left in `asked`.
+    private(set) var isGranted = false
     private var isSaved = false
-    private var isRefused = false
     private var retryAtNanoseconds: Int64?
 
     init(clientID: String, topics: [String]) {
@@ -27,67 +28,61 @@ struct MQTTSubscription {
 
     /// Asks for what the session lacks. The request is only queued.
     mutating func request(on connection: MQTTConnection) {
-        guard Set(granted) != Set(topics) else { return }
-        let superfluous = granted.filter { !topics.contains($0) }
+        retryAtNanoseconds = nil
+        guard !isGranted || Set(asked) != Set(topics) else { return }
+        let superfluous = asked.filter { !topics.contains($0) }
         if !superfluous.isEmpty { connection.unsubscribe(superfluous) }
         connection.subscribe(topics)
+        isGranted = false
+        asked = superfluous + topics
+        isSaved = false
     }
 
     /// Asks again for what was refused, when it is time.
     mutating func retry(on connection: MQTTConnection, nowNanoseconds: Int64) {
-        guard isRefused else { return }
-        guard let at = retryAtNanoseconds else {
-            retryAtNanoseconds = nowNanoseconds + Self.retryNanoseconds
-            return
-        }
-        if nowNanoseconds >= at {
-            retryAtNanoseconds = nil
-            isRefused = false
-            connection.subscribe(topics)
-        }
+        guard let at = retryAtNanoseconds, nowNanoseconds >= at else { return }
+        request(on: connection)
     }
 
     /// Takes the broker's answer; returns a sentence about what it refused, or nil.
-    mutating func answered(_ codes: [Int]) -> String? {
-        var refusals: [String] = []
-        var accepted: [String] = []
-        for (topic, code) in zip(topics, codes) {
-            if let reason = MQTTReason.refusedSubscription(code) {
-                refusals.append("the broker refuses the subscription to \(topic): \(reason)")
-            } else {
-                accepted.append(topic)
-            }
+    mutating func answered(_ codes: [Int], nowNanoseconds: Int64) -> String? {
+        let refusals = zip(topics, codes).compactMap { topic, code in
+            MQTTReason.refusedSubscription(code).map { "the broker refuses the subscription to \(topic): \($0)" }
         }
-        isRefused = !refusals.isEmpty
-        if granted != accepted {
-            granted = accepted
-            isSaved = false
+        isSaved = false
+        guard refusals.isEmpty else {
+            retryAtNanoseconds = nowNanoseconds + Self.retryNanoseconds
+            return refusals.joined(separator: "; ")
         }
-        return isRefused ? refusals.joined(separator: "; ") : nil
+        // The UNSUBSCRIBE of the others was written before, so it is done as well.
+        asked = topics
+        isGranted = true
+        return nil
     }
 
     /// The broker has no session. True: it had one that we knew of.
     mutating func sessionIsLost() -> Bool {
         defer {
-            if !granted.isEmpty { isSaved = false }
-            granted = []
+            asked = []
+            isGranted = false
+            isSaved = false
         }
-        return !granted.isEmpty
+        return isGranted
     }
 
     // MARK: Saving
 
     /// Whether a saved pair is the subscription's, of a format that is known.
     static func owns(_ pair: (key: [UInt8], value: [UInt8])) -> Bool {
-        pair.key == key && pair.value.first == formatVersion
+        pair.key == key && pair.value.first == formatVersion && pair.value.count >= 2
     }
 
-    /// Writes the client id and the granted filters, if they changed.
+    /// Writes the client id and the session's filters, if they changed.
     mutating func save(_ put: (_ key: [UInt8], _ value: [UInt8]) -> Void) {
         guard !isSaved else { return }
         isSaved = true
-        var value = [Self.formatVersion]
-        for text in [clientID] + granted {
+        var value = [Self.formatVersion, isGranted ? 1 : 0]
+        for text in [clientID] + asked {
             let bytes = Array(text.utf8)
             value += [UInt8(bytes.count >> 8), UInt8(bytes.count & 0xFF)] + bytes
         }
@@ -96,9 +91,9 @@ struct MQTTSubscription {
 
     /// Takes back what was saved. False: it belongs to another client id's session.
     mutating func restore(_ position: [(key: [UInt8], value: [UInt8])]) -> Bool {
-        guard let value = position.last(where: { $0.key == Self.key })?.value else { return true }
+        guard let value = position.last(where: { $0.key == Self.key })?.value, value.count >= 2 else { return true }
         var texts: [String] = []
-        var rest = value.dropFirst()
+        var rest = value.dropFirst(2)
         while rest.count >= 2 {
             let length = Int(rest[rest.startIndex]) << 8 | Int(rest[rest.startIndex + 1])
             let bytes = rest.dropFirst(2).prefix(length)
@@ -106,7 +101,8 @@ struct MQTTSubscription {
             rest = rest.dropFirst(2 + bytes.count)
         }
         guard texts.first == clientID else { return false }
-        granted = Array(texts.dropFirst())
+        asked = Array(texts.dropFirst())
+        isGranted = value[1] == 1
         isSaved = true
         return true
     }

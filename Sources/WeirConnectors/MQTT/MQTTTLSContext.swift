@@ -46,22 +46,37 @@ final class MQTTTLSContext {
     /// Makes a client of the library use this context.
     func attach(to client: OpaquePointer) -> Int32 { weir_tls_attach(client, tls) }
 
-    /// Why the handshake failed, as far as it is known.
+    /// Why the handshake failed, as far as it is known. The alert that says it is lost when the broker
+    /// closes before it has read our CONNECT, so a wish for a certificate counts too.
     var cause: String? {
         let code = tls.pointee.verify_error
         if code != X509_V_OK { return Self.certificateProblem(code, tls.pointee, options) }
-        let alert = text(of: tls.pointee.alert)
+        let alert = tls.pointee.alert
         switch alert {
-        case "": return nil
-        case "certificate required":
-            return "the broker asks for a client certificate; set tls.cert_file and tls.key_file"
-        case "unknown CA", "bad certificate", "unsupported certificate", "certificate unknown":
-            return options.certFile == nil
-                ? "the broker asks for a client certificate; set tls.cert_file and tls.key_file"
-                : "the broker does not accept tls.cert_file (\(alert))"
-        case "certificate expired": return "the broker says that tls.cert_file has expired"
-        case "certificate revoked": return "the broker says that tls.cert_file was revoked"
-        default: return "the broker broke off the TLS handshake (\(alert))"
+        case -1 where tls.pointee.certificate_wanted == 0: return nil
+        case -1, 40, 42, 43, 46, 48, 49, 116:
+            if tls.pointee.certificate_wanted != 0 {
+                return options.certFile == nil
+                    ? "the broker asks for a client certificate; set tls.cert_file and tls.key_file"
+                    : "the broker does not accept tls.cert_file (\(Self.alertText(alert)))"
+            }
+            return "the broker broke off the TLS handshake (\(Self.alertText(alert)))"
+        case 44: return "the broker says that tls.cert_file was revoked"
+        case 45: return "the broker says that tls.cert_file has expired"
+        default: return "the broker broke off the TLS handshake (\(Self.alertText(alert)))"
+        }
+    }
+
+    private static func alertText(_ alert: Int32) -> String {
+        switch alert {
+        case -1: "it closed the connection"
+        case 40: "no way to encrypt that both know"
+        case 42: "bad certificate"
+        case 46: "certificate unknown"
+        case 48: "unknown authority"
+        case 70: "TLS version not supported"
+        case 112: "name not known there"
+        default: "alert \(alert)"
         }
     }
 
