@@ -3,6 +3,7 @@
 import Logging
 import WeirConnectors
 import WeirCore
+import WeirSQL
 import WeirStore
 
 /// Everything that a running agent's loop works with.

@@ -1,14 +1,34 @@
 // The Prometheus text format (version 0.0.4): one HELP and TYPE line a metric, then its samples.
+//
+// Always true: all samples of a metric stand together behind its one head, and label values and
+// help texts are escaped, so no name from a configuration or a broker can forge a line.
 
 /// Writes metrics as Prometheus reads them.
 public struct MetricsText {
     /// The text so far.
     public private(set) var text = ""
+    private var written: Set<String> = []
 
     public init() {}
 
     /// A metric's labels in order.
     public typealias Labels = [(name: String, value: String)]
+
+    /// One histogram's counts.
+    public struct Histogram {
+        public let labels: Labels
+        /// `counts[i]` is how many were at or below bound i.
+        public let counts: [UInt64]
+        public let sum: Double
+        public let count: UInt64
+
+        public init(labels: Labels = [], counts: [UInt64], sum: Double, count: UInt64) {
+            self.labels = labels
+            self.counts = counts
+            self.sum = sum
+            self.count = count
+        }
+    }
 
     /// A value that only rises (until the process restarts, unless it is durable).
     public mutating func counter(_ name: String, _ help: String, _ samples: [(Labels, UInt64)]) {
@@ -22,40 +42,64 @@ public struct MetricsText {
         for (labels, value) in samples { line(name, labels, Self.number(value)) }
     }
 
-    /// Counts by upper bounds; `counts[i]` is how many were at or below `bounds[i]`.
+    /// Counts by upper bounds, which rise; one histogram a set of labels.
     public mutating func histogram(
-        _ name: String, _ help: String, bounds: [Double], counts: [UInt64], sum: Double, count: UInt64
+        _ name: String, _ help: String, bounds: [Double], _ histograms: [Histogram]
     ) {
         head(name, help, "histogram")
-        for (bound, cumulative) in zip(bounds, counts) {
-            line(name + "_bucket", [("le", Self.number(bound))], String(cumulative))
+        for histogram in histograms {
+            for (bound, cumulative) in zip(bounds, histogram.counts) {
+                let labels = histogram.labels + [("le", Self.number(bound))]
+                line(name + "_bucket", labels, String(cumulative))
+            }
+            line(name + "_bucket", histogram.labels + [("le", "+Inf")], String(histogram.count))
+            line(name + "_sum", histogram.labels, Self.number(histogram.sum))
+            line(name + "_count", histogram.labels, String(histogram.count))
         }
-        line(name + "_bucket", [("le", "+Inf")], String(count))
-        line(name + "_sum", [], Self.number(sum))
-        line(name + "_count", [], String(count))
+    }
+
+    /// One histogram without labels; `counts[i]` is how many were at or below `bounds[i]`.
+    public mutating func histogram(
+        _ name: String, _ help: String, bounds: [Double], counts: [UInt64], sum: Double,
+        count: UInt64
+    ) {
+        histogram(
+            name, help, bounds: bounds, [Histogram(counts: counts, sum: sum, count: count)])
     }
 
     private mutating func head(_ name: String, _ help: String, _ type: String) {
-        text += "# HELP \(name) \(help)\n# TYPE \(name) \(type)\n"
+        precondition(Self.isName(name), "\(name) is no name of a metric")
+        precondition(written.insert(name).inserted, "\(name) is written twice")
+        text += "# HELP \(name) \(Self.escaped(help, quotes: false))\n# TYPE \(name) \(type)\n"
     }
 
     private mutating func line(_ name: String, _ labels: Labels, _ value: String) {
         text += name
         if !labels.isEmpty {
             text += "{"
-            text += labels.map { "\($0.name)=\"\(Self.escaped($0.value))\"" }.joined(separator: ",")
+            text += labels.map { "\($0.name)=\"\(Self.escaped($0.value, quotes: true))\"" }
+                .joined(separator: ",")
             text += "}"
         }
         text += " \(value)\n"
     }
 
-    private static func escaped(_ value: String) -> String {
-        guard value.utf8.contains(where: { $0 == 0x5C || $0 == 0x22 || $0 == 0x0A }) else { return value }
+    /// Letters, digits, `_` and `:`, no digit first.
+    private static func isName(_ name: String) -> Bool {
+        guard let first = name.utf8.first, !(UInt8(ascii: "0")...UInt8(ascii: "9")).contains(first)
+        else { return false }
+        return name.utf8.allSatisfy { isIdentifierByte($0) || $0 == UInt8(ascii: ":") }
+    }
+
+    private static func escaped(_ value: String, quotes: Bool) -> String {
+        guard value.utf8.contains(where: { $0 == 0x5C || $0 == 0x22 || $0 == 0x0A }) else {
+            return value
+        }
         var result = ""
         for scalar in value.unicodeScalars {
             switch scalar {
             case "\\": result += "\\\\"
-            case "\"": result += "\\\""
+            case "\"" where quotes: result += "\\\""
             case "\n": result += "\\n"
             default: result.unicodeScalars.append(scalar)
             }
@@ -64,6 +108,8 @@ public struct MetricsText {
     }
 
     private static func number(_ value: Double) -> String {
+        if value.isNaN { return "NaN" }
+        if value.isInfinite { return value > 0 ? "+Inf" : "-Inf" }
         if value == value.rounded(), abs(value) < 1e15 { return String(Int64(value)) }
         return "\(value)"
     }

@@ -1,6 +1,6 @@
-// The HTTP face of an agent: health, readiness, metrics, status. It reads the status board and nothing
-// else, so a slow or hostile client can cost memory (bounded by the connection limit and short
-// timeouts) but never hold up the loop.
+// The HTTP face of an agent: health, readiness, metrics, status. It reads the status board and
+// nothing else, so a slow or hostile client can cost memory (bounded by the number of connections,
+// the size of a request's head and the life of a connection) but never hold up the loop.
 
 import Glibc
 import HTTPTypes
@@ -8,7 +8,6 @@ import HummingbirdCore
 import Logging
 import NIOCore
 import NIOPosix
-import ServiceLifecycle
 import Synchronization
 import WeirCore
 
@@ -25,85 +24,139 @@ public struct StatusResponse: Sendable {
     }
 }
 
-/// Serves GET requests of `routes` on one address, on one thread.
+/// What a client may cost.
+struct StatusServerLimits: Sendable {
+    /// Connections at a time; more wait in the kernel.
+    var connectionsMax = 32
+    /// Silence after which a connection is closed, ms.
+    var idleMilliseconds: Int64 = 10_000
+    /// Age at which a connection is closed, busy or not, ms.
+    var lifetimeMilliseconds: Int64 = 30_000
+    /// Bytes of a request's head.
+    var headBytesMax = 8 << 10
+}
+
+/// Serves GET requests of `routes` on one address, on one thread that all servers share.
 public final class StatusServer: Sendable {
     public typealias Route = @Sendable () -> StatusResponse
 
-    private static let connectionsMax = 32
-    private static let idleSeconds: Int64 = 10
+    /// Lives as long as the process, because NIO ends the process when a loop is shut down while any
+    /// connection still has something to tell it.
+    private static let eventLoop = MultiThreadedEventLoopGroup(numberOfThreads: 1)
+
+    /// How long `start` waits for the address.
+    private static let startMilliseconds = 10_000
+    /// How long `stop` lets answers be finished.
+    private static let stopMilliseconds = 500
 
     private let host: String
     private let port: Int
     private let routes: [String: Route]
-    private let group: MultiThreadedEventLoopGroup
-    private let running = Mutex<Task<Void, Never>?>(nil)
+    private let limits: StatusServerLimits
+    private let connections = OpenConnections()
+    private let running = Mutex<Running?>(nil)
+
+    /// The server, and what is settled when it has ended.
+    private struct Running {
+        let server: Server<HTTP1Channel>
+        let end: Outcome
+    }
 
     /// - Parameters:
     ///   - host: the address to listen on; 127.0.0.1 unless the configuration says otherwise.
-    ///   - port: the TCP port.
-    ///   - routes: what to answer, by path.
-    public init(host: String, port: Int, routes: [String: Route]) {
+    ///   - port: the TCP port; 0 for any that is free.
+    ///   - routes: what to answer, by path; called on the server's thread, so they must not wait.
+    public convenience init(host: String, port: Int, routes: [String: Route]) {
+        self.init(host: host, port: port, routes: routes, limits: StatusServerLimits())
+    }
+
+    init(host: String, port: Int, routes: [String: Route], limits: StatusServerLimits) {
         self.host = host
         self.port = port
         self.routes = routes
-        group = MultiThreadedEventLoopGroup(numberOfThreads: 1)
+        self.limits = limits
     }
 
-    /// Listens, and returns once connections are accepted.
+    /// Listens, and returns the port once connections are accepted.
     ///
-    /// Throws when the address cannot be bound.
-    public func start() throws(Failure) {
-        let box = Outcome(settled: try WakeUp())
-        let service: any Service
-        do {
-            service = try makeService(onRunning: { box.settle(nil) })
-        } catch {
-            throw bindFailure("\(error)")
-        }
-        let task = Task.detached { [self] in
+    /// Called once. Throws when the address cannot be bound.
+    @discardableResult
+    public func start() throws(Failure) -> Int {
+        let outcome = Outcome(settled: try WakeUp())
+        let end = Outcome(settled: try WakeUp())
+        let server = makeServer { outcome.settle(.success($0 ?? 0)) }
+        running.withLock { $0 = Running(server: server, end: end) }
+        Task.detached { [self] in
             do {
-                try await service.run()
+                try await server.run()
             } catch {
-                box.settle(bindFailure(Self.reason(of: error)))
+                outcome.settle(.failure(bindFailure(Self.reason(of: error))))
             }
+            end.settle(.success(0))
         }
-        running.withLock { $0 = task }
-        if let failure = box.wait(milliseconds: 10_000) { throw failure }
+        guard let result = outcome.wait(milliseconds: Self.startMilliseconds) else {
+            throw bindFailure("it took longer than \(Self.startMilliseconds / 1000) s")
+        }
+        return try result.get()
     }
 
-    /// Closes the listening socket and all connections.
+    /// Closes the listening socket and all connections, those in the middle of an answer after at most
+    /// a second.
     public func stop() {
-        running.withLock { $0?.cancel() }
-        try? group.syncShutdownGracefully()
+        guard let running = running.withLock({ $0 }), let closed = try? Outcome(settled: WakeUp())
+        else { return }
+        // In this order, because NIO ends the process over a connection that it has accepted and
+        // that nobody takes: no new ones, the answers under way, then all that is left.
+        Task.detached {
+            try? await running.server.shutdownGracefully()
+            closed.settle(.success(0))
+        }
+        if closed.wait(milliseconds: Self.stopMilliseconds) == nil { connections.closeAll() }
+        _ = running.end.wait(milliseconds: Self.stopMilliseconds)
     }
 
-    private func makeService(onRunning: @escaping @Sendable () -> Void) throws -> any Service {
+    private func makeServer(
+        onRunning: @escaping @Sendable (_ port: Int?) -> Void
+    ) -> Server<HTTP1Channel> {
         let routes = self.routes
-        return try HTTPServerBuilder.http1(
-            configuration: .init(idleTimeout: .seconds(Self.idleSeconds))
-        ).buildServer(
+        let lifetime = TimeAmount.milliseconds(limits.lifetimeMilliseconds)
+        let channel = HTTP1Channel.Configuration(
+            additionalChannelHandlers: [
+                ConnectionDeadline(lifetime: lifetime, connections: self.connections)
+            ],
+            idleTimeout: .milliseconds(limits.idleMilliseconds),
+            httpDecoderConfiguration: .init(
+                maxHeaderFieldSize: limits.headBytesMax, maxHeaderListSize: limits.headBytesMax,
+                maxHeaderFieldCount: 100))
+        return Server(
+            childChannelSetup: HTTP1Channel(
+                responder: { request, writer, _ in
+                    try await Self.respond(to: request, routes, writer)
+                }, configuration: channel),
             configuration: ServerConfiguration(
                 address: .hostname(host, port: port), serverName: nil, backlog: 16,
-                availableConnectionsDelegate: MaximumAvailableConnections(Self.connectionsMax)),
-            eventLoopGroup: group,
-            logger: Logger(label: "weir.http") { _ in SwiftLogNoOpLogHandler() },
-            responder: { request, writer, _ in
-                let path = request.uri.path
-                let isRead = request.method == .get || request.method == .head
-                let answer =
-                    isRead
-                    ? routes[path]?() ?? StatusResponse(code: 404, body: "no such page\n")
-                    : StatusResponse(code: 405, body: "only GET is answered here\n")
-                var head = HTTPResponse(status: .init(code: answer.code))
-                head.headerFields[.contentType] = answer.contentType
-                head.headerFields[.contentLength] = String(answer.body.utf8.count)
-                head.headerFields[.cacheControl] = "no-store"
-                let body =
-                    request.method == .head
-                    ? ResponseBody() : ResponseBody(byteBuffer: ByteBuffer(string: answer.body))
-                try await writer.write(response: head, body: body)
-            },
-            onServerRunning: { _ in onRunning() })
+                availableConnectionsDelegate: MaximumAvailableConnections(limits.connectionsMax)),
+            onServerRunning: { channel in onRunning(channel.localAddress?.port) },
+            eventLoopGroup: Self.eventLoop,
+            logger: Logger(label: "weir.http") { _ in SwiftLogNoOpLogHandler() })
+    }
+
+    private static func respond(
+        to request: Request, _ routes: [String: Route], _ writer: consuming ResponseWriter
+    ) async throws {
+        let isHead = request.method == .head
+        let answer =
+            isHead || request.method == .get
+            ? routes[request.uri.path]?() ?? StatusResponse(code: 404, body: "no such page\n")
+            : StatusResponse(code: 405, body: "only GET is answered here\n")
+        var head = HTTPResponse(status: .init(code: answer.code))
+        head.headerFields[.contentType] = answer.contentType
+        head.headerFields[.contentLength] = String(answer.body.utf8.count)
+        head.headerFields[.cacheControl] = "no-store"
+        if answer.code == 405 { head.headerFields[.allow] = "GET, HEAD" }
+        let body =
+            isHead ? ResponseBody() : ResponseBody(byteBuffer: ByteBuffer(string: answer.body))
+        try await writer.write(response: head, body: body)
     }
 
     private func bindFailure(_ reason: String) -> Failure {
@@ -119,20 +172,29 @@ public final class StatusServer: Sendable {
     }
 }
 
-/// The result of a start, handed from the server's task to the thread that waits for it.
+/// A result handed from the server's task to the thread that waits for it.
 private final class Outcome: Sendable {
-    private let state = Mutex<(isSettled: Bool, failure: Failure?)>((false, nil))
+    private let result = Mutex<Result<Int, Failure>?>(nil)
     private let settled: WakeUp
 
     init(settled: WakeUp) { self.settled = settled }
 
-    func settle(_ failure: Failure?) {
-        state.withLock { if !$0.isSettled { $0 = (true, failure) } }
+    /// The first result counts.
+    func settle(_ value: Result<Int, Failure>) {
+        result.withLock { if $0 == nil { $0 = value } }
         settled.signal()
     }
 
-    func wait(milliseconds: Int) -> Failure? {
-        settled.wait(milliseconds: milliseconds)
-        return state.withLock { $0.failure }
+    /// nil when nothing was settled in time.
+    func wait(milliseconds: Int) -> Result<Int, Failure>? {
+        let clock = SystemClock()
+        let end = clock.monotonicNanoseconds() + Int64(milliseconds) * 1_000_000
+        while true {
+            if let result = result.withLock({ $0 }) { return result }
+            let left = (end - clock.monotonicNanoseconds()) / 1_000_000
+            guard left > 0 else { return nil }
+            // A signal can end the wait early.
+            settled.wait(milliseconds: Int(left))
+        }
     }
 }

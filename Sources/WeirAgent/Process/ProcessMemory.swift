@@ -1,10 +1,10 @@
 // How the process's memory is managed: glibc gives every thread an arena of its own by default, which
 // on a small machine is memory that nobody uses.
 
-import Glibc
+import CLinux
 
 /// Settings of the allocator.
 enum ProcessMemory {
     /// Shares two arenas among all threads; called once, before threads are started.
-    static func limitArenas() { mallopt(M_ARENA_MAX, 2) }
+    static func limitArenas() { weir_limit_arenas(2) }
 }
