@@ -71,7 +71,8 @@ public struct QueryStatistics: Hashable, Sendable {
 /// A running query over one source.
 public final class QueryPipeline {
     public let plan: QueryPlan
-    /// The columns of late rows: those that the window gets; nil when the query has no window.
+    /// The columns of late rows: those that the window gets, without arrays that UNNEST took apart;
+    /// nil when the query has no window.
     public let lateSchema: Schema?
 
     private let first: any Operator

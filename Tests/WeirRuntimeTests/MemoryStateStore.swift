@@ -4,6 +4,10 @@
 import WeirCore
 import WeirStore
 
+#if canImport(Glibc)
+import Glibc
+#endif
+
 /// An ordered map with the faces of a store.
 final class MemoryStateStore: StateReader {
     private(set) var pairs: [(key: [UInt8], value: [UInt8])] = []
@@ -108,7 +112,9 @@ final class MemoryStateStore: StateReader {
         var value: UnsafeRawBufferPointer { UnsafeRawBufferPointer(pairs[position].value) }
         func advance() {
             // What was read is no longer valid, as in a real store.
-            for index in pairs[position].value.indices { pairs[position].value[index] = 0xEE }
+            if let base = pairs[position].value.baseAddress {
+                memset(base, 0xEE, pairs[position].value.count)
+            }
             position += 1
         }
     }

@@ -82,12 +82,15 @@ import WeirSQL
 
     @Test func manyElementsGoOnInParts() throws {
         let tags = (0..<1000).map { "t\($0)" }
-        let rows = (0..<200).map { (Int64($0), Int64($0), Optional(tags)) }
-        let outcome = try run(unnest, [batch(rows)])
-        #expect(outcome.results.count == 200_000)
-        #expect(outcome.statistics.used == 200)
-        #expect(outcome.results[65_999].hasSuffix("'t999'"))
-        #expect(outcome.results[66_000].hasPrefix("66|66|"))
+        let rows = (0..<70).map { (Int64($0), Int64($0), Optional(tags)) }
+        let plan = LogicalPlan.project(
+            unnest, expressions: [.column(index: 0, type: .bigint), .column(index: 3, type: .string)],
+            schema: Schema([Field("id", .bigint), Field("tag", .string)]))
+        let outcome = try run(plan, [batch(rows)])
+        #expect(outcome.results.count == 70_000)
+        #expect(outcome.statistics.used == 70)
+        #expect(outcome.results[65_999] == "65|'t999'")
+        #expect(outcome.results[66_000] == "66|'t0'")
     }
 
     private func tagCounts(_ input: LogicalPlan) -> LogicalPlan {
@@ -112,7 +115,7 @@ import WeirSQL
                 ])
             ], options: QueryOptions(emittedRowsMax: emittedRowsMax))
         #expect(outcome.results == ["'a'|0|10|9|1", "'b'|0|10|9|3", "'c'|20|30|29|2"])
-        #expect(outcome.late == ["5|3|['a','z']|'a'", "5|3|['a','z']|'z'"])
+        #expect(outcome.late == ["5|3|'a'", "5|3|'z'"])
         #expect(outcome.statistics.used == 4)
         #expect(outcome.statistics.late == 1)
         #expect(outcome.statistics.filtered == 1)

@@ -31,15 +31,27 @@ private func processInParts(
     }
 }
 
+extension Column {
+    /// A column of NULLs, in place of one that nobody reads.
+    fileprivate static func nulls(_ type: DataType, rowCount: Int) -> Column {
+        let column = Column(type, capacity: rowCount)
+        for _ in 0..<rowCount { column.appendNull() }
+        return column
+    }
+}
+
 /// CROSS JOIN UNNEST: one row an element of an array column.
 final class UnnestOperator: Operator {
     let next: any Operator
     private let column: Int
     private let schema: Schema
+    private let reads: Set<Int>
 
-    init(column: Int, schema: Schema, next: any Operator) {
+    /// Only the columns in `reads` of the input's need to have their values.
+    init(column: Int, schema: Schema, reads: Set<Int>, next: any Operator) {
         self.column = column
         self.schema = schema
+        self.reads = reads
         self.next = next
     }
 
@@ -58,7 +70,10 @@ final class UnnestOperator: Operator {
             }
             guard let child = arrays.child else { preconditionFailure("UNNEST of an array") }
             var columns = repeated.withUnsafeBufferPointer { indices in
-                run.batch.columns.map { $0.gather(indices) }
+                run.batch.columns.enumerated().map { index, values in
+                    reads.contains(index)
+                        ? values.gather(indices) : .nulls(values.type, rowCount: indices.count)
+                }
             }
             columns.append(elements.withUnsafeBufferPointer { child.gather($0) })
             return try next.process(

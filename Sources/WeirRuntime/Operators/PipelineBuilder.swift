@@ -18,41 +18,83 @@ struct PipelineBuilder {
         self.output = output
     }
 
-    /// The operator for `node`, and those for its inputs, whose results go to `next`.
-    mutating func build(_ node: LogicalPlan, into next: any Operator) throws(Failure) -> any Operator {
+    /// The operators of `plan`, whose results go to `next`.
+    mutating func build(_ plan: LogicalPlan, into next: any Operator) throws(Failure) -> any Operator {
+        try build(plan, into: next, reads: Set(plan.schema.fields.indices))
+    }
+
+    /// The operator for `node`, and those for its inputs. `reads`: the columns of `node` that are looked
+    /// at further down; an operator that would have to copy others may leave them NULL.
+    private mutating func build(
+        _ node: LogicalPlan, into next: any Operator, reads: Set<Int>
+    ) throws(Failure) -> any Operator {
         switch node {
         case .scan(_, let schema, _):
             scanSchema = schema
             return next
         case .filter(let input, let predicate):
-            return try build(input, into: FilterOperator(predicate, next: next))
+            return try build(
+                input, into: FilterOperator(predicate, next: next),
+                reads: reads.union(predicate.columns))
         case .project(let input, let expressions, let schema):
-            return try build(input, into: ProjectOperator(expressions, schema: schema, next: next))
+            return try build(
+                input, into: ProjectOperator(expressions, schema: schema, next: next),
+                reads: expressions.reduce(into: []) { $0.formUnion($1.columns) })
         case .unnest(let input, let column, let schema):
-            return try build(input, into: UnnestOperator(column: column, schema: schema, next: next))
+            let below = reads.filter { $0 < input.schema.count }
+            return try build(
+                input, into: UnnestOperator(column: column, schema: schema, reads: below, next: next),
+                reads: below.union([column]))
         case .windowAssign(let input, let window, let schema):
-            return try build(input, into: WindowAssignOperator(window, schema: schema, next: next))
-        case .windowAggregate(let input, let window, let keys, let aggregates, let schema):
-            let isFirst = !Self.hasWindow(input)
-            if let bad = keys.first(where: { $0.type.physical == .array }) {
-                throw Failure(.configuration, "planning", "GROUP BY", "\(bad.type) cannot be grouped by")
-            }
-            if !isFirst, options.watermarkBy != nil {
-                throw Failure(
-                    .configuration, "planning", "a window over a window's results",
-                    "it cannot be computed for a source with watermark_by",
-                    advice: "write it as one query, or leave watermark_by out")
-            }
-            if isFirst { lateSchema = input.schema }
-            let definition = WindowDefinition(
-                window: window, keys: keys, aggregates: aggregates, schema: schema,
-                clockKey: clockKey(of: keys, input), lateOutput: isFirst ? output : nil,
-                memoryBudgetBytes: options.memoryBudgetBytes,
-                // Only the first window can stop half-way: what it has handed on, the others finish.
-                emittedRowsMax: isFirst ? options.emittedRowsMax : .max, hashSeed: options.hashSeed,
-                stateTag: aggregateCount)
-            aggregateCount += 1
-            return try build(input, into: WindowAggregateOperator(definition, next: next))
+            return try build(
+                input, into: WindowAssignOperator(window, schema: schema, next: next),
+                reads: reads.filter { $0 < input.schema.count }.union([window.timeColumn]))
+        case .windowAggregate:
+            return try buildAggregate(node, into: next)
+        }
+    }
+
+    private mutating func buildAggregate(
+        _ node: LogicalPlan, into next: any Operator
+    ) throws(Failure) -> any Operator {
+        guard case .windowAggregate(let input, let window, let keys, let aggregates, let schema) = node
+        else { preconditionFailure("not an aggregate") }
+        let isFirst = !Self.hasWindow(input)
+        if let bad = keys.first(where: { $0.type.physical == .array }) {
+            throw Failure(.configuration, "planning", "GROUP BY", "\(bad.type) cannot be grouped by")
+        }
+        if !isFirst, options.watermarkBy != nil {
+            throw Failure(
+                .configuration, "planning", "a window over a window's results",
+                "it cannot be computed for a source with watermark_by",
+                advice: "write it as one query, or leave watermark_by out")
+        }
+        // Late rows have all columns but the arrays that UNNEST took apart: those would be copied for
+        // each of their elements, only to be there if the row is late.
+        let computed = (keys + aggregates.flatMap { [$0.argument, $0.filter].compactMap(\.self) })
+            .reduce(into: Set([window.timeColumn])) { $0.formUnion($1.columns) }
+        let takenApart = Self.unnestedColumns(input).subtracting(computed)
+        let lateColumns = input.schema.fields.indices.filter { !takenApart.contains($0) }
+        if isFirst { lateSchema = Schema(lateColumns.map { input.schema[$0] }) }
+        let definition = WindowDefinition(
+            window: window, keys: keys, aggregates: aggregates, schema: schema,
+            clockKey: clockKey(of: keys, input), lateOutput: isFirst ? output : nil,
+            lateColumns: lateColumns, memoryBudgetBytes: options.memoryBudgetBytes,
+            // Only the first window can stop half-way: what it has handed on, the others finish.
+            emittedRowsMax: isFirst ? options.emittedRowsMax : .max, hashSeed: options.hashSeed,
+            stateTag: aggregateCount)
+        aggregateCount += 1
+        return try build(
+            input, into: WindowAggregateOperator(definition, next: next),
+            reads: computed.union(lateColumns))
+    }
+
+    /// The columns of `node` that are arrays some UNNEST below took apart.
+    private static func unnestedColumns(_ node: LogicalPlan) -> Set<Int> {
+        switch node {
+        case .unnest(let input, let column, _): unnestedColumns(input).union([column])
+        case .filter(let input, _), .windowAssign(let input, _, _): unnestedColumns(input)
+        case .scan, .project, .windowAggregate: []
         }
     }
 

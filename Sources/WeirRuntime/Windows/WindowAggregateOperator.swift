@@ -29,6 +29,8 @@ final class WindowAggregateOperator: Operator {
     let scratch = MergeScratch()
     /// Gets late rows; nil for a window over another window's results, where none is late.
     let lateOutput: (any QueryOutput)?
+    /// The columns that late rows have.
+    let lateColumns: [Int]
     let memoryBudgetBytes: Int
     /// Results after which a commit is asked for.
     let emittedRowsMax: Int
@@ -63,6 +65,7 @@ final class WindowAggregateOperator: Operator {
             schema: definition.schema, keyOrder: order, store: store, size: geometry.size)
         keyed = definition.clockKey == nil ? nil : KeyedWindows()
         lateOutput = definition.lateOutput
+        lateColumns = definition.lateColumns
         memoryBudgetBytes = definition.memoryBudgetBytes
         emittedRowsMax = definition.emittedRowsMax
         keyspace = WindowKeyspace(tag: definition.stateTag)
@@ -106,7 +109,13 @@ final class WindowAggregateOperator: Operator {
         guard !late.isEmpty else { return }
         guard let lateOutput else { preconditionFailure("a window's result came late") }
         run.outcomes?.markLate(run, late)
-        lateOutput.late(late.withUnsafeBufferPointer { run.batch.gather($0) })
+        lateOutput.late(
+            late.withUnsafeBufferPointer { rows in
+                Batch(
+                    schema: Schema(lateColumns.map { run.batch.schema[$0] }),
+                    columns: lateColumns.map { run.batch.columns[$0].gather(rows) },
+                    rowCount: rows.count)
+            })
     }
 
     /// Hands on what the windows emitted. Rows of a window that is due lie above every watermark that
@@ -129,6 +138,7 @@ struct WindowDefinition {
     /// The key that is the source's `watermark_by` column, unchanged.
     let clockKey: Int?
     let lateOutput: (any QueryOutput)?
+    let lateColumns: [Int]
     let memoryBudgetBytes: Int
     let emittedRowsMax: Int
     let hashSeed: UInt64

@@ -61,7 +61,7 @@ extension BoundExpression {
     }
 
     /// The columns it reads.
-    var columns: Set<Int> {
+    public var columns: Set<Int> {
         var found: Set<Int> = []
         collectColumns(into: &found)
         return found
