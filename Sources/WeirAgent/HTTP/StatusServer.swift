@@ -40,8 +40,8 @@ struct StatusServerLimits: Sendable {
 public final class StatusServer: Sendable {
     public typealias Route = @Sendable () -> StatusResponse
 
-    /// Lives as long as the process, because NIO ends the process when a loop is shut down while any
-    /// connection still has something to tell it.
+    /// Lives as long as the process, because NIO ends the process when a loop is shut down while
+    /// any connection still has something to tell it.
     private static let eventLoop = MultiThreadedEventLoopGroup(numberOfThreads: 1)
 
     /// How long `start` waits for the address.
@@ -100,8 +100,8 @@ public final class StatusServer: Sendable {
         return try result.get()
     }
 
-    /// Closes the listening socket and all connections, those in the middle of an answer after at most
-    /// a second.
+    /// Closes the listening socket and all connections, those in the middle of an answer after at
+    /// most a second.
     public func stop() {
         guard let running = running.withLock({ $0 }), let closed = try? Outcome(settled: WakeUp())
         else { return }
