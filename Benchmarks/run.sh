@@ -40,7 +40,8 @@ for workload in "${workloads[@]}"; do
   for _ in $(seq "$runs"); do
     rm -rf state
     /usr/bin/time -a -o times -f '%U %S %e %M' \
-      "$weir" replay "$here/$workload.toml" --quiet --state-dir state --output - > "$workload.result"
+      "$weir" replay "$here/$workload.toml" --quiet --state-dir state --output - \
+      > "$workload.result" 2> errors || { cat errors >&2; exit 1; }
   done
   printf '%-4s %12s %14s %11s MB %8s\n' "$workload" \
     "$(awk '{ print $1 + $2 }' times | median)" "$(awk '{ print $3 }' times | median)" \
