@@ -97,21 +97,30 @@ public final class HTTPClient {
             CURLOPT_CONNECTTIMEOUT_MS,
             request.connectTimeoutMilliseconds ?? options.connectTimeoutMilliseconds)
         set(CURLOPT_TIMEOUT_MS, request.totalTimeoutMilliseconds ?? options.totalTimeoutMilliseconds)
-        if options.stallTimeoutSeconds > 0 {
-            set(CURLOPT_LOW_SPEED_LIMIT, 1)
-            set(CURLOPT_LOW_SPEED_TIME, options.stallTimeoutSeconds)
-        }
-        if options.uploadBytesPerSecondMax > 0 {
-            require(
-                weir_curl_set_offset(
-                    handle, CURLOPT_MAX_SEND_SPEED_LARGE, options.uploadBytesPerSecondMax))
-        }
+        configurePace()
         if let interface = options.interface { set(CURLOPT_INTERFACE, interface) }
         switch options.proxy {
         case _ where request.bypassesProxy: set(CURLOPT_PROXY, "")
         case .none: set(CURLOPT_PROXY, "")
         case .environment: break
         case .url(let proxy): set(CURLOPT_PROXY, proxy)
+        }
+    }
+
+    /// A limited rate means waiting between pieces, so they are small, and the time without movement
+    /// that is taken for a stall leaves room for them.
+    private func configurePace() {
+        let rate = options.uploadBytesPerSecondMax
+        var stallSeconds = options.stallTimeoutSeconds
+        if rate > 0 {
+            let pieceBytes = 16 << 10
+            set(CURLOPT_UPLOAD_BUFFERSIZE, pieceBytes)
+            require(weir_curl_set_offset(handle, CURLOPT_MAX_SEND_SPEED_LARGE, curl_off_t(rate)))
+            if stallSeconds > 0 { stallSeconds += 2 * pieceBytes / rate }
+        }
+        if stallSeconds > 0 {
+            set(CURLOPT_LOW_SPEED_LIMIT, 1)
+            set(CURLOPT_LOW_SPEED_TIME, stallSeconds)
         }
     }
 

@@ -20,7 +20,7 @@ public struct HTTPClientOptions: Sendable {
     public var totalTimeoutMilliseconds = 0
     /// Give up when nothing at all has moved for so long, while sending or while waiting for an answer.
     public var stallTimeoutSeconds = 60
-    /// The most bytes a second that one request sends, on average; 0 = no limit. The first 64 KiB of a
+    /// The most bytes a second that one request sends, on average; 0 = no limit. The first 16 KiB of a
     /// body leave at once.
     public var uploadBytesPerSecondMax = 0
     /// Certificates in PEM of the authorities to trust, instead of the system's.

@@ -200,7 +200,7 @@ func percentDecoded(_ text: String) -> String {
 
 /// Runs a test's body with a folder of its own, and removes it afterwards.
 func withScratchFolder(_ body: (ScratchFolder) throws -> Void) rethrows {
-    var template = Array("/tmp/weir-test-XXXXXX".utf8CString)
+    var template = Array(("/tmp/weir-test-" + String(repeating: "X", count: 6)).utf8CString)
     precondition(mkdtemp(&template) != nil)
     let path = String(decoding: template.dropLast().map { UInt8(bitPattern: $0) }, as: UTF8.self)
     defer { ScratchFolder.removeAll(path) }
