@@ -55,7 +55,7 @@ public final class FileSource: Source {
 
     public init(_ options: FileSourceOptions, clock: any MachineClock = SystemClock()) {
         precondition(!options.paths.isEmpty, "a file source has a path")
-        precondition(options.chunkBytes > 0 && options.lineBytesMax >= 2 * options.chunkBytes, "sizes make sense")
+        precondition(options.lineBytesMax >= 2 * options.chunkBytes, "a line may be longer than a chunk")
         precondition(options.chunkBytes >= Self.overlongLineHeadBytes, "an overlong line has a head")
         name = options.name
         self.options = options
@@ -68,7 +68,8 @@ public final class FileSource: Source {
         var report = SourceReport()
         report.isConnected = file != nil
         if let file {
-            report.state = "reading \(file.path), \(offset) of \(file.size.map(String.init) ?? "?") bytes"
+            report.state = "reading \(file.path)"
+            report.progress = "\(offset) of \(file.size.map(String.init) ?? "?") bytes"
         } else {
             report.state = fileIndex >= options.paths.count ? "all files are read" : "not started"
         }
@@ -150,7 +151,8 @@ public final class FileSource: Source {
         while left > 0 {
             let got = try file.read(buffer, Int(min(left, 1 << 16)))
             if got == 0 {
-                throw Failure(.input, "going on in", file.path, "it ended before byte \(count), where reading had stopped")
+                throw Failure(
+                    .input, "going on in", file.path, "it ended before byte \(count), where reading had stopped")
             }
             left -= Int64(got)
         }

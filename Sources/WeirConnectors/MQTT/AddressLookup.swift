@@ -71,7 +71,8 @@ final class AddressLookup: Sendable {
             let named = getnameinfo(
                 current.ai_addr, current.ai_addrlen, &text, socklen_t(text.count), nil, 0, NI_NUMERICHOST)
             if named == 0 {
-                let address = String(decoding: text.prefix { $0 != 0 }.map { UInt8(bitPattern: $0) }, as: UTF8.self)
+                let bytes = text.prefix { $0 != 0 }.map { UInt8(bitPattern: $0) }
+                let address = String(decoding: bytes, as: UTF8.self)
                 if !found.contains(address) { found.append(address) }
             }
             entry = current.ai_next

@@ -7,7 +7,9 @@ import WeirCore
 extension MQTTSource {
     /// Whether the broker lets a client with these options in and lets it read the topics. Waits for its
     /// answers, at most `connectTimeoutMilliseconds`. Throws what was refused.
-    public static func checkAccess(_ options: MQTTOptions, clock: any MachineClock = SystemClock()) throws(Failure) {
+    public static func checkAccess(
+        _ options: MQTTOptions, clock: any MachineClock = SystemClock()
+    ) throws(Failure) {
         var options = options
         options.clientID += "-check"
         let deadline = clock.monotonicNanoseconds() + options.connectTimeoutMilliseconds * 1_000_000

@@ -61,7 +61,9 @@ final class MQTTConnection {
 
     /// Begins to connect to a numeric address. Throws for settings that cannot work, never for a
     /// broker that is not there: that shows in `phase`.
-    init(_ options: MQTTOptions, address: String, inbox: MQTTInbox, isCleanStart: Bool = false) throws(Failure) {
+    init(
+        _ options: MQTTOptions, address: String, inbox: MQTTInbox, isCleanStart: Bool = false
+    ) throws(Failure) {
         mosquitto_lib_init()
         self.options = options
         self.inbox = inbox
@@ -134,7 +136,8 @@ final class MQTTConnection {
         mosquitto_subscribe_v5_callback_set(client) { _, user, _, count, codes, _ in
             guard let connection = MQTTConnection.of(user) else { return }
             connection.eventCount += 1
-            connection.subscriptionReply = UnsafeBufferPointer(start: codes, count: Int(count)).map { Int($0) }
+            let reply = UnsafeBufferPointer(start: codes, count: Int(count))
+            connection.subscriptionReply = reply.map { Int($0) }
         }
     }
 

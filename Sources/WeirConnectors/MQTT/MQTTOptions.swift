@@ -32,7 +32,11 @@ public struct MQTTAddress: Sendable, Hashable, CustomStringConvertible {
         if authority.hasPrefix("["), let end = authority.firstIndex(of: "]") {
             host = String(authority[authority.index(after: authority.startIndex)..<end])
             let tail = authority[authority.index(after: end)...]
-            if tail.hasPrefix(":") { port = String(tail.dropFirst()) } else if !tail.isEmpty { return nil }
+            if tail.hasPrefix(":") {
+                port = String(tail.dropFirst())
+            } else if !tail.isEmpty {
+                return nil
+            }
         } else {
             let parts = authority.split(separator: ":", omittingEmptySubsequences: false)
             guard parts.count <= 2 else { return nil }
@@ -122,14 +126,16 @@ public struct MQTTOptions: Sendable {
             guard levels.count > 2, !levels[1].isEmpty, !(levels.count == 3 && levels[2].isEmpty) else {
                 return "a shared subscription is written $share/group/topic"
             }
-            if levels[1].contains("+") || levels[1].contains("#") { return "a share group has no wildcards" }
+            if levels[1].contains(where: { $0 == "+" || $0 == "#" }) { return "a share group has no wildcards" }
             levels.removeFirst(2)
         }
         for (index, level) in levels.enumerated() {
             if level.contains("#"), level != "#" || index != levels.count - 1 {
                 return "# stands for all further levels: it must be the whole last level"
             }
-            if level.contains("+"), level != "+" { return "+ stands for one level: it must be the whole level" }
+            if level.contains("+"), level != "+" {
+                return "+ stands for one level: it must be the whole level"
+            }
         }
         return nil
     }

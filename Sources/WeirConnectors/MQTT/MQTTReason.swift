@@ -70,7 +70,8 @@ enum MQTTReason {
     static func library(_ code: Int32, errorNumber: Int32) -> String {
         switch code {
         case Int32(MOSQ_ERR_ERRNO.rawValue) where errorNumber != 0: system(errorNumber)
-        case Int32(MOSQ_ERR_CONN_LOST.rawValue), Int32(MOSQ_ERR_NO_CONN.rawValue): "the broker closed the connection"
+        case Int32(MOSQ_ERR_CONN_LOST.rawValue), Int32(MOSQ_ERR_NO_CONN.rawValue):
+            "the broker closed the connection"
         case Int32(MOSQ_ERR_KEEPALIVE.rawValue): "the broker has not answered for twice the keep-alive"
         case Int32(MOSQ_ERR_PROTOCOL.rawValue): "the broker sent what MQTT does not allow"
         default: mosquitto_strerror(code).map { String(cString: $0) } ?? "error \(code)"

@@ -46,7 +46,8 @@ public final class MQTTSource: Source {
         _ options: MQTTOptions, clock: any MachineClock = SystemClock(),
         random: any RandomNumberGenerator = SystemRandomNumberGenerator()
     ) {
-        precondition(MQTTOptions.receiveMaximumBounds.contains(options.receiveMaximum), "receiveMaximum out of bounds")
+        precondition(
+            MQTTOptions.receiveMaximumBounds.contains(options.receiveMaximum), "receiveMaximum out of bounds")
         name = options.name
         self.options = options
         self.clock = clock
@@ -215,7 +216,10 @@ public final class MQTTSource: Source {
         }
     }
 
-    private func drive(_ connection: MQTTConnection, since: Int64, into messages: MessageBatch) -> PollResult {
+    /// What one poll does on a connection.
+    private func drive(
+        _ connection: MQTTConnection, since: Int64, into messages: MessageBatch
+    ) -> PollResult {
         if connection.phase != .active {
             connection.greet()
             guard connection.phase == .active else {
@@ -238,7 +242,8 @@ public final class MQTTSource: Source {
         var readsLeft = messages.messagesMax
         let isDry = connection.read {
             readsLeft -= 1
-            return readsLeft >= 0 && !messages.isFull && self.inbox.uncommittedCount < self.options.receiveMaximum
+            let isWindowOpen = self.inbox.uncommittedCount < self.options.receiveMaximum
+            return readsLeft >= 0 && !messages.isFull && isWindowOpen
         }
         if let reply = connection.takeSubscriptionReply() {
             let refusal = subscription.answered(reply, nowNanoseconds: clock.monotonicNanoseconds())
@@ -280,10 +285,12 @@ public final class MQTTSource: Source {
             case .closed:
                 return WaitRequest(timeoutMilliseconds: 0)
             case .opening:
-                return WaitRequest(fileDescriptor: connection.socket, wantsWrite: true, timeoutMilliseconds: 250)
+                return WaitRequest(
+                    fileDescriptor: connection.socket, wantsWrite: true, timeoutMilliseconds: 250)
             case .greeting:
                 return WaitRequest(
-                    fileDescriptor: connection.socket, wantsWrite: connection.wantsWrite, timeoutMilliseconds: 250)
+                    fileDescriptor: connection.socket, wantsWrite: connection.wantsWrite,
+                    timeoutMilliseconds: 250)
             case .active:
                 // Nothing is read while paused or while a write is stuck: waiting for input would spin.
                 if isPaused { return WaitRequest(timeoutMilliseconds: 250) }

@@ -91,7 +91,9 @@ struct MQTTSubscription {
 
     /// Takes back what was saved. False: it belongs to another client id's session.
     mutating func restore(_ position: [(key: [UInt8], value: [UInt8])]) -> Bool {
-        guard let value = position.last(where: { $0.key == Self.key })?.value, value.count >= 2 else { return true }
+        guard let value = position.last(where: { $0.key == Self.key })?.value, value.count >= 2 else {
+            return true
+        }
         var texts: [String] = []
         var rest = value.dropFirst(2)
         while rest.count >= 2 {

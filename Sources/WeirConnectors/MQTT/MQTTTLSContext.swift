@@ -80,11 +80,14 @@ final class MQTTTLSContext {
         }
     }
 
-    private static func certificateProblem(_ code: Int32, _ tls: weir_tls, _ options: MQTTOptions) -> String {
+    private static func certificateProblem(
+        _ code: Int32, _ tls: weir_tls, _ options: MQTTOptions
+    ) -> String {
         let subject = text(of: tls.subject)
         switch code {
         case X509_V_ERR_CERT_HAS_EXPIRED:
-            return "the broker's certificate (\(subject)) expired on \(day(text(of: tls.not_after))); renew it"
+            let day = day(text(of: tls.not_after))
+            return "the broker's certificate (\(subject)) expired on \(day); renew it"
         case X509_V_ERR_CERT_NOT_YET_VALID:
             return "the broker's certificate (\(subject)) is valid from \(day(text(of: tls.not_before))) on; "
                 + "is this machine's clock right?"
@@ -95,7 +98,8 @@ final class MQTTTLSContext {
             X509_V_ERR_UNABLE_TO_GET_ISSUER_CERT_LOCALLY, X509_V_ERR_UNABLE_TO_GET_ISSUER_CERT,
             X509_V_ERR_UNABLE_TO_VERIFY_LEAF_SIGNATURE:
             let trusted = options.caFile.map { "tls.ca_file \($0)" } ?? "this machine's authorities"
-            return "the broker's certificate (\(subject)) is not signed by \(trusted); set tls.ca_file to its authority"
+            return "the broker's certificate (\(subject)) is not signed by \(trusted); "
+                + "set tls.ca_file to its authority"
         default:
             let reason = String(cString: X509_verify_cert_error_string(Int(code)))
             return "the broker's certificate (\(subject)) was not accepted: \(reason)"

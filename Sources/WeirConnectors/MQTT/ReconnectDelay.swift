@@ -9,7 +9,8 @@ struct ReconnectDelay {
     private(set) var failures = 0
 
     init(minimumMilliseconds: Int64, maximumMilliseconds: Int64) {
-        precondition(0 < minimumMilliseconds && minimumMilliseconds <= maximumMilliseconds, "a back-off has bounds")
+        precondition(
+            0 < minimumMilliseconds && minimumMilliseconds <= maximumMilliseconds, "a back-off has bounds")
         self.minimumMilliseconds = minimumMilliseconds
         self.maximumMilliseconds = maximumMilliseconds
     }

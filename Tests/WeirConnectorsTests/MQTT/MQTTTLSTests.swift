@@ -15,8 +15,9 @@ private struct Certificates {
         folder = scratch.path
         for authority in ["ca", "stranger"] {
             run(
-                "openssl", "req", "-x509", "-newkey", "ec", "-pkeyopt", "ec_paramgen_curve:P-256", "-nodes", "-days", "2",
-                "-subj", "/CN=\(authority)", "-keyout", path("\(authority).key"), "-out", path("\(authority).crt"))
+                "openssl", "req", "-x509", "-newkey", "ec", "-pkeyopt", "ec_paramgen_curve:P-256", "-nodes",
+                "-days", "2", "-subj", "/CN=\(authority)", "-keyout", path("\(authority).key"),
+                "-out", path("\(authority).crt"))
         }
     }
 
@@ -30,12 +31,12 @@ private struct Certificates {
             fclose(file)
         }
         run(
-            "openssl", "req", "-newkey", "ec", "-pkeyopt", "ec_paramgen_curve:P-256", "-nodes", "-subj", "/CN=\(name)",
-            "-keyout", path("\(name).key"), "-out", path("\(name).csr"))
+            "openssl", "req", "-newkey", "ec", "-pkeyopt", "ec_paramgen_curve:P-256", "-nodes",
+            "-subj", "/CN=\(name)", "-keyout", path("\(name).key"), "-out", path("\(name).csr"))
         guard let dates else {
             return run(
-                "openssl", "x509", "-req", "-in", path("\(name).csr"), "-CA", path("ca.crt"), "-CAkey", path("ca.key"),
-                "-CAcreateserial", "-days", "2", "-extfile", extensions, "-out", path("\(name).crt"))
+                "openssl", "x509", "-req", "-in", path("\(name).csr"), "-CA", path("ca.crt"),
+                "-CAkey", path("ca.key"), "-CAcreateserial", "-days", "2", "-extfile", extensions, "-out", path("\(name).crt"))
         }
         // Only `openssl ca` takes dates.
         if let file = fopen(path("ca.cnf"), "w") {

@@ -87,7 +87,9 @@ final class ScriptedBroker: Sendable {
         var bytes = [UInt8](repeating: 0, count: count)
         var filled = 0
         while filled < count {
-            let got = bytes.withUnsafeMutableBytes { recv(client, $0.baseAddress.map { $0 + filled }, count - filled, 0) }
+            let got = bytes.withUnsafeMutableBytes {
+                recv(client, $0.baseAddress.map { $0 + filled }, count - filled, 0)
+            }
             if got <= 0 { return nil }
             filled += got
         }
