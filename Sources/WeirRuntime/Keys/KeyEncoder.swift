@@ -173,15 +173,25 @@ extension KeyEncoder {
     }
 
     private func decodeTexts(_ keys: [UnsafeBufferPointer<UInt8>], into column: Column) {
-        column.reserve(rows: column.count + keys.count)
-        column.reserve(bytes: keys.reduce(column.byteCount) { $0 + $1.count })
-        for key in keys {
+        let first = column.count
+        var end = column.byteCount
+        column.reserve(rows: first + keys.count)
+        column.reserve(bytes: keys.reduce(end) { $0 + $1.count })
+        var validity = column.validity
+        let (offsets, bytes) = (column.offsets + first + 1, column.bytes)
+        for (index, key) in keys.enumerated() {
             if key[0] == 0 {
-                column.appendNull()
+                if validity == nil { validity = column.materializeValidity() }
+                validity?[first + index] = 0
             } else {
-                column.append(UnsafeBufferPointer(rebasing: key[1...]))
+                validity?[first + index] = 1
+                if let text = key.baseAddress { memcpy(bytes + end, text + 1, key.count - 1) }
+                end += key.count - 1
             }
+            offsets[index] = Int32(truncatingIfNeeded: end)
         }
+        column.setByteCount(end)
+        column.setCount(first + keys.count)
     }
 
     private func decode(_ key: UnsafeBufferPointer<UInt8>, into columns: [Column]) {

@@ -30,7 +30,7 @@ final class KeyClocks {
     private var freePlaces: [Int32] = []
     private var least = MinimumTree()
     private var changedKeys: Set<Int32> = []
-    private var changedBlocks: Set<Int> = []
+    private var isBlockChanged: [Bool] = []
     private let numbers = Buffer<Int32>()
 
     /// Clocks written together as one value of durable state.
@@ -69,20 +69,37 @@ final class KeyClocks {
         return result
     }
 
-    /// A row of the key at `place` with event time less delay `time` has come.
-    /// Returns the key's clock before it.
-    @inline(__always)
-    func advance(_ place: Int32, to time: Int64, now: Int64) -> Int64 {
-        let index = Int(place)
-        let before = clocks[index]
-        lastRowAt[index] = now
-        if time > before || isIdle[index] {
-            isIdle[index] = false
-            clocks[index] = max(time, before)
-            least.set(index, clocks[index])
-            changedBlocks.insert(index / Self.blockPlaces)
+    /// Moves the clocks over rows with these event times: row i is of the key at `places[i]`. Notes in
+    /// `marks` the combined watermark before each row; `combined` is where it stands before and after.
+    func advance(
+        _ places: [Int32], times: UnsafePointer<Int64>, delay: Int64, now: Int64,
+        marks: UnsafeMutablePointer<Int64>, combined: inout Int64
+    ) -> KeyMoves {
+        var moves = KeyMoves(clocks: self)
+        moves.places = places
+        moves.before.reserveCapacity(places.count)
+        moves.after.reserveCapacity(places.count)
+        var current = combined
+        clocks.withUnsafeMutableBufferPointer { clocks in
+            for (row, place) in places.enumerated() {
+                marks[row] = current
+                let index = Int(place)
+                let before = clocks[index]
+                let after = max(before, times[row] - delay)
+                moves.before.append(before)
+                moves.after.append(after)
+                if after > before || isIdle[index] {
+                    isIdle[index] = false
+                    clocks[index] = after
+                    least.set(index, after)
+                    isBlockChanged[index / Self.blockPlaces] = true
+                }
+                current = max(current, least.minimum)
+            }
         }
-        return before
+        for place in places { lastRowAt[Int(place)] = now }
+        combined = current
+        return moves
     }
 
     /// Marks keys idle that were silent since `now - timeout`, and forgets some when there are many.
@@ -132,16 +149,21 @@ final class KeyClocks {
             place = free
         } else {
             place = Int32(keys.count)
-            keys.append([])
-            clocks.append(Watermark.none)
-            lastRowAt.append(now)
-            isIdle.append(false)
+            addPlace(now)
         }
         keys[Int(place)] = Array(interner.key(number))
         isIdle[Int(place)] = false
         lastRowAt[Int(place)] = now
         changedKeys.insert(place)
         return place
+    }
+
+    private func addPlace(_ now: Int64) {
+        if keys.count % Self.blockPlaces == 0 { isBlockChanged.append(false) }
+        keys.append([])
+        clocks.append(Watermark.none)
+        lastRowAt.append(now)
+        isIdle.append(false)
     }
 
     /// Forgets the bytes of keys that have no place.
@@ -168,7 +190,7 @@ extension KeyClocks {
                 keys[Int(place)].withUnsafeBytes { writer.put(stateKey, $0) }
             }
         }
-        for block in changedBlocks.sorted() {
+        for block in isBlockChanged.indices where isBlockChanged[block] {
             let first = block * Self.blockPlaces
             let last = min(first + Self.blockPlaces, clocks.count)
             var value = ByteWriter(reserving: (last - first) * 8)
@@ -176,7 +198,7 @@ extension KeyClocks {
             value.bytes.withUnsafeBytes { writer.put(Self.stateKey(.clocks, Int32(block)), $0) }
         }
         changedKeys.removeAll(keepingCapacity: true)
-        changedBlocks.removeAll(keepingCapacity: true)
+        isBlockChanged = [Bool](repeating: false, count: isBlockChanged.count)
     }
 
     /// Takes back the clocks of an earlier run; silence is counted from now on.
@@ -204,12 +226,7 @@ extension KeyClocks {
 
     private func makePlaces(_ wanted: Int) throws(Failure) {
         guard wanted <= 1 << 28 else { throw ByteReader.damaged }
-        while keys.count < wanted {
-            keys.append([])
-            clocks.append(Watermark.none)
-            lastRowAt.append(0)
-            isIdle.append(false)
-        }
+        while keys.count < wanted { addPlace(0) }
     }
 
     private enum Kind: UInt8 {

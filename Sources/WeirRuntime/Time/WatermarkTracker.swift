@@ -114,28 +114,19 @@ public final class WatermarkTracker {
         _ times: UnsafePointer<Int64>, _ marks: UnsafeMutablePointer<Int64>, _ places: [Int32],
         _ rowCount: Int
     ) -> KeyMoves? {
-        var current = watermark
-        defer { watermark = current }
-        let delay = options.delay
-        guard let keyClocks else {
-            for row in 0..<rowCount {
-                marks[row] = current
-                current = max(current, times[row] - delay)
-            }
-            return nil
+        if let keyClocks {
+            return keyClocks.advance(
+                places, times: times, delay: options.delay, now: connectedTime, marks: marks,
+                combined: &watermark)
         }
-        var moves = KeyMoves(clocks: keyClocks)
-        moves.places = places
-        moves.before.reserveCapacity(rowCount)
-        moves.after.reserveCapacity(rowCount)
+        let delay = options.delay
+        var current = watermark
         for row in 0..<rowCount {
             marks[row] = current
-            let before = keyClocks.advance(places[row], to: times[row] - delay, now: connectedTime)
-            moves.before.append(before)
-            moves.after.append(max(before, times[row] - delay))
-            current = max(current, keyClocks.minimum)
+            current = max(current, times[row] - delay)
         }
-        return moves
+        watermark = current
+        return nil
     }
 
     /// The passing of time: call on every turn of the loop, before `assign`. `monotonic` is the

@@ -67,6 +67,12 @@ final class GroupStore {
     /// Whether a group's size can grow after it was charged.
     var hasVariableSizes: Bool { hasVariableState }
 
+    /// Whether a pane may have spilled runs.
+    private(set) var hasSpilledPanes = false
+
+    /// Notes that a pane got its first run.
+    func noteSpill() { hasSpilledPanes = true }
+
     /// Bytes of memory held, roughly.
     var memoryBytes: Int {
         let slots = keyOf.capacity * (fixedBytes - 16)
@@ -123,6 +129,9 @@ final class GroupStore {
         let index = paneIndex(atOrAfter: pane.start)
         precondition(panes[index] === pane, "a pane that is not there")
         panes.remove(at: index)
+        if hasSpilledPanes, !pane.runs.isEmpty {
+            hasSpilledPanes = panes.contains { !$0.runs.isEmpty }
+        }
     }
 
     /// Forgets a pane's groups in memory, not the pane.

@@ -89,28 +89,58 @@ extension WindowAggregateOperator {
     private func makeMerge(
         endingAt end: Int64, _ clock: Int32?, after lastKey: [UInt8]?
     ) throws(Failure) -> any WindowMerge {
-        let first = store.paneIndex(atOrAfter: end - geometry.size)
+        let start = end - geometry.size
+        let first = store.paneIndex(atOrAfter: start)
         let panes = store.panes[first..<store.paneIndex(atOrAfter: end)]
         var parts: [[Int32]]
         var prefix: [UInt8] = []
         if let clock, let keyed {
-            var slotsByPane: [Int64: [Int32]] = [:]
-            for slot in keyed.slots(of: clock) {
-                slotsByPane[store.paneOf.base[Int(slot)], default: []].append(slot)
+            if !store.hasSpilledPanes {
+                return MemoryMerge(partsOfClock(clock, start..<end), store, scratch, after: lastKey)
             }
-            parts = panes.map { slotsByPane[$0.start] ?? [] }
+            parts = panes.map { pane in partsOfClock(clock, pane.start..<pane.start + 1).first ?? [] }
             prefix = store.encoder.prefix(firstColumnKey: keyed.clocks?.key(at: clock) ?? [])
         } else {
             parts = panes.map(\.slots)
         }
-        if panes.allSatisfy({ $0.runs.isEmpty }) {
+        if !store.hasSpilledPanes || panes.allSatisfy({ $0.runs.isEmpty }) {
             parts.removeAll { $0.isEmpty }
             return MemoryMerge(parts, store, scratch, after: lastKey)
         }
         guard let reader else { preconditionFailure("spilled state without a reader") }
         return try SpilledMerge(
-            panes: Array(panes), parts: parts, prefix: prefix, isLastWindow: {
-                self.geometry.lastWindowEnd(covering: $0.start) == end
-            }, store: store, scratch: scratch, keyspace: keyspace, reader: reader, after: lastKey)
+            panes: Array(panes), parts: parts, prefix: prefix,
+            isLastWindow: { self.geometry.lastWindowEnd(covering: $0.start) == end }, store: store,
+            scratch: scratch, keyspace: keyspace, reader: reader, after: lastKey)
+    }
+
+    /// The slots of a clock's groups in panes that start in `range`, pane by pane.
+    private func partsOfClock(_ clock: Int32, _ range: Range<Int64>) -> [[Int32]] {
+        var slots: [Int32] = []
+        let paneOf = store.paneOf.base
+        var isOnePane = true
+        keyed?.forEachSlot(of: clock) { slot in
+            guard range.contains(paneOf[Int(slot)]) else { return }
+            if let last = slots.last, paneOf[Int(last)] != paneOf[Int(slot)] { isOnePane = false }
+            slots.append(slot)
+        }
+        if isOnePane { return slots.isEmpty ? [] : [slots] }
+        slots.sort { (paneOf[Int($0)], $0) < (paneOf[Int($1)], $1) }
+        return slots.split { paneOf[Int($0)] != paneOf[Int($1)] }
+    }
+}
+
+extension Array {
+    /// The array cut between each two neighbours for which `isCut` is true.
+    fileprivate func split(_ isCut: (Element, Element) -> Bool) -> [[Element]] {
+        var parts: [[Element]] = []
+        for element in self {
+            if let last = parts.last?.last, !isCut(last, element) {
+                parts[parts.count - 1].append(element)
+            } else {
+                parts.append([element])
+            }
+        }
+        return parts
     }
 }

@@ -45,21 +45,30 @@ final class KeyedWindows {
         firstSlot[Int(place)] = slot
     }
 
-    /// The slots of a clock's groups in memory.
-    func slots(of place: Int32) -> [Int32] {
-        var result: [Int32] = []
+    /// Calls `body` for the slot of each of a clock's groups in memory.
+    @inline(__always)
+    func forEachSlot(of place: Int32, _ body: (Int32) -> Void) {
+        let next = nextSlot.base
         var slot = firstSlot[Int(place)]
         while slot >= 0 {
-            result.append(slot)
-            slot = nextSlot.base[Int(slot)]
+            let following = next[Int(slot)]
+            body(slot)
+            slot = following
         }
-        return result
     }
 
-    /// Makes `slots` the chain of a clock.
-    func setSlots(_ slots: [Int32], of place: Int32) {
-        firstSlot[Int(place)] = -1
-        for slot in slots.reversed() { link(slot, to: place, capacity: nextSlot.capacity) }
+    /// Takes out of a clock's chain the groups for which `isKept` is false.
+    @inline(__always)
+    func filterSlots(of place: Int32, _ isKept: (Int32) -> Bool) {
+        var (first, last) = (Int32(-1), Int32(-1))
+        let next = nextSlot.base
+        forEachSlot(of: place) { slot in
+            guard isKept(slot) else { return }
+            if last < 0 { first = slot } else { next[Int(last)] = slot }
+            last = slot
+        }
+        if last >= 0 { next[Int(last)] = -1 }
+        firstSlot[Int(place)] = first
     }
 
     /// Takes groups that leave memory out of their clocks' chains.
@@ -70,7 +79,7 @@ final class KeyedWindows {
             placeOf.base[Int(slot)] = -1
         }
         for place in places {
-            setSlots(slots(of: place).filter { placeOf.base[Int($0)] >= 0 }, of: place)
+            filterSlots(of: place) { placeOf.base[Int($0)] >= 0 }
         }
     }
 
@@ -93,13 +102,22 @@ extension WindowAggregateOperator {
             preconditionFailure("rows without their keys' clocks")
         }
         keyed.follow(moves.clocks)
+        // Rows out of order mostly alternate between two panes.
+        var (current, previous) = (store.noPane, store.noPane)
         var filled = 0
         var row = 0
         for source in run.sourceRows {
             let place = moves.places[source]
             while row < run.batch.rowCount, run.origin(row) == source {
                 let mark = max(moves.before[source], keyed.fired[Int(place)])
-                if let slot = keyedSlot(row, mark, place) {
+                let time = rows.times[row]
+                if time < current.pointee.start || time >= current.pointee.end {
+                    swap(&current, &previous)
+                    if time < current.pointee.start || time >= current.pointee.end {
+                        current = keyedPane(row, mark) ?? store.noPane
+                    }
+                }
+                if let slot = keyedSlot(row, mark, place, current) {
                     rows.collectedRows.base[filled] = Int32(row)
                     rows.collectedSlots.base[filled] = slot
                     filled += 1
@@ -108,6 +126,7 @@ extension WindowAggregateOperator {
                     {
                         rows.apply(filled, to: store, run)
                         filled = 0
+                        (current, previous) = (store.noPane, store.noPane)
                         try spillIfNeeded()
                     }
                 }
@@ -116,6 +135,7 @@ extension WindowAggregateOperator {
             if moves.after[source] >= keyed.nextDue[Int(place)] {
                 rows.apply(filled, to: store, run)
                 filled = 0
+                (current, previous) = (store.noPane, store.noPane)
                 guard try fire(through: moves.after[source], clock: place) else { return source + 1 }
             }
         }
@@ -123,26 +143,38 @@ extension WindowAggregateOperator {
         return nil
     }
 
-    /// The slot of a row's group; nil when the row is late or in no window.
-    private func keyedSlot(_ row: Int, _ mark: Int64, _ place: Int32) -> Int32? {
-        guard let keyed, !rows.isTimeNull(row) else { return nil }
+    /// The pane of a row, made if there is none; nil when the row is late or in no window.
+    private func keyedPane(_ row: Int, _ mark: Int64) -> UnsafeMutablePointer<PaneTable>? {
         let start = geometry.paneStart(of: rows.times[row])
-        if geometry.lastWindowEnd(covering: start) <= start { return nil }
-        guard let due = geometry.firstWindowEnd(covering: start, after: mark) else {
+        let last = geometry.lastWindowEnd(covering: start)
+        if last <= start { return nil }
+        if last - 1 > mark { return store.makePane(start).table }
+        rows.noteLate(row)
+        return nil
+    }
+
+    /// The slot of a row's group in a pane; nil when the row is late.
+    private func keyedSlot(
+        _ row: Int, _ mark: Int64, _ place: Int32, _ table: UnsafeMutablePointer<PaneTable>
+    ) -> Int32? {
+        if table == store.noPane { return nil }
+        if table.pointee.lateAt <= mark {
             rows.noteLate(row)
             return nil
         }
         let number = rows.numbers.base[row]
-        let pane = store.makePane(start)
-        let entry = pane.table.pointee.place(of: number, keyOf: store.keyOf.base)
-        var slot = pane.table.pointee.entries[entry] - 1
+        let entry = table.pointee.place(of: number, keyOf: store.keyOf.base)
+        var slot = table.pointee.entries[entry] - 1
+        let start = table.pointee.start
         if slot < 0 {
             slot = addGroup(number, to: start)
-            keyed.link(slot, to: place, capacity: store.keyOf.capacity)
-            keyed.nextDue[Int(place)] = min(keyed.nextDue[Int(place)], due - 1)
+            keyed?.link(slot, to: place, capacity: store.keyOf.capacity)
+            if let keyed, let due = geometry.firstWindowEnd(covering: start, after: mark) {
+                keyed.nextDue[Int(place)] = min(keyed.nextDue[Int(place)], due - 1)
+            }
         } else if store.isDirty.base[Int(slot)] == 0 {
             store.isDirty.base[Int(slot)] = 1
-            pane.dirty.append(slot)
+            store.pane(start)?.dirty.append(slot)
         }
         return slot
     }
@@ -166,25 +198,27 @@ extension WindowAggregateOperator {
     func settleKeyed(_ place: Int32) {
         guard let keyed else { return }
         let fired = keyed.fired[Int(place)]
-        var kept: [Int32] = []
         var due = Int64.max
-        for slot in keyed.slots(of: place) {
+        keyed.filterSlots(of: place) { slot in
             let start = store.paneOf.base[Int(slot)]
             if let end = geometry.firstWindowEnd(covering: start, after: fired) {
                 due = min(due, end - 1)
-                kept.append(slot)
-            } else if let pane = store.pane(start) {
+                return true
+            }
+            if let pane = store.pane(start) {
                 store.removeGroup(slot, from: pane)
                 if pane.isEmpty { store.drop(pane) }
             }
+            return false
         }
-        keyed.setSlots(kept, of: place)
-        // What a spilled pane holds is known only by reading it: count on a group of this clock.
-        for pane in store.panes where !pane.runs.isEmpty {
-            if pane.isEmpty {
-                store.drop(pane)
-            } else if let end = geometry.firstWindowEnd(covering: pane.start, after: fired) {
-                due = min(due, end - 1)
+        if store.hasSpilledPanes {
+            // What a spilled pane holds is known only by reading it: count on a group of this clock.
+            for pane in store.panes where !pane.runs.isEmpty {
+                if pane.isEmpty {
+                    store.drop(pane)
+                } else if let end = geometry.firstWindowEnd(covering: pane.start, after: fired) {
+                    due = min(due, end - 1)
+                }
             }
         }
         keyed.nextDue[Int(place)] = due

@@ -99,6 +99,7 @@ extension WindowAggregateOperator {
         for _ in 0..<(try list.readCount(bytesEach: 12)) {
             pane.runs.append(
                 SpilledRun(number: try list.read(), groupCount: Int(try list.read(UInt64.self))))
+            store.noteSpill()
         }
     }
 

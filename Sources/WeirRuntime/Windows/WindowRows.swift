@@ -15,6 +15,7 @@ final class WindowRows {
     private let uses: [(argument: Int, filter: Int)]
 
     // Of the current run.
+    /// The rows' event times; the source's clock accepts no NULL.
     var times: UnsafePointer<Int64> { UnsafePointer(timeValues.ints) }
     private var timeValues = Column(.bigint)
     let numbers = Buffer<Int32>()
@@ -84,8 +85,6 @@ final class WindowRows {
         defer { late.removeAll() }
         return late
     }
-
-    func isTimeNull(_ row: Int) -> Bool { timeValues.isNull(row) }
 
     /// Adds the first `count` collected rows to their groups.
     func apply(_ count: Int, to store: GroupStore, _ run: RowRun) {
@@ -187,7 +186,6 @@ extension WindowAggregateOperator {
 
     /// The pane of row `row`, made if there is none; nil when the row is late or in no window at all.
     private func openPane(_ row: Int, _ mark: Int64) -> UnsafeMutablePointer<PaneTable>? {
-        if rows.isTimeNull(row) { return nil }
         let start = geometry.paneStart(of: rows.times[row])
         let last = geometry.lastWindowEnd(covering: start)
         if last <= start { return nil }

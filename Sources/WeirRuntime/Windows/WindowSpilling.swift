@@ -56,6 +56,7 @@ extension WindowAggregateOperator {
         }
         pane.runs.append(SpilledRun(number: pane.nextRun, groupCount: sorted.count))
         pane.nextRun += 1
+        store.noteSpill()
         pane.isRunListChanged = true
         pane.areBlocksVoid = !pane.blocks.isEmpty
         pane.localCount = 0
