@@ -189,6 +189,13 @@ import WeirCore
         #expect(failure { () throws(Failure) in _ = try store.head(object) } != nil)
     }
 
+    @Test func endedTicketIsTriedAgainAndNamed() throws {
+        let server = StubServer { _ in .answer(401, headers: ["WWW-Authenticate": "Negotiate"]) }
+        let store = try store([server], .kerberos)
+        let failed = failure { () throws(Failure) in try store.put(object, .bytes([1])) }
+        #expect(failed?.retry == .backoff && failed?.advice.contains("ticket") == true)
+    }
+
     @Test func oldTemporariesAreRemovedOnce() throws {
         fake.contents.withLock {
             $0.files = ["/lake/.weir-tmp/old": [1]]

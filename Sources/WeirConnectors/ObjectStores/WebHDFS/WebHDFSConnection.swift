@@ -126,9 +126,8 @@ final class WebHDFSConnection {
     func refusal(of request: WebHDFSRequest, _ response: HTTPResponse) -> Failure {
         let retry = response.retry(nowMilliseconds: clock.nowMilliseconds())
         guard let exception = RemoteException(response) else {
-            let isFinal =
-                (400..<500).contains(response.status) && response.status != 429
-                && response.status != 408
+            // 401 ends when the Kerberos ticket is renewed, which others do.
+            let isFinal = (400..<500).contains(response.status) && ![401, 408, 429].contains(response.status)
             return Failure(
                 .external, request.action, subject(request.path),
                 "\(options.nameNodes[active]) answered \(response.status) to \(request.operation)",
