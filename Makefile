@@ -1,7 +1,9 @@
 # weir: `make demo` runs the main job, `make test` passes the tests; both install what they need.
 
 SWIFT_FLAGS = --explicit-target-dependency-import-check error
-RELEASE = $(SWIFT_FLAGS) -c release --static-swift-stdlib
+# lld with relative relocations packed and equal functions folded: 2 MB less than the default linker.
+RELEASE = $(SWIFT_FLAGS) -c release --static-swift-stdlib -Xswiftc -use-ld=lld \
+	-Xlinker -z -Xlinker pack-relative-relocs -Xlinker --icf=safe
 WEIR = .build/release/weir
 PYTEST = .build/venv/bin/python -m pytest -q -p no:cacheprovider
 

@@ -24,7 +24,7 @@ struct Config: ParsableCommand {
         var file: String
 
         func run() {
-            print(loadConfiguration(file).redactedDescription, terminator: "")
+            print(loadConfiguration(file, resolvesSecrets: false).redactedDescription, terminator: "")
         }
     }
 }

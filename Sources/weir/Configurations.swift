@@ -20,8 +20,12 @@ func environment() -> [String: String] {
 }
 
 /// The checked configuration of `path`; ends the process with all complaints if it is wrong.
-func loadConfiguration(_ path: String) -> AgentConfiguration {
-    switch ConfigurationLoader.load(path: path, environment: environment()) {
+///
+/// `resolvesSecrets` false: secrets are not looked up, for commands that need none.
+func loadConfiguration(_ path: String, resolvesSecrets: Bool = true) -> AgentConfiguration {
+    let loaded = ConfigurationLoader.load(
+        path: path, environment: environment(), resolvesSecrets: resolvesSecrets)
+    switch loaded {
     case .success(let configuration):
         for warning in configuration.warnings { writeError("\(warning)\n") }
         return configuration

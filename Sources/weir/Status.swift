@@ -17,7 +17,7 @@ struct Status: ParsableCommand {
 
     func run() {
         do throws(Failure) {
-            let text = try StatusClient.fetch(loadConfiguration(file).agent)
+            let text = try StatusClient.fetch(loadConfiguration(file, resolvesSecrets: false).agent)
             guard !json, let status = StatusText.parse(text) else {
                 print(text, terminator: "")
                 return
