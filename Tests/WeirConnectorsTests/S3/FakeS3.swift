@@ -101,7 +101,7 @@ final class FakeS3: Sendable {
             contents.uploads[id] = (key, [:])
             return .answer(
                 200,
-                "<r:InitiateMultipartUploadResult xmlns:r='x'><r:UploadId>\(id)</r:UploadId></r:InitiateMultipartUploadResult>"
+                "<r:Result xmlns:r='x'><r:UploadId>\(id)</r:UploadId></r:Result>"
             )
         }
         guard let upload = contents.uploads[id] else { return Self.error(404, "NoSuchUpload") }

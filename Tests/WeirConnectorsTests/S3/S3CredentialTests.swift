@@ -120,7 +120,8 @@ private final class MovingClock: MachineClock {
 
     @Test func documentsOfServersAreRead() {
         let root = parse(
-            "<?xml version=\"1.0\"?>\n<!-- c --><s3:L xmlns:s3=\"u\" a='>'><K>a&amp;b&#x41;&#66;<![CDATA[<x>]]></K><K/></s3:L>\n"
+            "<?xml version=\"1.0\"?>\n<!-- c --><s3:L xmlns:s3=\"u\" a='>'>"
+                + "<K>a&amp;b&#x41;&#66;<![CDATA[<x>]]></K><K/></s3:L>\n"
         )
         #expect(root?.name == "L" && root?["K"] == "a&bAB<x>" && root?.children("K").count == 2)
     }
