@@ -1,9 +1,9 @@
 #!/usr/bin/env python3
 """Writes the sensor feed of workloads W1 and W2: generate_w1.py [EVENTS] [DEVICES] > w1.ndjson
 
-Event i happened i milliseconds after the start and arrives up to 5 s late, so that no event lies 5 s or
-more behind the latest one that arrived before it: with a watermark delay of 5 s nothing is late, and
-every engine must come to the same result. The same arguments give the same bytes.
+Event i happened i milliseconds after the start and arrives up to 5 s late, so that no event lies
+5 s or more behind the latest one that arrived before it: with a watermark delay of 5 s nothing is late,
+and every engine must come to the same result. The same arguments give the same bytes.
 """
 
 import sys
@@ -28,7 +28,8 @@ def feed(events, devices):
     wear = numpy.linspace(0, 0.8, events)
     battery = (4.2 - wear + random.normal(0, 0.02, events)).round(2)
     arrival = numpy.arange(events) + random.integers(0, DELAY_MS_MAX, events)
-    return device, temperature, humidity, battery, counted(device), numpy.argsort(arrival, kind="stable")
+    order = numpy.argsort(arrival, kind="stable")
+    return device, temperature, humidity, battery, counted(device), order
 
 
 def counted(device):

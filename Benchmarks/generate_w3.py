@@ -1,8 +1,8 @@
 #!/usr/bin/env python3
 """Writes the tweet-like feed of workload W3: generate_w3.py [POSTS] [TAGS] > w3.ndjson
 
-One post a millisecond, arriving up to 5 s late, with no to three hashtags that follow Zipf's law. Some
-tags are not ASCII, some texts have escapes. The same arguments give the same bytes.
+One post a millisecond, arriving up to 5 s late, with no to three hashtags that follow Zipf's law.
+Some tags are not ASCII, some texts have escapes. The same arguments give the same bytes.
 """
 
 import sys
@@ -17,8 +17,8 @@ AUTHORS = 200_000
 LINES_AT_A_TIME = 100_000
 LANGUAGES = ["en", "en", "en", "es", "ja", "fr", "de", "pt", "tr", "sv"]
 WORDS = (
-    "river lock weir barge towpath morning gauge level rain flood gate sluice upstream bridge heron "
-    "slow today again never \\\"measured\\\" caf\u00e9 \\u2013 data rising 40\u00a0cm"
+    "river lock weir barge towpath morning gauge level rain flood gate sluice upstream bridge "
+    "heron slow today again never \\\"measured\\\" caf\u00e9 \\u2013 data rising 40\u00a0cm"
 ).split(" ")
 SYLLABLES = "ba ce di fo gu ha ji ko lu me ni op ra se tu va wi xo yu ze".split()
 
@@ -28,13 +28,14 @@ def tag_names(tags, random):
     names = {}
     while len(names) < tags:
         name = "".join(random.choice(SYLLABLES, random.integers(2, 6)))
-        ending = ("\u00e9" if len(names) % 41 == 0 else "") + ("\u5ddd" if len(names) % 59 == 0 else "")
+        ending = "\u00e9" if len(names) % 41 == 0 else ""
+        ending += "\u5ddd" if len(names) % 59 == 0 else ""
         names.setdefault(name + ending)
     return list(names)
 
 
 def feed(posts, tags):
-    """For each post its number of tags and (three) tag numbers, and the order in which posts arrive;
+    """For each post its number of tags and (three) tag numbers; the order in which posts arrive;
     and the generator, for what does not matter to the result."""
     random = numpy.random.default_rng(20_261_122)
     count = random.choice(4, posts, p=[0.30, 0.35, 0.20, 0.15])

@@ -1,8 +1,8 @@
 #!/usr/bin/env bash
 # Times `weir replay` with durable state on the workloads, and checks their results.
 #   Benchmarks/run.sh [WEIR] [w1 w2 w3]
-# For each workload: CPU seconds (user + system) and elapsed seconds of the whole process and its peak
-# memory, as medians of RUNS (5) runs. Data is generated once, into DATA (.build/bench; 1.2 GB).
+# For each workload: CPU seconds (user + system) and elapsed seconds of the whole process and its
+# peak memory, as medians of RUNS (5) runs. Data is made once, into DATA (.build/bench; 1.1 GB).
 set -euo pipefail
 here=$(cd "$(dirname "$0")" && pwd)
 weir=$(realpath "${1:-$here/../.build/release/weir}")

@@ -1,7 +1,8 @@
 #!/usr/bin/env python3
 """Checks a result of `weir replay` against numpy: verify.py w1|w2|w3 RESULT.ndjson
 
-Every row must be there once, with the right key, counts, minima and maxima; averages to 1 part in 10^12.
+Every row must be there once, with the right key, counts, minima and maxima; averages to 1 part in
+10^12.
 """
 
 import json
@@ -29,9 +30,10 @@ def grouped(window, key, value):
 def expected_w1():
     device, temperature, *_ = generate_w1.feed(generate_w1.EVENTS, generate_w1.DEVICES)
     time = generate_w1.START_MS + numpy.arange(len(device))
+    groups = grouped(time // 10_000 * 10_000, device, temperature)
     return {
         (start, "dev-%04d" % key): (count, total / count, low, high)
-        for start, key, count, total, low, high in grouped(time // 10_000 * 10_000, device, temperature)
+        for start, key, count, total, low, high in groups
     }
 
 

@@ -143,7 +143,8 @@ const Token *Reader::document(const View &view, const Token *t, Span span) {
         begin_row();
         const Token *close = walk.row(t, 1);
         if (!ends_with(view, close, span)) return view.last;
-        end_row(span);
+        // From bracket to bracket, so that what is kept of it does not depend on how it was read.
+        end_row(Span{view.start + *t, view.start + *close + 1, span.message});
         return close;
     }
     if (c == '[') {

@@ -1,10 +1,10 @@
 // Rows as the text of a file.
 //
-// How values are written, in both formats: a double as the shortest text that reads back as the same
-// double, always with a point or an exponent; TIMESTAMP_LTZ(3) as 2026-11-21T13:00:00.000Z and
-// TIMESTAMP(3) as 2026-11-21T13:00:00.000; intervals as milliseconds. DuckDB, pandas, Arrow and Spark
-// read both kinds of time (DuckDB guesses VARCHAR for TIMESTAMP(3) in NDJSON, and casts it). What
-// differs between the formats is said at the encoders.
+// How values are written, in both formats: a double as the shortest text that reads back as the
+// same double, always with a point or an exponent; TIMESTAMP_LTZ(3) as 2026-11-21T13:00:00.000Z and
+// TIMESTAMP(3) as 2026-11-21T13:00:00.000; intervals as milliseconds. DuckDB, pandas, Arrow and
+// Spark read both kinds of time (DuckDB guesses VARCHAR for TIMESTAMP(3) in NDJSON, and casts it).
+// What differs between the formats is said at the encoders.
 
 import CSimdJSON
 import WeirCore

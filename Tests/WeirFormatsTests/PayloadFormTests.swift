@@ -77,6 +77,19 @@ import WeirCore
         #expect(decoded.receivedRows == 3)
     }
 
+    @Test func rowsThatOthersRefuseBecomeRejectedRows() {
+        let deserializer = JSONDeserializer(columns: [column], needed: ["v"])
+        let input = messages(" {\"v\":1}\n", #"[{"v":"x"}, {"v":2} ,{"v":3}]"#, topic: "a")
+        deserializer.begin(input)
+        #expect(deserializer.next()?.batch.rowCount == 3)
+        let refused = deserializer.rejectedRows([(0, "too far ahead"), (2, "late")], in: input)
+        #expect(
+            rows(refused) == [
+                #""too far ahead"|"a"|1000|"{"v":1}""#, #""late"|"a"|1001|"{"v":3}""#,
+            ])
+        #expect(deserializer.next()?.receivedRows == nil)
+    }
+
     @Test func reasonsNeverHoldThePayload() {
         let secret = "hunter2"
         let columns = [column, ColumnDeclaration(name: "t", type: .timestampLTZ)]

@@ -161,8 +161,7 @@ size_t weir_json_row_count(const weir_json_reader *reader);
 size_t weir_json_nulled_count(const weir_json_reader *reader);
 /// For each of these rows its message; valid until the next call.
 const uint32_t *weir_json_row_messages(const weir_json_reader *reader);
-/// For each of these rows where its document (with others of the same array, if it came in one)
-/// lies in the messages' bytes; valid until the next call.
+/// For each of these rows where its object lies in the messages' bytes; valid until the next call.
 const weir_json_extent *weir_json_row_extents(const weir_json_reader *reader);
 /// The rejections of the last `weir_json_next`; valid until the next call.
 const weir_json_rejection *weir_json_rejections(const weir_json_reader *reader, size_t *count);
