@@ -1,14 +1,15 @@
 // A query at work: the chain of operators that its plan describes, with their state.
 //
 // The loop gives each batch of the source to every query that reads it, then commits. What a query
-// emits is a function of the rows alone, in an order that follows from the rows alone: cutting batches
-// elsewhere, committing elsewhere, stopping and restoring, or running out of memory changes nothing.
+// emits is a function of the rows alone, in an order that follows from the rows alone: cutting
+// batches elsewhere, committing elsewhere, stopping and restoring, or running out of memory changes
+// nothing.
 //
-// Results can be larger than memory. A call that would emit more than `emittedRowsMax` rows since the
-// last commit stops with `.mustCommit`: the loop then commits (the checkpoint holds where the query
-// stopped, and the rows of the batch that were not looked at) and calls `resume` until `.done`. Before
-// that commit, every other query of the source must have been given the batch, too, since the commit
-// covers the source's position behind it.
+// Results can be larger than memory. A call that would emit more than `emittedRowsMax` rows since
+// the last commit stops with `.mustCommit`: the loop then commits (the checkpoint holds where the
+// query stopped, and the rows of the batch that were not looked at) and calls `resume` until
+// `.done`. Before that commit, every other query of the source must have been given the batch, too,
+// since the commit covers the source's position behind it.
 
 import WeirCore
 import WeirSQL
@@ -34,7 +35,8 @@ public struct QueryOptions: Sendable {
     public var hashSeed: UInt64
 
     public init(
-        memoryBudgetBytes: Int = 64 << 20, emittedRowsMax: Int = 262_144, watermarkBy: String? = nil,
+        memoryBudgetBytes: Int = 64 << 20, emittedRowsMax: Int = 262_144,
+        watermarkBy: String? = nil,
         hashSeed: UInt64 = 0
     ) {
         self.memoryBudgetBytes = memoryBudgetBytes
@@ -51,8 +53,8 @@ public enum Progress: Sendable {
     case mustCommit
 }
 
-/// What became of a source's rows in a query. Rows in = used + filtered + late, exactly, whenever the
-/// query is `.done`; a row that UNNEST multiplied counts once.
+/// What became of a source's rows in a query. Rows in = used + filtered + late, exactly, whenever
+/// the query is `.done`; a row that UNNEST multiplied counts once.
 public struct QueryStatistics: Hashable, Sendable {
     /// Rows that reached a result or a window.
     public var used: UInt64 = 0
@@ -86,7 +88,9 @@ public final class QueryPipeline {
     private var errorsTaken: UInt64 = 0
 
     /// Builds the operators of `plan`. Throws when the plan asks for what there is no operator for.
-    public init(plan: QueryPlan, options: QueryOptions = QueryOptions(), output: any QueryOutput) throws(Failure) {
+    public init(plan: QueryPlan, options: QueryOptions = QueryOptions(), output: any QueryOutput)
+        throws(Failure)
+    {
         self.plan = plan
         sink = OutputOperator(output)
         var builder = PipelineBuilder(options: options, output: output)
@@ -119,7 +123,8 @@ public final class QueryPipeline {
     /// Whether the last call ended with `.mustCommit`, or a restored query has work left: `resume`.
     public var isPending: Bool { pending != nil }
 
-    /// Goes on after `.mustCommit` and the commit; call until `.done`. After `restore`, call it first.
+    /// Goes on after `.mustCommit` and the commit; call until `.done`. After `restore`, call it
+    /// first.
     public func resume() throws(Failure) -> Progress {
         if case .suspended = try first.resume() { return .mustCommit }
         return try proceed()
@@ -163,15 +168,15 @@ public final class QueryPipeline {
 // MARK: Durable state
 
 extension QueryPipeline {
-    /// Writes what changed since the last call, under the query's own scope, as part of the commit that
-    /// also holds what was emitted and the source's position.
+    /// Writes what changed since the last call, under the query's own scope, as part of the commit
+    /// that also holds what was emitted and the source's position.
     public func checkpoint(into writer: any StateWriter) {
         first.checkpoint(into: writer)
         PendingInput.save(pending, into: writer, &isPendingSaved)
     }
 
-    /// Takes back what an earlier run saved; call once, first, with the source's restored clock. The
-    /// reader stays in use, for spilled state.
+    /// Takes back what an earlier run saved; call once, first, with the source's restored clock.
+    /// The reader stays in use, for spilled state.
     public func restore(from reader: any StateReader, clocks: WatermarkTracker) throws(Failure) {
         pending = try PendingInput.load(from: reader, scanSchema, clocks)
         isPendingSaved = pending != nil

@@ -7,7 +7,9 @@ import WeirSQL
 @testable import WeirRuntime
 
 @Suite struct AccumulatorTests {
-    private func column<Value>(_ type: DataType, _ values: [Value?], _ append: (Column, Value) -> Void) -> Column {
+    private func column<Value>(
+        _ type: DataType, _ values: [Value?], _ append: (Column, Value) -> Void
+    ) -> Column {
         let column = Column(type)
         for value in values { if let value { append(column, value) } else { column.appendNull() } }
         return column
@@ -30,8 +32,11 @@ import WeirSQL
             let targets = rows.map { _ in slot }
             rows.withUnsafeBufferPointer { rows in
                 targets.withUnsafeBufferPointer { targets in
-                    guard let row = rows.baseAddress, let target = targets.baseAddress else { return }
-                    accumulator.update(RowSlots(rows: row, slots: target, count: rows.count), column)
+                    guard let row = rows.baseAddress, let target = targets.baseAddress else {
+                        return
+                    }
+                    accumulator.update(
+                        RowSlots(rows: row, slots: target, count: rows.count), column)
                 }
             }
         }
@@ -82,8 +87,10 @@ import WeirSQL
             #expect(try result(function, nothing, .double) == "NULL")
         }
         #expect(try result(.count, nothing, .bigint) == "0")
-        #expect(try result(.max, column(.string, [String?.none]) { $0.append($1) }, .string) == "NULL")
-        #expect(try result(.min, column(.boolean, [Bool?.none]) { $0.append($1) }, .boolean) == "NULL")
+        #expect(
+            try result(.max, column(.string, [String?.none]) { $0.append($1) }, .string) == "NULL")
+        #expect(
+            try result(.min, column(.boolean, [Bool?.none]) { $0.append($1) }, .boolean) == "NULL")
     }
 
     @Test func doublesKeepTheirSignsAndNaNIsTheGreatest() throws {
@@ -94,7 +101,8 @@ import WeirSQL
         #expect(try result(.min, doubles([.nan, 2, .nan, 3]), .double) == rendered(2.0))
         #expect(try result(.min, doubles([.nan, .nan]), .double).hasPrefix("nan"))
         #expect(try result(.min, doubles([.infinity]), .double) == rendered(Double.infinity))
-        #expect(try result(.max, doubles([-.infinity, nil]), .double) == rendered(-Double.infinity))
+        #expect(
+            try result(.max, doubles([-.infinity, nil]), .double) == rendered(-Double.infinity))
     }
 
     @Test func textsCompareByBytes() throws {
@@ -110,14 +118,17 @@ import WeirSQL
         let accumulator = TextExtreme(isMaximum: true)
         accumulator.reserve(16)
         let column = Column(.string)
-        for index in 0..<5000 { column.append(String(repeating: "x", count: 100) + String(10_000 + index)) }
+        for index in 0..<5000 {
+            column.append(String(repeating: "x", count: 100) + String(10_000 + index))
+        }
         let rows = (0..<5000).map { Int32($0) }
         let slots = rows.map { $0 % 4 }
         rows.withUnsafeBufferPointer { rows in
             slots.withUnsafeBufferPointer { slots in
                 guard let row = rows.baseAddress, let slot = slots.baseAddress else { return }
                 for index in 0..<5000 {
-                    accumulator.update(RowSlots(rows: row + index, slots: slot + index, count: 1), column)
+                    accumulator.update(
+                        RowSlots(rows: row + index, slots: slot + index, count: 1), column)
                 }
             }
         }

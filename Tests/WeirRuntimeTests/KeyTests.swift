@@ -1,5 +1,5 @@
-// Group keys as bytes: their order is the order of the columns, they come back as they went in, and the
-// table gives each one number.
+// Group keys as bytes: their order is the order of the columns, they come back as they went in, and
+// the table gives each one number.
 
 import Testing
 import WeirCore
@@ -8,7 +8,9 @@ import WeirCore
 
 @Suite struct KeyTests {
     private func columns() -> (types: [DataType], columns: [Column], rowCount: Int) {
-        let texts: [String?] = [nil, "", "\u{0}", "\u{0}\u{0}", "\u{0}a", "a", "a\u{0}", "a\u{0}b", "ab", "ä"]
+        let texts: [String?] = [
+            nil, "", "\u{0}", "\u{0}\u{0}", "\u{0}a", "a", "a\u{0}", "a\u{0}b", "ab", "ä",
+        ]
         let integers: [Int64?] = [nil, .min, -1, 0, 1, .max]
         let doubles: [Double?] = [nil, -.infinity, -1.5, -0.0, 0, 1e-300, 7, .infinity, .nan]
         let types: [DataType] = [.string, .bigint, .double, .boolean, .string]
@@ -59,8 +61,10 @@ import WeirCore
             case .string:
                 let (x, y) = (Array(column.text(a)), Array(column.text(b)))
                 if x != y { return x.lexicographicallyPrecedes(y) }
-            case .int64: if column.ints[a] != column.ints[b] { return column.ints[a] < column.ints[b] }
-            case .bool: if column.bools[a] != column.bools[b] { return column.bools[a] < column.bools[b] }
+            case .int64:
+                if column.ints[a] != column.ints[b] { return column.ints[a] < column.ints[b] }
+            case .bool:
+                if column.bools[a] != column.bools[b] { return column.bools[a] < column.bools[b] }
             case .double:
                 let (x, y) = (column.doubles[a], column.doubles[b])
                 if x.isNaN || y.isNaN {
@@ -138,11 +142,14 @@ import WeirCore
                 var some = Array(live.shuffled(using: &random).prefix(count))
                 some.withUnsafeMutableBufferPointer { interner.sort($0) }
                 let sorted = some.map { Array(interner.key($0)) }
-                #expect(zip(sorted, sorted.dropFirst()).allSatisfy { $0.lexicographicallyPrecedes($1) })
+                #expect(
+                    zip(sorted, sorted.dropFirst()).allSatisfy { $0.lexicographicallyPrecedes($1) })
             }
             guard round % 10 == 9 else { continue }
             let renumbered = interner.keep((0..<interner.count).map { $0 % 3 == 0 ? 1 : 0 })
-            numberOf = numberOf.compactMapValues { renumbered[Int($0)] < 0 ? nil : renumbered[Int($0)] }
+            numberOf = numberOf.compactMapValues {
+                renumbered[Int($0)] < 0 ? nil : renumbered[Int($0)]
+            }
             live = Set(numberOf.values)
             #expect(interner.count == numberOf.count)
             for (key, number) in numberOf {

@@ -38,7 +38,8 @@ final class MemoryStateStore: StateReader {
 
     func scan(
         _ start: [UInt8], _ end: [UInt8],
-        _ body: (_ key: UnsafeRawBufferPointer, _ value: UnsafeRawBufferPointer) throws(Failure) -> Bool
+        _ body: (_ key: UnsafeRawBufferPointer, _ value: UnsafeRawBufferPointer) throws(Failure) ->
+            Bool
     ) throws(Failure) {
         let cursor = cursor(start, end)
         while cursor.isValid {
@@ -64,7 +65,11 @@ final class MemoryStateStore: StateReader {
         var (low, high) = (0, pairs.count)
         while low < high {
             let middle = (low + high) / 2
-            if pairs[middle].key.lexicographicallyPrecedes(key) { low = middle + 1 } else { high = middle }
+            if pairs[middle].key.lexicographicallyPrecedes(key) {
+                low = middle + 1
+            } else {
+                high = middle
+            }
         }
         return low
     }
@@ -87,7 +92,8 @@ final class MemoryStateStore: StateReader {
 
     /// A snapshot of a range; its bytes stay put for as long as it lives.
     private final class Cursor: StateCursor {
-        private let pairs: [(key: UnsafeMutableRawBufferPointer, value: UnsafeMutableRawBufferPointer)]
+        private let pairs:
+            [(key: UnsafeMutableRawBufferPointer, value: UnsafeMutableRawBufferPointer)]
         private var position = 0
 
         init(_ pairs: [(key: [UInt8], value: [UInt8])]) {

@@ -1,5 +1,5 @@
-// Queries without windows, fan-out, windows over windows, and the accounts: every row of the source is
-// used, filtered or late, exactly once.
+// Queries without windows, fan-out, windows over windows, and the accounts: every row of the source
+// is used, filtered or late, exactly once.
 
 import Testing
 import WeirCore
@@ -33,7 +33,8 @@ import WeirSQL
     }
 
     private func run(
-        _ plan: LogicalPlan, _ batches: [Batch], options: QueryOptions = QueryOptions(), delay: Int64 = 0
+        _ plan: LogicalPlan, _ batches: [Batch], options: QueryOptions = QueryOptions(),
+        delay: Int64 = 0
     ) throws -> Outcome {
         let output = CollectingOutput()
         let pipeline = try QueryPipeline(
@@ -61,7 +62,9 @@ import WeirSQL
                 scan,
                 predicate: .call(
                     .greater,
-                    arguments: [.column(index: 0, type: .bigint), .literal(.integer(1), type: .bigint)],
+                    arguments: [
+                        .column(index: 0, type: .bigint), .literal(.integer(1), type: .bigint),
+                    ],
                     type: .boolean)),
             expressions: [.column(index: 0, type: .bigint)], schema: Schema([Field("id", .bigint)]))
         let outcome = try run(plan, [batch([(1, 5, nil), (2, 3, nil)]), batch([(3, 1, nil)])])
@@ -84,7 +87,8 @@ import WeirSQL
         let tags = (0..<1000).map { "t\($0)" }
         let rows = (0..<70).map { (Int64($0), Int64($0), Optional(tags)) }
         let plan = LogicalPlan.project(
-            unnest, expressions: [.column(index: 0, type: .bigint), .column(index: 3, type: .string)],
+            unnest,
+            expressions: [.column(index: 0, type: .bigint), .column(index: 3, type: .string)],
             schema: Schema([Field("id", .bigint), Field("tag", .string)]))
         let outcome = try run(plan, [batch(rows)])
         #expect(outcome.results.count == 70_000)
@@ -99,7 +103,8 @@ import WeirSQL
             keys: [.column(index: 3, type: .string)],
             aggregates: [AggregateCall(function: .countStar, argument: nil, type: .bigint)],
             schema: Schema([
-                Field("tag", .string), Field("window_start", .timestamp), Field("window_end", .timestamp),
+                Field("tag", .string), Field("window_start", .timestamp),
+                Field("window_end", .timestamp),
                 Field("window_time", .timestampLTZ), Field("posts", .bigint),
             ]))
     }
@@ -110,7 +115,8 @@ import WeirSQL
             tagCounts(unnest),
             [
                 batch([
-                    (1, 1, ["a", "b"]), (2, 2, ["b", "b"]), (3, 25, []), (4, 26, ["c"]), (5, 3, ["a", "z"]),
+                    (1, 1, ["a", "b"]), (2, 2, ["b", "b"]), (3, 25, []), (4, 26, ["c"]),
+                    (5, 3, ["a", "z"]),
                     (6, 27, ["c"]),
                 ])
             ], options: QueryOptions(emittedRowsMax: emittedRowsMax))
@@ -144,7 +150,8 @@ import WeirSQL
             inner, window: WindowSpec(timeColumn: 3, size: 30, slide: 30), keys: [],
             aggregates: [
                 AggregateCall(function: .countStar, argument: nil, type: .bigint),
-                AggregateCall(function: .max, argument: .column(index: 4, type: .bigint), type: .bigint),
+                AggregateCall(
+                    function: .max, argument: .column(index: 4, type: .bigint), type: .bigint),
             ],
             schema: Schema([
                 Field("window_start", .timestamp), Field("window_end", .timestamp),
@@ -169,7 +176,8 @@ import WeirSQL
                 plan: QueryPlan(root: plan, source: "posts"), options: options, output: output)
         }
         let distinct = AggregateCall(
-            function: .count, argument: .column(index: 0, type: .bigint), isDistinct: true, type: .bigint)
+            function: .count, argument: .column(index: 0, type: .bigint), isDistinct: true,
+            type: .bigint)
         #expect(throws: Failure.self) {
             try build(
                 .windowAggregate(
@@ -179,7 +187,8 @@ import WeirSQL
         #expect(throws: Failure.self) {
             try build(
                 .windowAggregate(
-                    tagCounts(unnest), window: WindowSpec(timeColumn: 3, size: 10, slide: 10), keys: [],
+                    tagCounts(unnest), window: WindowSpec(timeColumn: 3, size: 10, slide: 10),
+                    keys: [],
                     aggregates: [], schema: Schema([])), QueryOptions(watermarkBy: "id"))
         }
     }

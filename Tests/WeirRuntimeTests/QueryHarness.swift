@@ -1,5 +1,5 @@
-// A loop as the agent's, small enough to be cut anywhere: batches of any size, commits when the test
-// says so, and crashes that lose everything since the last commit.
+// A loop as the agent's, small enough to be cut anywhere: batches of any size, commits when the
+// test says so, and crashes that lose everything since the last commit.
 
 import WeirCore
 import WeirSQL
@@ -58,14 +58,16 @@ final class QueryHarness {
     private var committedPosition = 0
     private var position = 0
 
-    init(_ plan: QueryPlan, options: QueryOptions = QueryOptions(), clock: WatermarkOptions) throws {
+    init(_ plan: QueryPlan, options: QueryOptions = QueryOptions(), clock: WatermarkOptions) throws
+    {
         (self.plan, self.options, clockOptions) = (plan, options, clock)
         (tracker, pipeline) = try Self.build(plan, options, clock, output)
         try start()
     }
 
     private static func build(
-        _ plan: QueryPlan, _ options: QueryOptions, _ clock: WatermarkOptions, _ output: CollectingOutput
+        _ plan: QueryPlan, _ options: QueryOptions, _ clock: WatermarkOptions,
+        _ output: CollectingOutput
     ) throws -> (WatermarkTracker, QueryPipeline) {
         let by = options.watermarkBy.flatMap { Reading.schema.index(of: $0) }
         let tracker = WatermarkTracker(
@@ -188,7 +190,9 @@ final class ScopedWriter: StateWriter {
     init(_ base: any StateWriter, _ scope: UInt8) { (self.base, self.scope) = (base, scope) }
     func put(_ key: [UInt8], _ value: UnsafeRawBufferPointer) { base.put([scope] + key, value) }
     func delete(_ key: [UInt8]) { base.delete([scope] + key) }
-    func deleteRange(_ start: [UInt8], _ end: [UInt8]) { base.deleteRange([scope] + start, [scope] + end) }
+    func deleteRange(_ start: [UInt8], _ end: [UInt8]) {
+        base.deleteRange([scope] + start, [scope] + end)
+    }
 }
 
 final class ScopedReader: StateReader {
@@ -198,7 +202,8 @@ final class ScopedReader: StateReader {
     func get(_ key: [UInt8]) -> [UInt8]? { base.get([scope] + key) }
     func scan(
         _ start: [UInt8], _ end: [UInt8],
-        _ body: (_ key: UnsafeRawBufferPointer, _ value: UnsafeRawBufferPointer) throws(Failure) -> Bool
+        _ body: (_ key: UnsafeRawBufferPointer, _ value: UnsafeRawBufferPointer) throws(Failure) ->
+            Bool
     ) throws(Failure) {
         try base.scan([scope] + start, [scope] + end) { (key, value) throws(Failure) in
             try body(UnsafeRawBufferPointer(rebasing: key[1...]), value)

@@ -29,17 +29,30 @@ struct Reading {
 
     static let schema = Schema([
         Field("device", .string), Field("line", .bigint), Field("ts", .timestampLTZ),
-        Field("value", .double), Field("small", .int), Field("flag", .boolean), Field("note", .string),
+        Field("value", .double), Field("small", .int), Field("flag", .boolean),
+        Field("note", .string),
     ])
 
     static func batch(_ readings: some Collection<Reading>) -> Batch {
         let columns = schema.fields.map { Column($0.type, capacity: readings.count) }
         for reading in readings {
-            if let device = reading.device { columns[0].append(device) } else { columns[0].appendNull() }
+            if let device = reading.device {
+                columns[0].append(device)
+            } else {
+                columns[0].appendNull()
+            }
             if let line = reading.line { columns[1].append(line) } else { columns[1].appendNull() }
             columns[2].append(reading.time)
-            if let value = reading.value { columns[3].append(value) } else { columns[3].appendNull() }
-            if let small = reading.small { columns[4].append(small) } else { columns[4].appendNull() }
+            if let value = reading.value {
+                columns[3].append(value)
+            } else {
+                columns[3].appendNull()
+            }
+            if let small = reading.small {
+                columns[4].append(small)
+            } else {
+                columns[4].appendNull()
+            }
             if let flag = reading.flag { columns[5].append(flag) } else { columns[5].appendNull() }
             if let note = reading.note { columns[6].append(note) } else { columns[6].appendNull() }
         }
@@ -65,14 +78,16 @@ struct Reading {
             let value =
                 isExact
                 ? Double(Int.random(in: -400...400, using: &random)) / 4
-                : Double.random(in: -1...1, using: &random) * 1e10 / Double(Int.random(in: 1...100_000, using: &random))
+                : Double.random(in: -1...1, using: &random) * 1e10
+                    / Double(Int.random(in: 1...100_000, using: &random))
             func orNull<Value>(_ value: Value) -> Value? {
                 Int.random(in: 0..<12, using: &random) == 0 ? nil : value
             }
             let device = Int.random(in: 0..<devices, using: &random)
             return Reading(
                 device: orNull(device % 5 == 3 ? "d\u{0}\(device)" : "dev-\(device)"),
-                line: orNull(Int64.random(in: -2...2, using: &random)), time: time, value: orNull(value),
+                line: orNull(Int64.random(in: -2...2, using: &random)), time: time,
+                value: orNull(value),
                 small: orNull(Int64.random(in: 0...Int64(Int32.max), using: &random)),
                 flag: orNull(Bool.random(using: &random)),
                 note: orNull(["", "a", "ä", "zzz"].randomElement(using: &random) ?? ""))

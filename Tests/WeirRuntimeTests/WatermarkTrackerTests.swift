@@ -41,7 +41,8 @@ import WeirCore
         let tracker = Self.tracker(WatermarkOptions(delay: 0, maxAhead: 50))
         let timed = tracker.assign(
             Self.batch([
-                ("a", nil), ("b", 1000), ("c", 1051), ("d", 1050), ("e", .max), ("f", .min), ("g", 3),
+                ("a", nil), ("b", 1000), ("c", 1051), ("d", 1050), ("e", .max), ("f", .min),
+                ("g", 3),
             ]), now: 1000)
         #expect(
             timed.rejected == [
@@ -50,7 +51,8 @@ import WeirCore
                 RejectedRow(row: 4, reason: .eventTimeOutOfRange),
                 RejectedRow(row: 5, reason: .eventTimeOutOfRange),
             ])
-        #expect((0..<timed.batch.rowCount).map { timed.batch.columns[0].string($0) } == ["b", "d", "g"])
+        #expect(
+            (0..<timed.batch.rowCount).map { timed.batch.columns[0].string($0) } == ["b", "d", "g"])
         #expect(tracker.watermark == 1050)
     }
 
@@ -112,7 +114,9 @@ import WeirCore
     @Test func theCombinedWatermarkIsTheLeastClockAndNeverFalls() {
         let tracker = Self.tracker(WatermarkOptions(delay: 0), byDevice: true)
         let timed = tracker.assign(
-            Self.batch([("a", 100), ("b", 50), ("a", 200), ("b", 150), (nil, 10), ("b", 400), (nil, 170)]),
+            Self.batch([
+                ("a", 100), ("b", 50), ("a", 200), ("b", 150), (nil, 10), ("b", 400), (nil, 170),
+            ]),
             now: 0)
         #expect(marks(timed) == [Watermark.none, 100, 100, 100, 150, 150, 150])
         #expect(tracker.watermark == 170)
@@ -144,17 +148,21 @@ import WeirCore
             WatermarkOptions(delay: 0, idleTimeout: 1000, keysMax: 4), byDevice: true)
         _ = tracker.tick(monotonic: 0, isConnected: true)
         let timed = tracker.assign(
-            Self.batch([("a", 1), ("b", 2), ("c", nil), ("c", 3), ("d", 4), ("e", 5), ("a", 6), ("f", 7)]),
+            Self.batch([
+                ("a", 1), ("b", 2), ("c", nil), ("c", 3), ("d", 4), ("e", 5), ("a", 6), ("f", 7),
+            ]),
             now: 0)
         #expect(
             timed.rejected == [
                 RejectedRow(row: 2, reason: .eventTimeMissing),
-                RejectedRow(row: 5, reason: .keysExhausted), RejectedRow(row: 7, reason: .keysExhausted),
+                RejectedRow(row: 5, reason: .keysExhausted),
+                RejectedRow(row: 7, reason: .keysExhausted),
             ])
         #expect(timed.trace.keys?.places == [0, 1, 2, 3, 0])
         #expect(tracker.keyCount == 4)
         let trace = tracker.tick(monotonic: 1000, isConnected: true)
-        #expect(trace?.keys?.after == [Int64](repeating: Watermark.end, count: 4) + [Watermark.none])
+        #expect(
+            trace?.keys?.after == [Int64](repeating: Watermark.end, count: 4) + [Watermark.none])
         #expect(tracker.keyCount == 3)
         #expect(tracker.assign(Self.batch([("e", 8)]), now: 0).rejected.isEmpty)
     }
@@ -167,7 +175,10 @@ import WeirCore
         var random = SeededGenerator(seed: 5)
         for _ in 0..<20 {
             let rows = (0..<50).map { _ in
-                ("d\(Int.random(in: 0..<600, using: &random))", Int64.random(in: 0...10_000, using: &random))
+                (
+                    "d\(Int.random(in: 0..<600, using: &random))",
+                    Int64.random(in: 0...10_000, using: &random)
+                )
             }
             let timed = tracker.assign(Self.batch(rows), now: 0)
             let expected = whole.assign(Self.batch(rows), now: 0)

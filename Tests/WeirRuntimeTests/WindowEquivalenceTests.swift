@@ -1,6 +1,7 @@
-// Promise P1 for windowed queries: the result is a function of the rows. Each stream runs whole, cut at
-// every k-th row, and through random batches, commits and crashes, with memory for everything and with
-// memory for almost nothing; all must give what the oracle gives, byte by byte and in its order.
+// Promise P1 for windowed queries: the result is a function of the rows. Each stream runs whole,
+// cut at every k-th row, and through random batches, commits and crashes, with memory for
+// everything and with memory for almost nothing; all must give what the oracle gives, byte by byte
+// and in its order.
 
 import Testing
 import WeirCore
@@ -16,7 +17,8 @@ import WeirCore
         TestQuery(size: 4_000, slide: 10_000, keys: ["line"]),
         TestQuery(size: 30_000, slide: 30_000, keys: []),
         TestQuery(isKeyed: true),
-        TestQuery(size: 20_000, slide: 5_000, keys: ["line", "device"], valueAbove: -50, isKeyed: true),
+        TestQuery(
+            size: 20_000, slide: 5_000, keys: ["line", "device"], valueAbove: -50, isKeyed: true),
     ]
 
     private func check(
@@ -39,7 +41,8 @@ import WeirCore
         for seed in 1...3 as ClosedRange<UInt64> {
             let readings = Reading.random(seed: seed, count: 1500)
             let harness = try check(
-                query, query.options(), readings, WindowOracle(query, readings), .whole(), "seed \(seed)")
+                query, query.options(), readings, WindowOracle(query, readings), .whole(),
+                "seed \(seed)")
             #expect(harness.committed.results.count > 20)
             #expect(!harness.committed.late.isEmpty)
         }
@@ -51,7 +54,8 @@ import WeirCore
         let readings = Reading.random(seed: 11, count: 600)
         let oracle = WindowOracle(query, readings)
         for rows in [1, 2, 3, 7, 64] {
-            _ = try check(query, query.options(), readings, oracle, .every(rows), "every \(rows) rows")
+            _ = try check(
+                query, query.options(), readings, oracle, .every(rows), "every \(rows) rows")
         }
     }
 

@@ -1,5 +1,5 @@
-// What a windowed query must give, computed the plain way: one row after another, a dictionary a window,
-// every window looked at after every row.
+// What a windowed query must give, computed the plain way: one row after another, a dictionary a
+// window, every window looked at after every row.
 
 import WeirCore
 import WeirSQL
@@ -34,7 +34,9 @@ struct TestQuery {
     }
 
     static let aggregates: [AggregateCall] = {
-        let (value, small, note, flag) = (column("value"), column("small"), column("note"), column("flag"))
+        let (value, small, note, flag) = (
+            column("value"), column("small"), column("note"), column("flag")
+        )
         return [
             AggregateCall(function: .countStar, argument: nil, type: .bigint),
             AggregateCall(function: .count, argument: value, type: .bigint),
@@ -59,7 +61,9 @@ struct TestQuery {
                 node,
                 predicate: .call(
                     .greater,
-                    arguments: [Self.column("value"), .literal(.double(valueAbove), type: .double)],
+                    arguments: [
+                        Self.column("value"), .literal(.double(valueAbove), type: .double),
+                    ],
                     type: .boolean))
         }
         let fields =
@@ -141,7 +145,10 @@ struct WindowOracle {
     init(_ query: TestQuery, _ readings: [Reading]) {
         self.query = query
         for reading in readings { take(reading) }
-        let devices = query.isKeyed ? clocks.keys.sorted { ($0 ?? "", $0 != nil ? 1 : 0) < ($1 ?? "", $1 != nil ? 1 : 0) } : [nil]
+        let devices =
+            query.isKeyed
+            ? clocks.keys.sorted { ($0 ?? "", $0 != nil ? 1 : 0) < ($1 ?? "", $1 != nil ? 1 : 0) }
+            : [nil]
         for device in devices { fire(through: Watermark.end, device) }
         statistics.emitted = UInt64(results.count)
     }
@@ -178,7 +185,9 @@ struct WindowOracle {
     }
 
     private mutating func fire(through watermark: Int64, _ device: String?) {
-        let mine = query.isKeyed ? OracleKey.Part?.some(device.map { .text(Array($0.utf8)) } ?? .null) : nil
+        let mine =
+            query.isKeyed
+            ? OracleKey.Part?.some(device.map { .text(Array($0.utf8)) } ?? .null) : nil
         let position = query.keys.firstIndex(of: "device") ?? 0
         for end in windows.keys.filter({ $0 - 1 <= watermark }).sorted() {
             guard let groups = windows[end] else { continue }

@@ -1,11 +1,12 @@
 // What an aggregate function keeps for each group, for all groups of a query together: flat arrays
 // indexed by slot. A group's slot is the same in every accumulator of the query; slots of different
-// panes lie in the same arrays, so that a run of rows is added in one loop whatever panes it touches.
+// panes lie in the same arrays, so that a run of rows is added in one loop whatever panes it
+// touches.
 //
 // A new aggregate is one new file with one class and one line in `makeAccumulator`. It must be
 // mergeable: hopping windows add up panes, and spilled state comes back in parts. The outcome may
-// depend on the order of rows and of merges, both of which follow from the input alone; it may never
-// depend on anything else.
+// depend on the order of rows and of merges, both of which follow from the input alone; it may
+// never depend on anything else.
 
 import WeirCore
 import WeirSQL

@@ -1,4 +1,7 @@
-// COUNT(*) and COUNT(x).
+// COUNT(*) and COUNT(x). Both count rows; they differ in whether a NULL argument leaves a row out.
+//
+// Always true: the count of a group is 0 or more and never NULL, also for a group without a row that
+// FILTER let through.
 
 import WeirCore
 

@@ -1,5 +1,5 @@
-// MIN and MAX of numbers, timestamps and booleans. NULLs do not count; a group without a value gives
-// NULL. Of doubles NaN is the greatest, so that the outcome does not depend on where it came.
+// MIN and MAX of numbers, timestamps and booleans. NULLs do not count; a group without a value
+// gives NULL. Of doubles NaN is the greatest, so that the outcome does not depend on where it came.
 
 import WeirCore
 

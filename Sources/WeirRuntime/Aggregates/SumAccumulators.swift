@@ -1,9 +1,9 @@
 // SUM and AVG. Both ignore NULLs and are NULL for a group without a value.
 //
-// Integers wrap (SUM(INT) at 32 bits, as Flink's); a sum kept at 64 bits and cut at the end is the same.
-// AVG of integers rounds toward zero. Doubles are added in the order of arrival within a pane and then
-// pane by pane, so the last bits follow from the input alone; Windows/Spilling.swift says why that
-// holds when memory runs short, too.
+// Integers wrap (SUM(INT) at 32 bits, as Flink's); a sum kept at 64 bits and cut at the end is the
+// same. AVG of integers rounds toward zero. Doubles are added in the order of arrival within a pane
+// and then pane by pane, so the last bits follow from the input alone; Windows/Spilling.swift says
+// why that holds when memory runs short, too.
 
 import WeirCore
 
@@ -74,7 +74,8 @@ final class IntegerSum: Accumulator {
 
     func emit(_ slots: UnsafeBufferPointer<Int32>, into column: Column) {
         let (sums, counts) = (sums.base, counts.base)
-        column.appendWords(count: slots.count, isNull: { counts[Int(slots[$0])] == 0 }) { i -> Int64 in
+        column.appendWords(count: slots.count, isNull: { counts[Int(slots[$0])] == 0 }) {
+            i -> Int64 in
             let slot = Int(slots[i])
             let result = isAverage ? sums[slot] / counts[slot] : sums[slot]
             return wrapsAt32Bits ? Int64(Int32(truncatingIfNeeded: result)) : result
@@ -87,8 +88,8 @@ final class DoubleSum: Accumulator {
     private let sums = Buffer<Double>()
     private let counts = Buffer<Int64>()
     private let isAverage: Bool
-    /// What adding to leaves every value as it is. AVG starts at +0, as Flink's does, so that the average
-    /// of -0 alone is 0; SUM of -0 alone is -0.
+    /// What adding to leaves every value as it is. AVG starts at +0, as Flink's does, so that the
+    /// average of -0 alone is 0; SUM of -0 alone is -0.
     private let zero: Double
 
     init(isAverage: Bool) {
@@ -151,7 +152,8 @@ final class DoubleSum: Accumulator {
 
     func emit(_ slots: UnsafeBufferPointer<Int32>, into column: Column) {
         let (sums, counts) = (sums.base, counts.base)
-        column.appendWords(count: slots.count, isNull: { counts[Int(slots[$0])] == 0 }) { i -> Double in
+        column.appendWords(count: slots.count, isNull: { counts[Int(slots[$0])] == 0 }) {
+            i -> Double in
             let slot = Int(slots[i])
             return isAverage ? sums[slot] / Double(counts[slot]) : sums[slot]
         }

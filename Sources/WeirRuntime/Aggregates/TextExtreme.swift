@@ -1,5 +1,5 @@
-// MIN and MAX of text, by bytes (which for UTF-8 is by code point). The texts lie in one arena; replaced
-// ones are left behind in it and swept out when they are more than half of it.
+// MIN and MAX of text, by bytes (which for UTF-8 is by code point). The texts lie in one arena;
+// replaced ones are left behind in it and swept out when they are more than half of it.
 
 import WeirCore
 
@@ -74,7 +74,9 @@ final class TextExtreme: Accumulator {
             liveBytes -= Int(lengths.base[slot])
         }
         arena.reserve(arenaCount + candidate.count)
-        if let base = candidate.baseAddress { memcpy(arena.base + arenaCount, base, candidate.count) }
+        if let base = candidate.baseAddress {
+            memcpy(arena.base + arenaCount, base, candidate.count)
+        }
         starts.base[slot] = arenaCount
         lengths.base[slot] = Int32(candidate.count)
         arenaCount += candidate.count

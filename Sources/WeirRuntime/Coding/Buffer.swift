@@ -1,12 +1,13 @@
-// Memory for the state's flat arrays: one allocation that grows by doubling, whose base pointer a loop
-// takes once. Swift's Array checks bounds and uniqueness on every write, which costs more than the
-// additions that it would guard here.
+// Memory for the state's flat arrays: one allocation that grows by doubling, whose base pointer a
+// loop takes once. Swift's Array checks bounds and uniqueness on every write, which costs more than
+// the additions that it would guard here.
 
 #if canImport(Glibc)
 import Glibc
 #endif
 
-/// A growable run of plain values. New elements are uninitialised; the owner says how many there are.
+/// A growable run of plain values. New elements are uninitialised; the owner says how many there
+/// are.
 final class Buffer<Element: BitwiseCopyable> {
     private(set) var base: UnsafeMutablePointer<Element>
     private(set) var capacity: Int

@@ -12,7 +12,9 @@ struct ByteReader {
 
     var isAtEnd: Bool { position == base.count }
 
-    mutating func read<Number: FixedWidthInteger>(_: Number.Type = Number.self) throws(Failure) -> Number {
+    mutating func read<Number: FixedWidthInteger>(_: Number.Type = Number.self) throws(Failure)
+        -> Number
+    {
         let raw = try take(MemoryLayout<Number>.size)
         return Number(littleEndian: raw.loadUnaligned(as: Number.self))
     }

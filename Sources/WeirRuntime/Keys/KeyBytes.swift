@@ -1,13 +1,13 @@
-// Comparing and hashing the bytes of group keys. Keys are short (a device's name, a tag), so both work
-// on whole words and call nothing.
+// Comparing and hashing the bytes of group keys. Keys are short (a device's name, a tag), so both
+// work on whole words and call nothing.
 
 #if canImport(Glibc)
 import Glibc
 #endif
 
 enum KeyBytes {
-    /// A 64-bit hash of `count` bytes: words folded by 64 × 64 → 128 bit multiplication. `seed` makes it
-    /// differ from run to run where input may be hostile; no result depends on it.
+    /// A 64-bit hash of `count` bytes: words folded by 64 × 64 → 128 bit multiplication. `seed`
+    /// makes it differ from run to run where input may be hostile; no result depends on it.
     @inline(__always)
     static func hash(_ bytes: UnsafePointer<UInt8>, _ count: Int, seed: UInt64) -> UInt64 {
         var low: UInt64 = seed ^ 0x9E37_79B9_7F4A_7C15
@@ -42,7 +42,8 @@ enum KeyBytes {
 
     /// Whether two runs of `count` bytes are equal.
     @inline(__always)
-    static func areEqual(_ a: UnsafePointer<UInt8>, _ b: UnsafePointer<UInt8>, _ count: Int) -> Bool {
+    static func areEqual(_ a: UnsafePointer<UInt8>, _ b: UnsafePointer<UInt8>, _ count: Int) -> Bool
+    {
         guard count >= 8 else {
             for i in 0..<count where a[i] != b[i] { return false }
             return true

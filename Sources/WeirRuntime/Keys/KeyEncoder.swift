@@ -1,10 +1,11 @@
-// Group keys as bytes. The columns of a key are written one after another so that comparing the bytes
-// compares the key column by column, NULL first: one form serves the hash table, the order of results,
-// sorted runs on disk and prefix scans.
+// Group keys as bytes. The columns of a key are written one after another so that comparing the
+// bytes compares the key column by column, NULL first: one form serves the hash table, the order of
+// results, sorted runs on disk and prefix scans.
 //
-// A column is a marker (0 = NULL, 1 = a value) and then the value: integers and timestamps big-endian
-// with the sign flipped, doubles by their total order (all NaN as one), booleans as one byte, text as
-// it is. Text that is not the last column has 0x00 written as 00 FF and ends with 00 00.
+// A column is a marker (0 = NULL, 1 = a value) and then the value: integers and timestamps
+// big-endian with the sign flipped, doubles by their total order (all NaN as one), booleans as one
+// byte, text as it is. Text that is not the last column has 0x00 written as 00 FF and ends with 00
+// 00.
 
 import WeirCore
 
@@ -153,8 +154,8 @@ struct EncodedKeys {
     /// Key i is `starts[i] ..< starts[i + 1]`.
     let starts: UnsafePointer<Int32>
     let count: Int
-    /// The bytes are bare text: each key is to be read with the marker 1 before it, or as the single
-    /// byte 0 where `validity` says NULL.
+    /// The bytes are bare text: each key is to be read with the marker 1 before it, or as the
+    /// single byte 0 where `validity` says NULL.
     let isMarkerImplied: Bool
     let validity: UnsafePointer<UInt8>?
 }
@@ -263,7 +264,9 @@ extension KeyEncoder {
 
     private static func word(_ key: UnsafeBufferPointer<UInt8>, _ at: Int) -> UInt64 {
         precondition(at + 8 <= key.count, "a group key is cut short")
-        return UInt64(bigEndian: UnsafeRawBufferPointer(key).loadUnaligned(fromByteOffset: at, as: UInt64.self))
+        return UInt64(
+            bigEndian: UnsafeRawBufferPointer(key).loadUnaligned(
+                fromByteOffset: at, as: UInt64.self))
     }
 
     private static func decodeEscaped(

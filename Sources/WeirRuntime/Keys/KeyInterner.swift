@@ -1,8 +1,9 @@
-// Each distinct group key once, under a dense number. Windows, panes and merges then work on numbers:
-// a key's bytes are hashed once a row, and looked at again only when results are put in order.
+// Each distinct group key once, under a dense number. Windows, panes and merges then work on
+// numbers: a key's bytes are hashed once a row, and looked at again only when results are put in
+// order.
 //
-// Numbers are an affair of memory alone: they depend on arrival and on clean-ups, never reach durable
-// state, and no result depends on them.
+// Numbers are an affair of memory alone: they depend on arrival and on clean-ups, never reach
+// durable state, and no result depends on them.
 
 #if canImport(Glibc)
 import Glibc
@@ -48,7 +49,9 @@ final class KeyInterner {
             let start = Int(keys.starts[row])
             let length = Int(keys.starts[row + 1]) - start
             let isNull =
-                if marker == 1 { bytes[start] == 0 } else if let validity = keys.validity { validity[row] == 0 } else { false }
+                if marker == 1 { bytes[start] == 0 } else if let validity = keys.validity {
+                    validity[row] == 0
+                } else { false }
             numbers[row] =
                 isNull
                 ? numberOfNull() : number(of: bytes + start + marker, length - marker)
@@ -141,7 +144,8 @@ final class KeyInterner {
         let skipped = isSingleText ? 1 : 0
         for number in 0..<count where number != Int(nullNumber) {
             let start = starts.base[number] + skipped
-            let hash = KeyBytes.hash(arena.base + start, starts.base[number + 1] - start, seed: seed)
+            let hash = KeyBytes.hash(
+                arena.base + start, starts.base[number + 1] - start, seed: seed)
             var place = Int(truncatingIfNeeded: hash) & (places - 1)
             while fresh[place] != 0 { place = (place + 1) & (places - 1) }
             fresh[place] = (hash & ~0xFFFF_FFFF) | UInt64(number + 1)
@@ -161,7 +165,9 @@ final class KeyInterner {
         var kept = 0
         var end = 0
         for number in 0..<count where isLive[number] != 0 {
-            let (start, length) = (starts.base[number], starts.base[number + 1] - starts.base[number])
+            let (start, length) = (
+                starts.base[number], starts.base[number + 1] - starts.base[number]
+            )
             memmove(arena.base + end, arena.base + start, length)
             starts.base[kept] = end
             end += length

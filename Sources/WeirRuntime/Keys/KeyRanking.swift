@@ -1,6 +1,6 @@
-// The order of interned keys, kept from window to window. Devices report again and again, so a window's
-// keys have mostly been ordered before: only keys that are new since the last time are sorted, and the
-// others are walked in the order known.
+// The order of interned keys, kept from window to window. Devices report again and again, so a
+// window's keys have mostly been ordered before: only keys that are new since the last time are
+// sorted, and the others are walked in the order known.
 
 /// Ranks of a KeyInterner's keys.
 struct KeyRanking {
@@ -30,7 +30,8 @@ struct KeyRanking {
 
     /// Follows a clean-up that renumbered the keys.
     mutating func renumber(_ renumbered: [Int32], count: Int) {
-        // Ranked keys are those with the lowest numbers, and renumbering keeps the order of numbers.
+        // Ranked keys are those with the lowest numbers, and renumbering keeps the order of
+        // numbers.
         ordered = ordered.compactMap { renumbered[Int($0)] < 0 ? nil : renumbered[Int($0)] }
         rebuildRanks()
     }

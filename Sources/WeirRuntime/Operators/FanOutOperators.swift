@@ -1,15 +1,15 @@
 // The operators that make several rows of one: UNNEST and a window table function without GROUP BY.
-// They hand on at most `rowsMax` rows at a time where the rows allow it, so that a batch of long arrays
-// or of much overlapping windows does not have to be in memory at once; each part stands for a whole
-// number of source rows.
+// They hand on at most `rowsMax` rows at a time where the rows allow it, so that a batch of long
+// arrays or of much overlapping windows does not have to be in memory at once; each part stands for
+// a whole number of source rows.
 
 import WeirCore
 import WeirSQL
 
 private let rowsMax = 65_536
 
-/// Cuts a run after whole source rows so that each part makes about `rowsMax` rows, and processes the
-/// parts in order. `fanOut` says how many rows are made of a row.
+/// Cuts a run after whole source rows so that each part makes about `rowsMax` rows, and processes
+/// the parts in order. `fanOut` says how many rows are made of a row.
 private func processInParts(
     _ run: RowRun, fanOut: (Int) -> Int, _ body: (Range<Int>, Range<Int>) throws(Failure) -> Step
 ) throws(Failure) -> Step {
@@ -85,8 +85,8 @@ final class UnnestOperator: Operator {
     }
 }
 
-/// A window table function without aggregation: each row once a window that it falls in, in the order
-/// of the windows. Nothing waits here, so no row is late.
+/// A window table function without aggregation: each row once a window that it falls in, in the
+/// order of the windows. Nothing waits here, so no row is late.
 final class WindowAssignOperator: Operator {
     let next: any Operator
     private let timeColumn: Int
@@ -124,7 +124,8 @@ final class WindowAssignOperator: Operator {
             }
             return try next.process(
                 RowRun(
-                    batch: Batch(schema: schema, columns: columns + bounds, rowCount: repeated.count),
+                    batch: Batch(
+                        schema: schema, columns: columns + bounds, rowCount: repeated.count),
                     origins: repeated.map { Int32(run.origin(Int($0))) }, sourceRows: sourceRows,
                     trace: run.trace, outcomes: run.outcomes))
         }

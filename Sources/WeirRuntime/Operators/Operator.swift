@@ -1,10 +1,10 @@
-// How rows go through a query: each operator gets a run of rows, does its part and hands the result to
-// the next one, down to the output. A stateless operator is two things: `next` and `process`. One with
-// state adds what the defaults below leave out.
+// How rows go through a query: each operator gets a run of rows, does its part and hands the result
+// to the next one, down to the output. A stateless operator is two things: `next` and `process`.
+// One with state adds what the defaults below leave out.
 //
 // Sets of results are of any size, so a stateful operator may stop before it is through: it returns
-// `.suspended`, nothing is lost, and `resume` goes on. Rows behind the stop have then not been looked
-// at; the pipeline keeps them and hands them in again.
+// `.suspended`, nothing is lost, and `resume` goes on. Rows behind the stop have then not been
+// looked at; the pipeline keeps them and hands them in again.
 
 import WeirCore
 import WeirStore
@@ -74,7 +74,8 @@ struct RowRun {
     func replacing(_ batch: Batch) -> RowRun {
         precondition(batch.rowCount == self.batch.rowCount, "a row for a row")
         return RowRun(
-            batch: batch, origins: origins, sourceRows: sourceRows, trace: trace, outcomes: outcomes)
+            batch: batch, origins: origins, sourceRows: sourceRows, trace: trace, outcomes: outcomes
+        )
     }
 
     /// `batch` made of rows `rows` of this one.
@@ -85,8 +86,8 @@ struct RowRun {
     }
 }
 
-/// What became of each row of a batch. A row that UNNEST or HOP multiplied counts once: as used if any
-/// row made of it was used, else as late if any was late, else as filtered.
+/// What became of each row of a batch. A row that UNNEST or HOP multiplied counts once: as used if
+/// any row made of it was used, else as late if any was late, else as filtered.
 final class RowOutcomes {
     private static let late: UInt8 = 1
     private static let used: UInt8 = 2

@@ -1,5 +1,5 @@
-// What a query was given and has not finished with. It is durable only when a commit falls between a
-// `.mustCommit` and its `.done`; most commits find nothing pending and write nothing here.
+// What a query was given and has not finished with. It is durable only when a commit falls between
+// a `.mustCommit` and its `.done`; most commits find nothing pending and write nothing here.
 
 import WeirCore
 import WeirStore
@@ -26,7 +26,8 @@ extension PendingInput {
     ])
 
     /// Saves `pending`, or deletes what was saved.
-    static func save(_ pending: PendingInput?, into writer: any StateWriter, _ isSaved: inout Bool) {
+    static func save(_ pending: PendingInput?, into writer: any StateWriter, _ isSaved: inout Bool)
+    {
         if isSaved { writer.deleteRange(rowsKey, endKey) }
         isSaved = pending != nil
         guard let pending else { return }
@@ -35,7 +36,9 @@ extension PendingInput {
             let marked = Batch(
                 schema: batch.schema, columns: batch.columns, rowCount: batch.rowCount,
                 watermarks: pending.trace.watermarks)
-            encoder.encode(marked, keepsWatermarks: true).withUnsafeBytes { writer.put(rowsKey, $0) }
+            encoder.encode(marked, keepsWatermarks: true).withUnsafeBytes {
+                writer.put(rowsKey, $0)
+            }
         }
         if let keys = pending.trace.keys {
             let columns = [keys.places.map(Int64.init), keys.before, keys.after].map { values in

@@ -1,4 +1,8 @@
 // From a plan to operators, the output first: each operator is made with the one that follows it.
+//
+// The builder knows the whole plan where an operator knows its own node only. So what takes a look
+// at the whole is decided here: which columns are read further down, whose clock rules a window,
+// and which combinations there is no way to compute.
 
 import WeirCore
 import WeirSQL
@@ -19,12 +23,14 @@ struct PipelineBuilder {
     }
 
     /// The operators of `plan`, whose results go to `next`.
-    mutating func build(_ plan: LogicalPlan, into next: any Operator) throws(Failure) -> any Operator {
+    mutating func build(_ plan: LogicalPlan, into next: any Operator) throws(Failure)
+        -> any Operator
+    {
         try build(plan, into: next, reads: Set(plan.schema.fields.indices))
     }
 
-    /// The operator for `node`, and those for its inputs. `reads`: the columns of `node` that are looked
-    /// at further down; an operator that would have to copy others may leave them NULL.
+    /// The operator for `node`, and those for its inputs. `reads`: the columns of `node` that are
+    /// looked at further down; an operator that would have to copy others may leave them NULL.
     private mutating func build(
         _ node: LogicalPlan, into next: any Operator, reads: Set<Int>
     ) throws(Failure) -> any Operator {
@@ -43,7 +49,8 @@ struct PipelineBuilder {
         case .unnest(let input, let column, let schema):
             let below = reads.filter { $0 < input.schema.count }
             return try build(
-                input, into: UnnestOperator(column: column, schema: schema, reads: below, next: next),
+                input,
+                into: UnnestOperator(column: column, schema: schema, reads: below, next: next),
                 reads: below.union([column]))
         case .windowAssign(let input, let window, let schema):
             return try build(
@@ -57,11 +64,14 @@ struct PipelineBuilder {
     private mutating func buildAggregate(
         _ node: LogicalPlan, into next: any Operator
     ) throws(Failure) -> any Operator {
-        guard case .windowAggregate(let input, let window, let keys, let aggregates, let schema) = node
+        guard
+            case .windowAggregate(let input, let window, let keys, let aggregates, let schema) =
+                node
         else { preconditionFailure("not an aggregate") }
         let isFirst = !Self.hasWindow(input)
         if let bad = keys.first(where: { $0.type.physical == .array }) {
-            throw Failure(.configuration, "planning", "GROUP BY", "\(bad.type) cannot be grouped by")
+            throw Failure(
+                .configuration, "planning", "GROUP BY", "\(bad.type) cannot be grouped by")
         }
         if !isFirst, options.watermarkBy != nil {
             throw Failure(
@@ -69,8 +79,8 @@ struct PipelineBuilder {
                 "it cannot be computed for a source with watermark_by",
                 advice: "write it as one query, or leave watermark_by out")
         }
-        // Late rows have all columns but the arrays that UNNEST took apart: those would be copied for
-        // each of their elements, only to be there if the row is late.
+        // Late rows have all columns but the arrays that UNNEST took apart: those would be copied
+        // for each of their elements, only to be there if the row is late.
         let computed = (keys + aggregates.flatMap { [$0.argument, $0.filter].compactMap(\.self) })
             .reduce(into: Set([window.timeColumn])) { $0.formUnion($1.columns) }
         let takenApart = Self.unnestedColumns(input).subtracting(computed)

@@ -1,4 +1,7 @@
 // The operators that keep nothing: conditions, projections and the way out.
+//
+// What they do is a function of each row alone. An operator of this kind can therefore be given the
+// same rows again after a stop, and does the same again.
 
 import WeirCore
 import WeirSQL

@@ -1,15 +1,15 @@
-// One clock a key (`watermark_by`): a gateway that comes back with a backlog is not late, and a device
-// whose clock runs ahead makes nobody else late.
+// One clock a key (`watermark_by`): a gateway that comes back with a backlog is not late, and a
+// device whose clock runs ahead makes nobody else late.
 //
 // Each key has a place, given out in order of first appearance and kept until the key is forgotten.
-// Rows whose key is NULL share one key. The combined watermark is the least clock of all keys that are
-// not idle; it never falls, so a key that appears with an older time does not take it back.
+// Rows whose key is NULL share one key. The combined watermark is the least clock of all keys that
+// are not idle; it never falls, so a key that appears with an older time does not take it back.
 //
-// Idle: a key that was silent for the idle timeout no longer holds the combined watermark, and its own
-// open windows close; its clock stays where it is, so that its backlog, when it comes, is in time for
-// every window not yet closed. Above three quarters of the limit, idle keys are forgotten, those silent
-// for longest first; a forgotten key that comes back begins as a new one. At the limit, rows of new
-// keys are rejected.
+// Idle: a key that was silent for the idle timeout no longer holds the combined watermark, and its
+// own open windows close; its clock stays where it is, so that its backlog, when it comes, is in
+// time for every window not yet closed. Above three quarters of the limit, idle keys are forgotten,
+// those silent for longest first; a forgotten key that comes back begins as a new one. At the
+// limit, rows of new keys are rejected.
 
 import WeirCore
 import WeirStore
@@ -63,14 +63,17 @@ final class KeyClocks {
     func resolve(_ column: Column, rowCount: Int, now: Int64) -> [Int32] {
         numbers.reserve(rowCount)
         interner.intern(encoder.encode([column], rowCount: rowCount), into: numbers.base)
-        while placeOf.count < interner.count { placeOf.append(takePlace(Int32(placeOf.count), now)) }
+        while placeOf.count < interner.count {
+            placeOf.append(takePlace(Int32(placeOf.count), now))
+        }
         let result = (0..<rowCount).map { placeOf[Int(numbers.base[$0])] }
         if result.contains(-1) { rebuildInterner() }
         return result
     }
 
-    /// Moves the clocks over rows with these event times: row i is of the key at `places[i]`. Notes in
-    /// `marks` the combined watermark before each row; `combined` is where it stands before and after.
+    /// Moves the clocks over rows with these event times: row i is of the key at `places[i]`. Notes
+    /// in `marks` the combined watermark before each row; `combined` is where it stands before and
+    /// after.
     func advance(
         _ places: [Int32], times: UnsafePointer<Int64>, delay: Int64, now: Int64,
         marks: UnsafeMutablePointer<Int64>, combined: inout Int64
@@ -102,7 +105,8 @@ final class KeyClocks {
         return moves
     }
 
-    /// Marks keys idle that were silent since `now - timeout`, and forgets some when there are many.
+    /// Marks keys idle that were silent since `now - timeout`, and forgets some when there are
+    /// many.
     func findIdle(now: Int64, timeout: Int64) -> KeyMoves {
         var moves = KeyMoves(clocks: self)
         let silent = keys.indices.filter {
@@ -203,13 +207,15 @@ extension KeyClocks {
 
     /// Takes back the clocks of an earlier run; silence is counted from now on.
     func restore(from reader: any StateReader) throws(Failure) {
-        try reader.scan([Kind.name.rawValue], [Kind.name.rawValue + 1]) { key, value throws(Failure) in
+        try reader.scan([Kind.name.rawValue], [Kind.name.rawValue + 1]) {
+            key, value throws(Failure) in
             let place = try Self.number(key)
             try makePlaces(place + 1)
             keys[place] = Array(value)
             return true
         }
-        try reader.scan([Kind.clocks.rawValue], [Kind.clocks.rawValue + 1]) { key, value throws(Failure) in
+        try reader.scan([Kind.clocks.rawValue], [Kind.clocks.rawValue + 1]) {
+            key, value throws(Failure) in
             let first = try Self.number(key) * Self.blockPlaces
             var bytes = ByteReader(value)
             try bytes.readWords(Int64.self, count: value.count / 8) { index, clock in

@@ -1,6 +1,6 @@
-// The least of many values that change one at a time: a tournament tree over places. Setting a value
-// walks up only as far as the minimum changes, which for clocks that move forward together is a step
-// or two.
+// The least of many values that change one at a time: a tournament tree over places. Setting a
+// value walks up only as far as the minimum changes, which for clocks that move forward together is
+// a step or two.
 
 /// A complete binary tree whose root is the minimum of its leaves.
 struct MinimumTree {

@@ -3,8 +3,8 @@
 // two batches can never change a result (promise P1).
 //
 // With `watermark_by` each key keeps a clock of its own; then a trace also says, row by row, whose
-// clock the row moved and where to. The passing of time (a silent source, a silent key, the end of a
-// bounded input) is a trace without rows: the loop hands it on like any other input.
+// clock the row moved and where to. The passing of time (a silent source, a silent key, the end of
+// a bounded input) is a trace without rows: the loop hands it on like any other input.
 
 import WeirCore
 
@@ -35,7 +35,8 @@ public struct RejectedRow: Hashable, Sendable {
 public enum RejectionReason: String, Hashable, Sendable, CaseIterable {
     case eventTimeMissing = "the event time is NULL"
     case eventTimeOutOfRange = "the event time is beyond the years that weir computes with"
-    case eventTimeTooFarAhead = "the event time is further ahead of the machine's clock than max_ahead"
+    case eventTimeTooFarAhead =
+        "the event time is further ahead of the machine's clock than max_ahead"
     case keysExhausted = "there are more watermark_by keys than the limit, and none is idle"
 }
 
@@ -66,8 +67,9 @@ public final class ClockTrace {
 /// Movements of keys' clocks: entry i says that the clock in place `places[i]` stood at `before[i]`
 /// and then at `after[i]`.
 ///
-/// `after` is `Watermark.end` when the key's open windows are to close without its clock moving (it is
-/// idle, or the input has ended), and `Watermark.none` when the key is forgotten and its place is free.
+/// `after` is `Watermark.end` when the key's open windows are to close without its clock moving (it
+/// is idle, or the input has ended), and `Watermark.none` when the key is forgotten and its place
+/// is free.
 struct KeyMoves {
     var places: [Int32] = []
     var before: [Int64] = []

@@ -1,15 +1,15 @@
-// A source's clock. It reads event time off the rows, evaluates the watermark row by row (the greatest
-// event time so far less the delay, a prefix maximum inside a batch), refuses rows whose time cannot be
-// used, and moves time on while the source is silent.
+// A source's clock. It reads event time off the rows, evaluates the watermark row by row (the
+// greatest event time so far less the delay, a prefix maximum inside a batch), refuses rows whose
+// time cannot be used, and moves time on while the source is silent.
 //
-// Silence: the loop says on every turn how late it is by the machine's monotonic clock and whether the
-// source is connected; only connected time counts, and after a restart it counts from zero, so that
-// rows waiting at a broker are not made late by our own absence. After `idleTimeout` without a row,
-// event time goes on at the machine's pace, from the moment of the last row. How keys of their own
-// (`watermarkBy`) fall idle is told in KeyClocks.
+// Silence: the loop says on every turn how late it is by the machine's monotonic clock and whether
+// the source is connected; only connected time counts, and after a restart it counts from zero, so
+// that rows waiting at a broker are not made late by our own absence. After `idleTimeout` without a
+// row, event time goes on at the machine's pace, from the moment of the last row. How keys of their
+// own (`watermarkBy`) fall idle is told in KeyClocks.
 //
-// What the clock has become is part of the commit: an idle advance is an input like any other, and a
-// restarted agent goes on from it (promise P1).
+// What the clock has become is part of the commit: an idle advance is an input like any other, and
+// a restarted agent goes on from it (promise P1).
 
 import WeirCore
 import WeirStore
@@ -41,8 +41,8 @@ public struct WatermarkOptions: Sendable {
 
 /// The watermarks of one source.
 public final class WatermarkTracker {
-    /// Event times beyond this many milliseconds from 1970 (some 285,000 years) are rejected; inside,
-    /// window arithmetic cannot overflow.
+    /// Event times beyond this many milliseconds from 1970 (some 285,000 years) are rejected;
+    /// inside, window arithmetic cannot overflow.
     public static let eventTimeMax: Int64 = 9_000_000_000_000_000
 
     /// The combined watermark after all rows so far.
@@ -63,9 +63,11 @@ public final class WatermarkTracker {
     private var watermarkAtLastRow = Watermark.none
     private var nextIdleScan: Int64 = 0
 
-    /// A clock for a source with these columns. `timeColumn` nil: rows have no event time, and there
-    /// are no watermarks. `watermarkBy`: the column of the key.
-    public init(schema: Schema, timeColumn: Int?, watermarkBy: Int? = nil, options: WatermarkOptions) {
+    /// A clock for a source with these columns. `timeColumn` nil: rows have no event time, and
+    /// there are no watermarks. `watermarkBy`: the column of the key.
+    public init(
+        schema: Schema, timeColumn: Int?, watermarkBy: Int? = nil, options: WatermarkOptions
+    ) {
         self.timeColumn = timeColumn
         self.options = options
         keyColumn = timeColumn == nil ? nil : watermarkBy
@@ -109,7 +111,8 @@ public final class WatermarkTracker {
             rejected: rejected)
     }
 
-    /// Moves the clock over rows with these event times, noting in `marks` where it stood before each.
+    /// Moves the clock over rows with these event times, noting in `marks` where it stood before
+    /// each.
     private func advance(
         _ times: UnsafePointer<Int64>, _ marks: UnsafeMutablePointer<Int64>, _ places: [Int32],
         _ rowCount: Int
@@ -130,8 +133,8 @@ public final class WatermarkTracker {
     }
 
     /// The passing of time: call on every turn of the loop, before `assign`. `monotonic` is the
-    /// machine's monotonic clock in ms. Returns how the clocks moved, nil when they did not; the trace
-    /// goes to every query of the source (`QueryPipeline.advance`).
+    /// machine's monotonic clock in ms. Returns how the clocks moved, nil when they did not; the
+    /// trace goes to every query of the source (`QueryPipeline.advance`).
     public func tick(monotonic: Int64, isConnected: Bool) -> ClockTrace? {
         let elapsed = max(0, monotonic - (lastTick ?? monotonic))
         lastTick = monotonic

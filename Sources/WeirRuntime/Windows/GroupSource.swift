@@ -1,5 +1,5 @@
-// A sorted sequence of groups that a merge reads: a run in durable storage, chunk by chunk, or a pane's
-// groups in memory.
+// A sorted sequence of groups that a merge reads: a run in durable storage, chunk by chunk, or a
+// pane's groups in memory.
 
 import WeirCore
 import WeirStore
@@ -55,7 +55,8 @@ final class RunSource: GroupSource {
     private var position = 0
     private(set) var isValid = true
 
-    /// Reads the run whose chunks' keys start with `runPrefix`, from the first key behind `lastKey`.
+    /// Reads the run whose chunks' keys start with `runPrefix`, from the first key behind
+    /// `lastKey`.
     init(
         _ store: GroupStore, _ reader: any StateReader, runPrefix: [UInt8], prefix: [UInt8],
         after lastKey: [UInt8]?, consume: @escaping () -> Void

@@ -1,9 +1,11 @@
 // The groups of a windowed query, all panes together. A group is a key in a pane; it has a slot, an
-// index into the flat arrays of every accumulator. Slots of groups that are gone are given out again.
+// index into the flat arrays of every accumulator. Slots of groups that are gone are given out
+// again.
 //
-// What is charged against the memory budget is a group's fixed size and its key's length, a number that
-// follows from the rows alone: the same whether the state was built up here or restored, however keys
-// are shared in memory. Decisions that could show in a result (when to spill) go by it.
+// What is charged against the memory budget is a group's fixed size and its key's length, a number
+// that follows from the rows alone: the same whether the state was built up here or restored,
+// however keys are shared in memory. Decisions that could show in a result (when to spill) go by
+// it.
 
 import WeirCore
 
@@ -40,12 +42,14 @@ final class GroupStore {
     private static let unusedKeyBytesMax = 4 << 20
 
     init(
-        geometry: WindowGeometry, keyTypes: [DataType], accumulators: [any Accumulator], seed: UInt64
+        geometry: WindowGeometry, keyTypes: [DataType], accumulators: [any Accumulator],
+        seed: UInt64
     ) {
         self.geometry = geometry
         self.accumulators = accumulators
         encoder = KeyEncoder(types: keyTypes)
-        keys = KeyInterner(isSingleText: keyTypes.count == 1 && keyTypes[0].physical == .string, seed: seed)
+        keys = KeyInterner(
+            isSingleText: keyTypes.count == 1 && keyTypes[0].physical == .string, seed: seed)
         hasVariableState = accumulators.contains { $0 is TextExtreme }
         fixedBytes = accumulators.reduce(48) { $0 + $1.bytesPerGroup }
         noPane = .allocate(capacity: 1)
@@ -121,8 +125,11 @@ final class GroupStore {
     /// Forgets a pane and its groups.
     func drop(_ pane: Pane) {
         if pane.nextRun > 0 || !pane.blocks.isEmpty {
-            let blocks = (retired[pane.start]?.blocks.lowerBound ?? pane.blocks.lowerBound)..<pane.blocks.upperBound
-            retired[pane.start] = RetiredPane(start: pane.start, blocks: blocks, runCount: pane.nextRun)
+            let blocks =
+                (retired[pane.start]?.blocks.lowerBound ?? pane.blocks.lowerBound)
+                ..<pane.blocks.upperBound
+            retired[pane.start] = RetiredPane(
+                start: pane.start, blocks: blocks, runCount: pane.nextRun)
         }
         expectedGroups = min(pane.slots.count, 1 << 16)
         release(pane)
@@ -143,7 +150,8 @@ final class GroupStore {
 
     // MARK: Groups
 
-    /// Adds the group of key `number` to a pane that has it not. Its accumulators are yet to be cleared.
+    /// Adds the group of key `number` to a pane that has it not. Its accumulators are yet to be
+    /// cleared.
     func makeGroup(_ number: Int32, in pane: Pane) -> Int32 {
         let slot = takeSlot(number)
         let index = Int(slot)
@@ -220,8 +228,8 @@ final class GroupStore {
     }
 
     /// Forgets keys that no group has, once they are the greater part and take much memory; until
-    /// then they stay, since the same devices come back in the next window. Key numbers change: call it
-    /// only between batches.
+    /// then they stay, since the same devices come back in the next window. Key numbers change:
+    /// call it only between batches.
     func forgetUnusedKeys() {
         guard keys.byteCount + keys.count * 32 > Self.unusedKeyBytesMax else { return }
         let live = panes.reduce(0) { $0 + $1.slots.count }
@@ -230,7 +238,9 @@ final class GroupStore {
         for pane in panes { for slot in pane.slots { isLive[Int(keyOf.base[Int(slot)])] = 1 } }
         let renumbered = keys.keep(isLive)
         for pane in panes {
-            for slot in pane.slots { keyOf.base[Int(slot)] = renumbered[Int(keyOf.base[Int(slot)])] }
+            for slot in pane.slots {
+                keyOf.base[Int(slot)] = renumbered[Int(keyOf.base[Int(slot)])]
+            }
             pane.rebuildTable(keyOf: keyOf.base)
         }
     }

@@ -1,8 +1,8 @@
 // The groups of one pane: which keys it has, in which slots, and what of it is durable already.
 //
 // The table maps a key's number to its slot by open addressing; an entry is the slot + 1, and the
-// slot's key says whether it is the one looked for. The hot loop works on `PaneTable`, which is plain
-// memory, so that changing from pane to pane costs no reference counting.
+// slot's key says whether it is the one looked for. The hot loop works on `PaneTable`, which is
+// plain memory, so that changing from pane to pane costs no reference counting.
 
 import WeirCore
 
@@ -101,7 +101,9 @@ final class Pane {
 
     /// Whether nothing is left of the pane.
     var isEmpty: Bool { slots.isEmpty && runs.allSatisfy { $0.groupCount == 0 } }
-    var isChanged: Bool { !dirty.isEmpty || !removedLocals.isEmpty || isRunListChanged || areBlocksVoid }
+    var isChanged: Bool {
+        !dirty.isEmpty || !removedLocals.isEmpty || isRunListChanged || areBlocksVoid
+    }
     var memoryBytes: Int { table.pointee.capacity * 4 + (slots.capacity + dirty.capacity) * 4 }
 
     /// Adds a group whose key is not in the table.
@@ -115,7 +117,9 @@ final class Pane {
 
     /// Takes a group out of the table; entries behind it move up, so that no probe stops short.
     func removeFromTable(_ slot: Int32, keyOf: UnsafePointer<Int32>) {
-        let (entries, shift, mask) = (table.pointee.entries, table.pointee.shift, table.pointee.capacity - 1)
+        let (entries, shift, mask) = (
+            table.pointee.entries, table.pointee.shift, table.pointee.capacity - 1
+        )
         var hole = table.pointee.place(of: keyOf[Int(slot)], keyOf: keyOf)
         precondition(entries[hole] == slot + 1, "a group is not in its pane")
         var place = hole
@@ -144,7 +148,8 @@ final class Pane {
     func rebuildTable(keyOf: UnsafePointer<Int32>) {
         memset(table.pointee.entries, 0, table.pointee.capacity * 4)
         for slot in slots {
-            table.pointee.entries[table.pointee.place(of: keyOf[Int(slot)], keyOf: keyOf)] = slot + 1
+            table.pointee.entries[table.pointee.place(of: keyOf[Int(slot)], keyOf: keyOf)] =
+                slot + 1
         }
     }
 
@@ -154,7 +159,8 @@ final class Pane {
         table.pointee.shift -= 1
         table.pointee.entries = Self.makeEntries(table.pointee.shift)
         for slot in slots {
-            table.pointee.entries[table.pointee.place(of: keyOf[Int(slot)], keyOf: keyOf)] = slot + 1
+            table.pointee.entries[table.pointee.place(of: keyOf[Int(slot)], keyOf: keyOf)] =
+                slot + 1
         }
     }
 

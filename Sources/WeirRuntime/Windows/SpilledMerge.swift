@@ -1,8 +1,9 @@
-// A window some of whose groups are spilled: a merge of sorted sources, which needs memory for one chunk
-// of each run and for the groups handed out, however large the window is.
+// A window some of whose groups are spilled: a merge of sorted sources, which needs memory for one
+// chunk of each run and for the groups handed out, however large the window is.
 //
-// Groups of one key are added in the order of time: pane by pane, in a pane run by run and then memory.
-// MemoryMerge adds the panes in the same order, so it does not show whether a pane was spilled before.
+// Groups of one key are added in the order of time: pane by pane, in a pane run by run and then
+// memory. MemoryMerge adds the panes in the same order, so it does not show whether a pane was
+// spilled before.
 
 import WeirCore
 import WeirStore
@@ -59,15 +60,20 @@ final class SpilledMerge: WindowMerge {
             let start = end
             end += sources[first].key.count
             keyBytes.reserve(end)
-            for (index, byte) in sources[first].key.enumerated() { keyBytes.base[start + index] = byte }
+            for (index, byte) in sources[first].key.enumerated() {
+                keyBytes.base[start + index] = byte
+            }
             keyEnds.append(end)
-            try addAll(with: UnsafeBufferPointer(start: keyBytes.base + start, count: end - start), to: target)
+            try addAll(
+                with: UnsafeBufferPointer(start: keyBytes.base + start, count: end - start),
+                to: target)
         }
         flush()
         var groups = MergedGroups(slots: Array(targets[..<keyEnds.count]), keys: [])
         var start = 0
         for end in keyEnds {
-            groups.keys.append(UnsafeBufferPointer(start: keyBytes.base + start, count: end - start))
+            groups.keys.append(
+                UnsafeBufferPointer(start: keyBytes.base + start, count: end - start))
             start = end
         }
         return groups

@@ -1,17 +1,18 @@
 // GROUP BY over tumbling and hopping windows.
 //
-// A row is added to its group in one pane. A window is due when the watermark reaches its end less 1 ms;
-// it then is the sum of its panes, and its groups are emitted in the order of their keys. A row is late
-// for a window that was due before it; late for all its windows, it goes to the late output. A row that
-// is late for some only is added to its pane: the windows it is late for have been emitted already.
+// A row is added to its group in one pane. A window is due when the watermark reaches its end less
+// 1 ms; it then is the sum of its panes, and its groups are emitted in the order of their keys. A
+// row is late for a window that was due before it; late for all its windows, it goes to the late
+// output. A row that is late for some only is added to its pane: the windows it is late for have
+// been emitted already.
 //
-// "Before it" is meant row by row. The watermark of each row is looked at, and a window that is due is
-// emitted between the rows where it became due, in the middle of a batch if need be. Nothing that the
-// operator does depends on where batches end.
+// "Before it" is meant row by row. The watermark of each row is looked at, and a window that is due
+// is emitted between the rows where it became due, in the middle of a batch if need be. Nothing
+// that the operator does depends on where batches end.
 //
-// The files: WindowRows adds rows, WindowKeyedRows does so when each key has its own clock, WindowFiring
-// emits, WindowMerge puts a window's panes together, WindowCheckpoint makes it durable, WindowSpilling
-// writes out what memory has no room for.
+// The files: WindowRows adds rows, WindowKeyedRows does so when each key has its own clock,
+// WindowFiring emits, WindowMerge puts a window's panes together, WindowCheckpoint makes it
+// durable, WindowSpilling writes out what memory has no room for.
 
 import WeirCore
 import WeirSQL
@@ -43,7 +44,8 @@ final class WindowAggregateOperator: Operator {
     /// A window that is being emitted, when a commit came in between.
     var unfinished: UnfinishedFiring?
     var emittedSinceCommit = 0
-    /// Rows that came so far; sizes that can change are looked at when it is a multiple of a constant.
+    /// Rows that came so far; sizes that can change are looked at when it is a multiple of a
+    /// constant.
     var rowOrdinal: UInt64 = 0
     var reader: (any StateReader)?
     var savedProgress: [UInt8] = []
@@ -55,7 +57,8 @@ final class WindowAggregateOperator: Operator {
         for call in definition.aggregates { accumulators.append(try makeAccumulator(call)) }
         // The clock's column leads the stored key, so that one clock's groups lie together.
         let leading = definition.clockKey ?? 0
-        let order = [leading].filter(definition.keys.indices.contains)
+        let order =
+            [leading].filter(definition.keys.indices.contains)
             + definition.keys.indices.filter { $0 != leading }
         store = GroupStore(
             geometry: geometry, keyTypes: order.map { definition.keys[$0].type },
@@ -118,8 +121,8 @@ final class WindowAggregateOperator: Operator {
             })
     }
 
-    /// Hands on what the windows emitted. Rows of a window that is due lie above every watermark that
-    /// was handed on before, so a window over these results cannot find them late.
+    /// Hands on what the windows emitted. Rows of a window that is due lie above every watermark
+    /// that was handed on before, so a window over these results cannot find them late.
     func sendResults() throws(Failure) {
         guard let batch = results.take() else { return }
         let trace = ClockTrace(watermarks: nil, watermarkAfter: Watermark.none, keys: nil)
@@ -152,7 +155,8 @@ struct UnfinishedFiring {
     let target: Int64
     /// Whose clock; nil for the combined one.
     let clock: Int32?
-    /// The window under way, and what is left of it; nil after a restart, when it is put together anew.
+    /// The window under way, and what is left of it; nil after a restart, when it is put together
+    /// anew.
     let windowEnd: Int64
     var merge: (any WindowMerge)?
     /// The key emitted last, nil when there is none yet.

@@ -1,7 +1,7 @@
-// Making windows durable. A checkpoint writes what changed since the last one, a few large values: for
-// each pane that changed one delta block with the changed groups, all aggregates column by column. When
-// a pane's blocks have grown to more than twice what a full copy would take, the full copy is written
-// instead and the blocks before it go, in the same commit.
+// Making windows durable. A checkpoint writes what changed since the last one, a few large values:
+// for each pane that changed one delta block with the changed groups, all aggregates column by
+// column. When a pane's blocks have grown to more than twice what a full copy would take, the full
+// copy is written instead and the blocks before it go, in the same commit.
 //
 // Recovery replays a pane's blocks in order and ends with the same accumulators to the last bit.
 
@@ -11,7 +11,8 @@ import WeirStore
 extension WindowAggregateOperator {
     /// Blocks of a pane may exceed twice its size by this much before they are replaced.
     private static let blockBytesSlack = 64 << 10
-    /// Up to so many keys are deleted one by one, which costs later reads less than a deleted range.
+    /// Up to so many keys are deleted one by one, which costs later reads less than a deleted
+    /// range.
     private static let singleDeletesMax: UInt32 = 16
     private static let snapshotFlag: UInt8 = 1
 
@@ -47,7 +48,8 @@ extension WindowAggregateOperator {
             keyspace.run(retired.start, 0), keyspace.run(retired.start, retired.runCount))
     }
 
-    private func deleteBlocks(_ start: Int64, _ blocks: Range<UInt32>, into writer: any StateWriter) {
+    private func deleteBlocks(_ start: Int64, _ blocks: Range<UInt32>, into writer: any StateWriter)
+    {
         if blocks.isEmpty { return }
         if blocks.upperBound - blocks.lowerBound <= Self.singleDeletesMax {
             for number in blocks { writer.delete(keyspace.block(start, number)) }

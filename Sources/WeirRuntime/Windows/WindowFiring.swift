@@ -1,6 +1,6 @@
 // Emitting windows that are due, in the order of their ends and, within a window, of their keys. A
-// window of any size is emitted piece by piece; when enough has been emitted since the last commit, the
-// firing stops and waits for one, remembering the key emitted last.
+// window of any size is emitted piece by piece; when enough has been emitted since the last commit,
+// the firing stops and waits for one, remembering the key emitted last.
 
 import WeirCore
 import WeirStore
@@ -9,8 +9,8 @@ extension WindowAggregateOperator {
     /// Result rows handed on at a time.
     private static let resultRowsMax = 4096
 
-    /// Emits all windows due at `watermark`: of the clock in place `clock`, or, if nil, of all groups.
-    /// False when a commit must come first; then `unfinished` says how to go on.
+    /// Emits all windows due at `watermark`: of the clock in place `clock`, or, if nil, of all
+    /// groups. False when a commit must come first; then `unfinished` says how to go on.
     func fire(through watermark: Int64, clock: Int32?) throws(Failure) -> Bool {
         while true {
             let due = dueTime(clock)
@@ -37,7 +37,8 @@ extension WindowAggregateOperator {
     /// The window due at `due` has been emitted: forgets what no later window needs.
     private func settle(_ due: Int64, target: Int64, _ clock: Int32?) {
         if let clock, let keyed {
-            // At the end, and for an idle key, windows close although the clock has not come so far.
+            // At the end, and for an idle key, windows close although the clock has not come so
+            // far.
             keyed.setFired(clock, due, isAhead: target == Watermark.end)
             settleKeyed(clock)
             return
@@ -98,7 +99,8 @@ extension WindowAggregateOperator {
             if !store.hasSpilledPanes {
                 return MemoryMerge(partsOfClock(clock, start..<end), store, scratch, after: lastKey)
             }
-            parts = panes.map { pane in partsOfClock(clock, pane.start..<pane.start + 1).first ?? [] }
+            parts = panes.map { pane in partsOfClock(clock, pane.start..<pane.start + 1).first ?? []
+            }
             prefix = store.encoder.prefix(firstColumnKey: keyed.clocks?.key(at: clock) ?? [])
         } else {
             parts = panes.map(\.slots)

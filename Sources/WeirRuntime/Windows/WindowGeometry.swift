@@ -1,6 +1,6 @@
-// Where windows and panes lie. A pane is the longest stretch of time that no window border cuts: the
-// greatest common divisor of size and slide. A row is added to one pane; a window is the sum of the
-// panes it covers.
+// Where windows and panes lie. A pane is the longest stretch of time that no window border cuts:
+// the greatest common divisor of size and slide. A row is added to one pane; a window is the sum of
+// the panes it covers.
 
 import WeirCore
 import WeirSQL
@@ -37,8 +37,8 @@ struct WindowGeometry {
     /// The end of the first window that covers the pane.
     func firstWindowEnd(covering pane: Int64) -> Int64 { windowEnd(atOrAfter: pane + paneSize) }
 
-    /// The end of the first window that covers the pane and has not fired at `watermark`, or nil when
-    /// all have.
+    /// The end of the first window that covers the pane and has not fired at `watermark`, or nil
+    /// when all have.
     func firstWindowEnd(covering pane: Int64, after watermark: Int64) -> Int64? {
         let last = lastWindowEnd(covering: pane)
         if last - 1 <= watermark { return nil }

@@ -1,11 +1,11 @@
-// Windows when each key of the source has a clock of its own (`watermark_by`) and the query groups by
-// that key: a window is due for a key's groups when that key's clock says so, just after the row that
-// moved it.
+// Windows when each key of the source has a clock of its own (`watermark_by`) and the query groups
+// by that key: a window is due for a key's groups when that key's clock says so, just after the row
+// that moved it.
 //
 // The groups of one clock are chained through their slots. `fired` says through which watermark a
-// clock's windows have been emitted; it runs ahead of the clock itself only when a key fell idle and its
-// open windows were closed early. That is then durable, so that no window is emitted twice when the key
-// comes back: its rows are late for exactly the windows that were closed.
+// clock's windows have been emitted; it runs ahead of the clock itself only when a key fell idle
+// and its open windows were closed early. That is then durable, so that no window is emitted twice
+// when the key comes back: its rows are late for exactly the windows that were closed.
 
 import WeirCore
 
@@ -20,7 +20,8 @@ final class KeyedWindows {
     /// By slot: the next group of the same clock, and the clock's place.
     let nextSlot = Buffer<Int32>()
     let placeOf = Buffer<Int32>()
-    /// Clocks whose windows were closed ahead of the clock, and those of them not yet saved as such.
+    /// Clocks whose windows were closed ahead of the clock, and those of them not yet saved as
+    /// such.
     var ahead: Set<Int32> = []
     var changedAhead: Set<Int32> = []
     /// Whose clocks they are.
@@ -136,7 +137,9 @@ extension WindowAggregateOperator {
                 rows.apply(filled, to: store, run)
                 filled = 0
                 (current, previous) = (store.noPane, store.noPane)
-                guard try fire(through: moves.after[source], clock: place) else { return source + 1 }
+                guard try fire(through: moves.after[source], clock: place) else {
+                    return source + 1
+                }
             }
         }
         rows.apply(filled, to: store, run)
@@ -179,7 +182,8 @@ extension WindowAggregateOperator {
         return slot
     }
 
-    /// Follows the keys' clocks where there are no rows to add. False when a commit must come first.
+    /// Follows the keys' clocks where there are no rows to add. False when a commit must come
+    /// first.
     func advanceKeyed(_ moves: KeyMoves) throws(Failure) -> Bool {
         guard let keyed else { preconditionFailure("no clocks to follow") }
         keyed.follow(moves.clocks)
@@ -193,8 +197,8 @@ extension WindowAggregateOperator {
         return true
     }
 
-    /// After a window of clock `place` was emitted: forgets groups that no later window needs, and finds
-    /// when the next window is due.
+    /// After a window of clock `place` was emitted: forgets groups that no later window needs, and
+    /// finds when the next window is due.
     func settleKeyed(_ place: Int32) {
         guard let keyed else { return }
         let fired = keyed.fired[Int(place)]
@@ -212,7 +216,8 @@ extension WindowAggregateOperator {
             return false
         }
         if store.hasSpilledPanes {
-            // What a spilled pane holds is known only by reading it: count on a group of this clock.
+            // What a spilled pane holds is known only by reading it: count on a group of this
+            // clock.
             for pane in store.panes where !pane.runs.isEmpty {
                 if pane.isEmpty {
                     store.drop(pane)

@@ -2,12 +2,12 @@
 //
 //     tag m                     progress: what has fired, and where an emission stopped
 //     tag f place               a clock whose windows were closed ahead of it
-//     tag p start b number      pane: a delta block; all of them, in order, are the groups in memory
+//     tag p start b number      pane: a delta block; all, in order, are its groups in memory
 //     tag p start i             pane: its list of spilled runs
 //     tag p start r run key     pane: a chunk of a spilled run; `key` is the last group key in it
 //
-// Numbers are big-endian and `start` has its sign flipped, so byte order is the order of time. A chunk is
-// found by seeking to the group key that is looked for.
+// Numbers are big-endian and `start` has its sign flipped, so byte order is the order of time. A
+// chunk is found by seeking to the group key that is looked for.
 
 /// Makes keys for one operator's state.
 struct WindowKeyspace {

@@ -1,6 +1,6 @@
 // Putting a window together from its panes. Groups come out in the order of their keys, each with a
-// slot that holds the window's value: the pane's own slot where there is only one pane, else a temporary
-// one into which the panes are merged in the order of time.
+// slot that holds the window's value: the pane's own slot where there is only one pane, else a
+// temporary one into which the panes are merged in the order of time.
 
 import WeirCore
 
@@ -46,7 +46,8 @@ final class MemoryMerge: WindowMerge {
     private var groups = MergedGroups()
 
     /// `parts` are the slots of each pane, panes in the order of time. Starts behind `lastKey`.
-    init(_ parts: [[Int32]], _ store: GroupStore, _ scratch: MergeScratch, after lastKey: [UInt8]?) {
+    init(_ parts: [[Int32]], _ store: GroupStore, _ scratch: MergeScratch, after lastKey: [UInt8]?)
+    {
         self.store = store
         self.scratch = scratch
         scratch.reserve(keyCount: store.keys.count)
@@ -116,14 +117,17 @@ final class MemoryMerge: WindowMerge {
 }
 
 extension GroupStore {
-    /// Empties the groups `fresh`, then adds group `from[i]` to group `into[i]`, for each i in order.
+    /// Empties the groups `fresh`, then adds group `from[i]` to group `into[i]`, for each i in
+    /// order.
     func mergeGroups(clearing fresh: [Int32], into: [Int32], from: [Int32]) {
         into.withUnsafeBufferPointer { into in
             from.withUnsafeBufferPointer { from in
                 fresh.withUnsafeBufferPointer { fresh in
                     for accumulator in accumulators {
                         accumulator.clear(fresh)
-                        guard let to = into.baseAddress, let source = from.baseAddress else { continue }
+                        guard let to = into.baseAddress, let source = from.baseAddress else {
+                            continue
+                        }
                         accumulator.merge(into: to, from: source, count: into.count)
                     }
                 }

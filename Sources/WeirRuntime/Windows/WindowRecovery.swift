@@ -1,6 +1,6 @@
 // Taking windows back after a restart: panes and their blocks, the lists of spilled runs, what has
-// fired, and an emission that was under way. Chunks that were written ahead of a commit that never came
-// are swept out: no list names their runs.
+// fired, and an emission that was under way. Chunks that were written ahead of a commit that never
+// came are swept out: no list names their runs.
 
 import WeirCore
 import WeirStore
@@ -44,7 +44,8 @@ extension WindowAggregateOperator {
             var value = ByteReader(cursor.value)
             if entry.entry == .block {
                 try replay(&value, into: pane, &slots)
-                pane.blocks = (pane.blocks.isEmpty ? entry.number : pane.blocks.lowerBound)..<entry.number + 1
+                pane.blocks =
+                    (pane.blocks.isEmpty ? entry.number : pane.blocks.lowerBound)..<entry.number + 1
                 pane.blockBytes += cursor.value.count
             } else {
                 try decodeRuns(&value, into: pane)
@@ -59,7 +60,8 @@ extension WindowAggregateOperator {
         pane.dirty.removeAll()
     }
 
-    /// Applies one delta block; `slots` are the slots of the pane's groups by their number in blocks.
+    /// Applies one delta block; `slots` are the slots of the pane's groups by their number in
+    /// blocks.
     private func replay(
         _ block: inout ByteReader, into pane: Pane, _ slots: inout [Int32]
     ) throws(Failure) {
@@ -110,10 +112,11 @@ extension WindowAggregateOperator {
         try reader.writeAhead { $0.deleteRange(first, end) }
     }
 
-    /// Clocks stand where the source's do, except that windows closed early stay closed, and that what
-    /// was pending at the commit has not moved its clocks yet.
+    /// Clocks stand where the source's do, except that windows closed early stay closed, and that
+    /// what was pending at the commit has not moved its clocks yet.
     private func restoreClocks(
-        _ keyed: KeyedWindows, _ clocks: KeyClocks, _ pending: ClockTrace?, _ reader: any StateReader
+        _ keyed: KeyedWindows, _ clocks: KeyClocks, _ pending: ClockTrace?,
+        _ reader: any StateReader
     ) throws(Failure) {
         for place in keyed.fired.indices { keyed.fired[place] = clocks.clock(at: Int32(place)) }
         if let moves = pending?.keys {

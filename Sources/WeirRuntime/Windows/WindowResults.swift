@@ -1,4 +1,7 @@
 // Results as columns: the keys, window_start, window_end, window_time, then the aggregates.
+//
+// Windows of few groups share a batch with the next ones, so that what comes after the windows gets
+// thousands of rows at a time; the operator hands a batch on when it is full or when it returns.
 
 import WeirCore
 
@@ -23,7 +26,8 @@ final class WindowResults {
         self.store = store
         self.size = size
         precondition(
-            schema.count == keyOrder.count + 3 + store.accumulators.count, "keys, window, aggregates")
+            schema.count == keyOrder.count + 3 + store.accumulators.count,
+            "keys, window, aggregates")
         makeColumns()
     }
 

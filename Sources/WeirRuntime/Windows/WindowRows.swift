@@ -1,6 +1,6 @@
-// Adding rows to groups: the hot loop. Keys are turned into numbers for the whole run first; then one
-// pass over the rows finds each row's pane and slot, which is also where lateness and due windows are
-// seen; then each aggregate takes all rows of the stretch in one loop of its own.
+// Adding rows to groups: the hot loop. Keys are turned into numbers for the whole run first; then
+// one pass over the rows finds each row's pane and slot, which is also where lateness and due
+// windows are seen; then each aggregate takes all rows of the stretch in one loop of its own.
 
 import WeirCore
 import WeirSQL
@@ -36,7 +36,10 @@ final class WindowRows {
         var arguments: [BoundExpression] = []
         var filters: [BoundExpression] = []
         uses = definition.aggregates.map { call in
-            (Self.index(of: call.argument, in: &arguments), Self.index(of: call.filter, in: &filters))
+            (
+                Self.index(of: call.argument, in: &arguments),
+                Self.index(of: call.filter, in: &filters)
+            )
         }
         self.arguments = try Self.compile(arguments)
         self.filters = try Self.compile(filters)
@@ -54,7 +57,9 @@ final class WindowRows {
     }
 
     /// Equal expressions are evaluated once.
-    private static func index(of expression: BoundExpression?, in list: inout [BoundExpression]) -> Int {
+    private static func index(of expression: BoundExpression?, in list: inout [BoundExpression])
+        -> Int
+    {
         guard let expression else { return -1 }
         if let index = list.firstIndex(of: expression) { return index }
         list.append(expression)
@@ -71,7 +76,8 @@ final class WindowRows {
         numbers.reserve(batch.rowCount)
         collectedRows.reserve(batch.rowCount)
         collectedSlots.reserve(batch.rowCount)
-        store.keys.intern(store.encoder.encode(keyColumns, rowCount: batch.rowCount), into: numbers.base)
+        store.keys.intern(
+            store.encoder.encode(keyColumns, rowCount: batch.rowCount), into: numbers.base)
     }
 
     /// A group was made; it is cleared before rows are added.
@@ -132,8 +138,8 @@ final class WindowRows {
 }
 
 extension WindowAggregateOperator {
-    /// Adds the rows of `run`, firing windows where they become due. Returns the source row before which
-    /// a commit is needed, or nil when all rows were added.
+    /// Adds the rows of `run`, firing windows where they become due. Returns the source row before
+    /// which a commit is needed, or nil when all rows were added.
     func addRows(_ run: RowRun) throws(Failure) -> Int? {
         let marks = run.trace.watermarks.map { UnsafePointer($0.ints) }
         let (times, numbers) = (rows.times, rows.numbers.base)
@@ -184,7 +190,8 @@ extension WindowAggregateOperator {
         return nil
     }
 
-    /// The pane of row `row`, made if there is none; nil when the row is late or in no window at all.
+    /// The pane of row `row`, made if there is none; nil when the row is late or in no window at
+    /// all.
     private func openPane(_ row: Int, _ mark: Int64) -> UnsafeMutablePointer<PaneTable>? {
         let start = geometry.paneStart(of: rows.times[row])
         let last = geometry.lastWindowEnd(covering: start)

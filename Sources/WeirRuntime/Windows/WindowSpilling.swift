@@ -1,13 +1,14 @@
-// Writing out groups that memory has no room for. When the bytes charged exceed the budget, the largest
-// panes are written as sorted runs, in chunks, and emptied; a window that is due then merges a pane's
-// runs, oldest first, and what is in memory.
+// Writing out groups that memory has no room for. When the bytes charged exceed the budget, the
+// largest panes are written as sorted runs, in chunks, and emptied; a window that is due then
+// merges a pane's runs, oldest first, and what is in memory.
 //
-// Chunks are written ahead of the commit and unsynced. They count only once the next commit names their
-// run in the pane's list; that commit also deletes the blocks that told of the same groups.
+// Chunks are written ahead of the commit and unsynced. They count only once the next commit names
+// their run in the pane's list; that commit also deletes the blocks that told of the same groups.
 //
-// A sum of doubles is added up in parts when its group was spilled, which can change its last bit. When
-// to spill is therefore decided between two rows, from what is charged for groups and from text sizes
-// looked at every so many rows: both follow from the rows alone, so the parts are the same in every run.
+// A sum of doubles is added up in parts when its group was spilled, which can change its last bit.
+// When to spill is therefore decided between two rows, from what is charged for groups and from
+// text sizes looked at every so many rows: both follow from the rows alone, so the parts are the
+// same in every run.
 
 import WeirCore
 import WeirStore
@@ -32,7 +33,9 @@ extension WindowAggregateOperator {
 
     private func largestPane() -> Pane? {
         var largest: Pane?
-        for pane in store.panes where pane.chargedBytes > largest?.chargedBytes ?? 0 { largest = pane }
+        for pane in store.panes where pane.chargedBytes > largest?.chargedBytes ?? 0 {
+            largest = pane
+        }
         return largest
     }
 
