@@ -2,8 +2,8 @@
 """Writes the sensor feed of workloads W1 and W2: generate_w1.py [EVENTS] [DEVICES] > w1.ndjson
 
 Event i happened i milliseconds after the start and arrives up to 5 s late, so that no event lies
-5 s or more behind the latest one that arrived before it: with a watermark delay of 5 s nothing is late,
-and every engine must come to the same result. The same arguments give the same bytes.
+5 s or more behind the latest one that arrived before it: with a watermark delay of 5 s nothing is
+late, and every engine must come to the same result. The same arguments give the same bytes.
 """
 
 import sys

@@ -33,8 +33,8 @@ import WeirCore
     /// What leaves texts and strings whole, so that a chunk passes the first stage.
     private static let gentleBytes = Array("{}[],:0-.etn ".utf8)
 
-    /// Documents of which about a third are damaged, as lines without line feeds. For even seeds the
-    /// damage is of kinds that only one document notices.
+    /// Documents of which about a third are damaged, as lines without line feeds. For even seeds
+    /// the damage is of kinds that only one document notices.
     private func damagedLines(seed: UInt64, count: Int) -> [[UInt8]] {
         var random = SeededRandom(seed: seed)
         var lines: [[UInt8]] = []
