@@ -125,9 +125,8 @@ final class GroupStore {
     /// Forgets a pane and its groups.
     func drop(_ pane: Pane) {
         if pane.nextRun > 0 || !pane.blocks.isEmpty {
-            let blocks =
-                (retired[pane.start]?.blocks.lowerBound ?? pane.blocks.lowerBound)
-                ..<pane.blocks.upperBound
+            let firstBlock = retired[pane.start]?.blocks.lowerBound ?? pane.blocks.lowerBound
+            let blocks = firstBlock..<pane.blocks.upperBound
             retired[pane.start] = RetiredPane(
                 start: pane.start, blocks: blocks, runCount: pane.nextRun)
         }
