@@ -71,6 +71,8 @@ public struct SourceReport: Sendable {
     public var isConnected = false
     /// One line: "connected to mqtt://…, session present", or why not and when it tries again.
     public var state = ""
+    /// How far it is, where that can be said; changes all the time, unlike `state`.
+    public var progress = ""
     /// Messages handed over since the process started.
     public var messages: UInt64 = 0
     /// Payload bytes handed over since the process started.

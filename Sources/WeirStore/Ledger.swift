@@ -38,6 +38,8 @@ public final class Ledger {
     private var values: [UInt64] = []
     /// What was last put into a commit.
     private var flushed: [UInt64] = []
+    /// The values when they were last settled.
+    private var settled: [UInt64] = []
 
     /// Takes back the counters that were committed, registered again or not.
     public init(_ database: Database) throws(Failure) {
@@ -84,6 +86,13 @@ public final class Ledger {
     /// What was counted, committed or not.
     public func value(_ counter: CounterID) -> UInt64 { values[counter.index] }
 
+    /// Says that all counters belong together now: the identities between them hold. Called after a
+    /// commit; never while a query has taken rows in and not accounted for them.
+    public func settle() { settled = values }
+
+    /// What was counted when the counters were last settled: what to show to others.
+    public func settledValue(_ counter: CounterID) -> UInt64 { settled[counter.index] }
+
     /// Puts the counters that changed since the last call into `commit`.
     public func flush(into commit: Commit) {
         let writer = commit.writer(for: scope)
@@ -106,6 +115,7 @@ public final class Ledger {
         names.append((name, labels))
         values.append(value)
         flushed.append(value)
+        settled.append(value)
     }
 }
 

@@ -18,6 +18,7 @@ final class AgentLoop {
     private let serviceManager: ServiceManager
     private let clock: any MachineClock
     private let logger: Logger
+    private var changes = ChangeLog()
 
     /// The longest wait with nothing to do, ms: status and time-outs are looked at this often.
     private static let idleWaitMilliseconds = 250
@@ -53,6 +54,7 @@ final class AgentLoop {
             }
             try engine.tick(isReading: isReading)
             forwarding.notifyIfAppended()
+            changes.note(engine.sources.map(\.source), pauseReason: gate.reason, logger)
             reporter.report(engine, pauseReason: gate.reason, phase: isReading ? "running" : "paused")
             serviceManager.status(reporter.line)
             if !mayHaveMore { wait(isReading: isReading) }

@@ -106,6 +106,7 @@ final class Engine {
         commitTimes.add(nanoseconds: clock.monotonicNanoseconds() - started)
         groupOpenedAt = nil
         batchesInGroup = 0
+        if !sources.contains(where: { $0.queries.contains(where: \.isSuspended) }) { storage.ledger.settle() }
         try acknowledge()
     }
 
@@ -130,6 +131,8 @@ final class Engine {
             try commit()
             for query in suspended { try query.resume() }
             suspended = suspended.filter(\.isSuspended)
+            // What the last piece made is committed with the next group.
+            openGroup()
         }
     }
 

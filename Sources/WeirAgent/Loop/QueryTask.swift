@@ -97,11 +97,11 @@ final class QueryTask {
         var status = StatusSnapshot.QueryStatus()
         status.name = name
         status.source = sourceName
-        status.rows.in = ledger.value(counters.rowsIn)
-        status.rows.used = ledger.value(counters.used)
-        status.rows.filtered = ledger.value(counters.filtered)
-        status.rows.late = ledger.value(counters.late)
-        status.rows.emitted = ledger.value(counters.emitted)
+        status.rows.in = ledger.settledValue(counters.rowsIn)
+        status.rows.used = ledger.settledValue(counters.used)
+        status.rows.filtered = ledger.settledValue(counters.filtered)
+        status.rows.late = ledger.settledValue(counters.late)
+        status.rows.emitted = ledger.settledValue(counters.emitted)
         status.stateBytes = pipeline.memoryBytes
         return status
     }

@@ -77,12 +77,13 @@ final class SourceTask {
         // All rows of a poll are one batch, so that the position behind the poll is the position behind
         // what the queries have seen; the bound on memory is the bound on a payload.
         let rows = deserializer.decode(messages)
-        if let refused = rows.rejected { reject(refused) }
         let timed = tracker.assign(rows.batch, now: now)
         if !timed.rejected.isEmpty {
             reject(
                 deserializer.rejectedRows(
-                    timed.rejected.map { ($0.row, $0.reason.rawValue) }, in: messages))
+                    with: timed.rejected.map { ($0.row, $0.reason.rawValue) }, in: messages))
+        } else if let refused = rows.rejected {
+            reject(refused)
         }
         ledger.add(received, UInt64(rows.receivedRows))
         ledger.add(decoded, UInt64(timed.batch.rowCount))
@@ -127,10 +128,10 @@ final class SourceTask {
         var status = StatusSnapshot.SourceStatus()
         status.name = name
         status.isConnected = report.isConnected
-        status.state = report.state
-        status.rows.received = ledger.value(received)
-        status.rows.decoded = ledger.value(decoded)
-        status.rows.rejected = ledger.value(rejected)
+        status.state = report.progress.isEmpty ? report.state : "\(report.state), \(report.progress)"
+        status.rows.received = ledger.settledValue(received)
+        status.rows.decoded = ledger.settledValue(decoded)
+        status.rows.rejected = ledger.settledValue(rejected)
         status.messages = report.messages
         status.bytes = report.bytes
         status.duplicates = report.duplicates

@@ -59,8 +59,7 @@ final class StatusReporter {
         }
         storage.freeBytes = freeBytes()
         status.storage = storage
-        // Counters of a query are settled at a commit; between two the identities need not hold.
-        if engine.groupOpenedAt == nil { status.balance() }
+        status.balance()
         let connected = status.sources.count { $0.isConnected }
         line =
             pauseReason.isEmpty

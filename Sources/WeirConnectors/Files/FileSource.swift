@@ -66,7 +66,8 @@ public final class FileSource: Source {
 
     public var report: SourceReport {
         var report = SourceReport()
-        report.isConnected = file != nil
+        // A file that is read to its end is not missing: the agent is ready without more of it.
+        report.isConnected = file != nil || fileIndex >= options.paths.count
         if let file {
             report.state = "reading \(file.path)"
             report.progress = "\(offset) of \(file.size.map(String.init) ?? "?") bytes"
