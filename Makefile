@@ -23,7 +23,7 @@ test:
 	packaging/install-tools.sh test
 	swift build $(RELEASE) --product weir
 	swift test $(SWIFT_FLAGS)
-	$(PYTEST) Tests/Integration
+	$(PYTEST) Tests/Integration Tests/Crash
 
 unit:
 	packaging/install-tools.sh test
@@ -31,7 +31,7 @@ unit:
 
 integration: build
 	packaging/install-tools.sh test
-	$(PYTEST) Tests/Integration
+	$(PYTEST) Tests/Integration Tests/Crash
 
 # The long crash run: 200 kills over 200,000 messages, then the canary that must be caught.
 crash-full: build
