@@ -184,6 +184,15 @@ import WeirSQL
                     scan, window: WindowSpec(timeColumn: 1, size: 10, slide: 10), keys: [],
                     aggregates: [distinct], schema: Schema([])))
         }
+        for window in [
+            WindowSpec(timeColumn: 1, size: 1_000_000, slide: 1),
+            WindowSpec(timeColumn: 1, size: .max, slide: .max),
+            WindowSpec(timeColumn: 1, size: 10, slide: 0),
+        ] {
+            #expect(throws: Failure.self) {
+                try build(.windowAssign(scan, window: window, schema: Schema([])))
+            }
+        }
         #expect(throws: Failure.self) {
             try build(
                 .windowAggregate(

@@ -53,6 +53,7 @@ struct PipelineBuilder {
                 into: UnnestOperator(column: column, schema: schema, reads: below, next: next),
                 reads: below.union([column]))
         case .windowAssign(let input, let window, let schema):
+            try Self.check(window)
             return try build(
                 input, into: WindowAssignOperator(window, schema: schema, next: next),
                 reads: reads.filter { $0 < input.schema.count }.union([window.timeColumn]))
@@ -68,6 +69,7 @@ struct PipelineBuilder {
             case .windowAggregate(let input, let window, let keys, let aggregates, let schema) =
                 node
         else { preconditionFailure("not an aggregate") }
+        try Self.check(window)
         let isFirst = !Self.hasWindow(input)
         if let bad = keys.first(where: { $0.type.physical == .array }) {
             throw Failure(
@@ -105,6 +107,24 @@ struct PipelineBuilder {
         case .unnest(let input, let column, _): unnestedColumns(input).union([column])
         case .filter(let input, _), .windowAssign(let input, _, _): unnestedColumns(input)
         case .scan, .project, .windowAggregate: []
+        }
+    }
+
+    /// A row may fall into at most so many windows.
+    private static let windowsPerRowMax: Int64 = 100_000
+
+    private static func check(_ window: WindowSpec) throws(Failure) {
+        let longest = WatermarkTracker.eventTimeMax
+        guard 1..<longest ~= window.size, 1..<longest ~= window.slide else {
+            throw Failure(
+                .configuration, "planning", "a window",
+                "its size and slide must be above 0 and below \(longest) ms")
+        }
+        guard window.size / window.slide <= windowsPerRowMax else {
+            throw Failure(
+                .configuration, "planning", "a window",
+                "each row would fall into \(window.size / window.slide) windows; "
+                    + "the limit is \(windowsPerRowMax)", advice: "make the slide longer")
         }
     }
 

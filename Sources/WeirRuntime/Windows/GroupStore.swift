@@ -38,6 +38,9 @@ final class GroupStore {
     private let fixedBytes: Int
     private let hasVariableState: Bool
     private var expectedGroups = 16
+    /// What a group takes beside its key and its accumulators: the slot, its share of the tables,
+    /// and of what sorting needs, measured on a million groups.
+    private static let bytesPerGroup = 120
     /// Memory that keys without a group may take.
     private static let unusedKeyBytesMax = 4 << 20
 
@@ -51,7 +54,7 @@ final class GroupStore {
         keys = KeyInterner(
             isSingleText: keyTypes.count == 1 && keyTypes[0].physical == .string, seed: seed)
         hasVariableState = accumulators.contains { $0 is TextExtreme }
-        fixedBytes = accumulators.reduce(48) { $0 + $1.bytesPerGroup }
+        fixedBytes = accumulators.reduce(Self.bytesPerGroup) { $0 + $1.bytesPerGroup }
         noPane = .allocate(capacity: 1)
         noPane.initialize(
             to: PaneTable(
@@ -79,7 +82,7 @@ final class GroupStore {
 
     /// Bytes of memory held, roughly.
     var memoryBytes: Int {
-        let slots = keyOf.capacity * (fixedBytes - 16)
+        let slots = keyOf.capacity * (fixedBytes - Self.bytesPerGroup + 25)
         return slots + keys.byteCount + keys.count * 32 + variableBytes
             + panes.reduce(0) { $0 + $1.memoryBytes }
     }
