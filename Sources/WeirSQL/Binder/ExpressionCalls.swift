@@ -222,11 +222,10 @@ extension ExpressionBinder {
             throw Diagnostic(position, "\(name)(NULL) has no type; write \(name)(CAST(NULL AS …))")
         }
         let isSummed = function == .sum || function == .avg
-        guard type.isNumeric || (!isSummed && (type == .string || type.isTimestamp)) else {
-            throw Diagnostic(
-                position,
-                "\(name) does not take \(type); it takes \(isSummed ? "numbers" : "numbers, STRING and timestamps")"
-            )
+        let isOrdered = type == .string || type == .boolean || type.isTimestamp
+        guard type.isNumeric || (!isSummed && isOrdered) else {
+            let taken = isSummed ? "numbers" : "numbers, STRING, BOOLEAN and timestamps"
+            throw Diagnostic(position, "\(name) does not take \(type); it takes \(taken)")
         }
         return AggregateCall(function: function, argument: argument, filter: filter, type: type)
     }

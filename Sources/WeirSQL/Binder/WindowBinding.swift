@@ -2,6 +2,9 @@
 //
 //   TABLE(TUMBLE(TABLE t, DESCRIPTOR(ts), size [, offset]))        GROUP BY TUMBLE(ts, size)
 //   TABLE(HOP(TABLE t, DESCRIPTOR(ts), slide, size [, offset]))    GROUP BY HOP(ts, slide, size)
+//
+// As in Flink, the size of a hopping table function must be a multiple of its slide; the older form takes
+// any two lengths, and with a slide longer than the size there are times that lie in no window.
 
 import WeirCore
 
@@ -18,30 +21,41 @@ private struct WindowParameters {
     var slide: Length?
     var offset: Length?
 
-    func spec(timeColumn: Int) throws(Diagnostic) -> WindowSpec {
+    /// `takesAnySlide`: whether the slide need not divide the size.
+    func spec(timeColumn: Int, takesAnySlide: Bool) throws(Diagnostic) -> WindowSpec {
         let name = name.name.uppercased()
         for length in [size, slide].compactMap(\.self) where length.milliseconds <= 0 {
             throw Diagnostic(length.position, "\(name) needs an interval greater than 0")
         }
-        if size.milliseconds > SQLLimits.windowMillisecondsMax {
-            throw Diagnostic(size.position, "a window is at most 366 days long")
+        for length in [size, slide].compactMap(\.self)
+        where length.milliseconds > SQLLimits.windowMillisecondsMax {
+            throw Diagnostic(length.position, "a window is at most 366 days long, and so is a slide")
         }
         let step = slide?.milliseconds ?? size.milliseconds
-        if let slide, size.milliseconds % step != 0 {
+        if let slide, size.milliseconds % step != 0, !takesAnySlide {
             throw Diagnostic(
                 slide.position,
                 "HOP takes first the slide, then the size, and the size (\(size.milliseconds) ms) must be a multiple "
                     + "of the slide (\(step) ms)")
         }
-        if let slide, size.milliseconds / step > SQLLimits.hopOverlapMax {
+        // The longest stretch that no border of a window cuts divides both.
+        let pane = Self.greatestCommonDivisor(size.milliseconds, step)
+        if let slide, size.milliseconds / pane > SQLLimits.hopOverlapMax {
             throw Diagnostic(
                 slide.position,
-                "a row would fall in more than \(SQLLimits.hopOverlapMax) windows; make the slide longer"
+                size.milliseconds / step > SQLLimits.hopOverlapMax
+                    ? "a row would fall in more than \(SQLLimits.hopOverlapMax) windows; make the slide longer"
+                    : "slide and size have no common part longer than \(pane) ms, of which a window would "
+                        + "hold more than \(SQLLimits.hopOverlapMax); choose rounder lengths"
             )
         }
         let offset = CivilCalendar.floorModulo(offset?.milliseconds ?? 0, by: step)
         return WindowSpec(
             timeColumn: timeColumn, size: size.milliseconds, slide: step, offset: offset)
+    }
+
+    private static func greatestCommonDivisor(_ a: Int64, _ b: Int64) -> Int64 {
+        b == 0 ? a : greatestCommonDivisor(b, a % b)
     }
 
     static func length(_ expression: ExpressionSyntax, _ what: String) throws(Diagnostic) -> Length
@@ -91,7 +105,7 @@ extension ExpressionBinder {
         if name == "HOP", let slide = lengths.first {
             parameters.slide = try WindowParameters.length(slide, "the slide")
         }
-        return try parameters.spec(timeColumn: column.index)
+        return try parameters.spec(timeColumn: column.index, takesAnySlide: true)
     }
 }
 
@@ -172,7 +186,8 @@ extension WindowFunctionSyntax {
         guard let size = lengths["SIZE"] else { preconditionFailure("SIZE was checked") }
         let parameters = WindowParameters(
             name: name, size: size, slide: lengths["SLIDE"], offset: lengths["OFFSET"])
-        return (relation, try parameters.spec(timeColumn: column.index))
+        let window = try parameters.spec(timeColumn: column.index, takesAnySlide: false)
+        return (relation, window)
     }
 }
 

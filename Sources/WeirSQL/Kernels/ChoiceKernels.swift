@@ -186,7 +186,7 @@ final class NullifKernel: Kernel {
     }
 }
 
-/// GREATEST or LEAST; NULL where an argument is.
+/// GREATEST or LEAST; NULL where an argument is. NaN is the greatest double, as for MIN and MAX.
 final class ExtremeKernel: Kernel {
     private let arguments: [Kernel]
     private let isGreatest: Bool
@@ -216,7 +216,7 @@ final class ExtremeKernel: Kernel {
         return kept.merge([Operand(column: merged, step: 1), nil], type: type)
     }
 
-    /// The sign of the order of two operands' values in a row; 0 also where one is NaN.
+    /// The sign of the order of two operands' values in a row.
     private func compare(_ a: Operand, _ b: Operand, _ row: Int) -> Int {
         let (x, y) = (row * a.step, row * b.step)
         switch type.physical {
@@ -226,6 +226,7 @@ final class ExtremeKernel: Kernel {
             return p < q ? -1 : p > q ? 1 : 0
         case .double:
             let (p, q) = (a.column.doubles[x], b.column.doubles[y])
+            if p.isNaN || q.isNaN { return (p.isNaN ? 1 : 0) - (q.isNaN ? 1 : 0) }
             return p < q ? -1 : p > q ? 1 : 0
         case .string: return textOrder(a.column.text(x), b.column.text(y))
         case .array: preconditionFailure("arrays are not compared")

@@ -115,6 +115,21 @@ private func output(_ sql: String) throws -> [String] {
                 == WindowSpec(timeColumn: 0, size: 86_400_000, slide: 3_600_000))
     }
 
+    @Test func theOlderFormTakesASlideThatDoesNotDivideTheSize() throws {
+        func window(_ slide: Int, _ size: Int) throws -> WindowSpec? {
+            let window = "HOP(ts, INTERVAL '\(slide)' SECOND, INTERVAL '\(size)' SECOND)"
+            var node: LogicalPlan? = try plan("SELECT COUNT(*) AS n FROM sensors GROUP BY \(window)")
+                .root
+            while let here = node {
+                if case .windowAggregate(_, let window, _, _, _) = here { return window }
+                node = here.input
+            }
+            return nil
+        }
+        #expect(try window(4, 10) == WindowSpec(timeColumn: 0, size: 10_000, slide: 4_000))
+        #expect(try window(10, 4) == WindowSpec(timeColumn: 0, size: 4_000, slide: 10_000))
+    }
+
     @Test func aViewOverUnnestIsInlinedBelowTheWindow() throws {
         let sql = """
             SELECT window_start, window_end, tag, COUNT(*) AS posts, MAX(followers) AS reach

@@ -156,7 +156,18 @@ private let truths: [Value] = [true, false, .null]
         try expect(.nullif, [.int, .double], [([1, 1.0], .null), ([1, 1.5], 1)])
         try expect(.nullif, [.string, .string], [(["a", "a"], .null), (["a", "b"], "a")])
         try expect(.greatest, [.bigint, .bigint, .bigint], [([1, 3, 2], 3), ([1, .null, 2], .null)])
-        try expect(.least, [.double, .double], [([1.5, -2.5], -2.5), ([.null, 1.0], .null)])
+        try expect(
+            .least, [.double, .double],
+            [
+                ([1.5, -2.5], -2.5), ([.null, 1.0], .null), ([.double(.nan), 1.5], 1.5),
+                ([1.5, .double(.nan)], 1.5),
+            ])
+        try expect(
+            .greatest, [.double, .double],
+            [
+                ([.double(.nan), 1.5], .double(.nan)),
+                ([.double(.infinity), .double(.nan)], .double(.nan)),
+            ])
         try expect(.least, [.string, .string], [(["hello", "hellp"], "hello"), (["b", "ab"], "ab")])
         try expect(
             .greatest, [.boolean, .boolean],
