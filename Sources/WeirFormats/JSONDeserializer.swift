@@ -94,25 +94,35 @@ public final class JSONDeserializer: Deserializer {
                 rejectedCount == 0
                 ? nil
                 : reasons.rejectedRows(
-                    UnsafeBufferPointer(start: rejections, count: rejectedCount), messages)
+                    reasons.documents(
+                        UnsafeBufferPointer(start: rejections, count: rejectedCount)), messages)
             return DecodedRows(
                 batch: batch, rejected: rejected, nulledValues: weir_json_nulled_count(reader))
         }
         return nil
     }
 
-    /// Rows of the last `next` that somebody else had to refuse, as rejected rows; `messages` are
+    /// All rejected rows of the last `next` when somebody else had to refuse rows of its batch as
+    /// well: those and its own, in the order of the documents, wherever batches end. `messages` are
     /// those that were begun with. Good until the next `next`.
     public func rejectedRows(
-        _ refused: [(row: Int, reason: String)], in messages: MessageBatch
+        with refused: [(row: Int, reason: String)], in messages: MessageBatch
     ) -> Batch {
-        let rowMessages = weir_json_row_messages(reader)
-        let extents = weir_json_row_extents(reader)
-        return reasons.rejectedRows(
-            refused.compactMap { row, reason in
-                guard let rowMessages, let extents else { return nil }
-                return (reason, Int(rowMessages[row]), extents[row])
-            }, messages)
+        var count = 0
+        let rejections = weir_json_rejections(reader, &count)
+        var documents = reasons.documents(UnsafeBufferPointer(start: rejections, count: count))
+        if let rowMessages = weir_json_row_messages(reader),
+            let extents = weir_json_row_extents(reader)
+        {
+            for (row, reason) in refused {
+                documents.append(
+                    RejectedDocument(
+                        reason: reason, message: Int(rowMessages[row]), start: extents[row].start,
+                        length: extents[row].length))
+            }
+        }
+        documents.sort { ($0.message, $0.start) < ($1.message, $1.start) }
+        return reasons.rejectedRows(documents, messages)
     }
 
     private func takeBatch(rowCount: Int, _ messages: MessageBatch) -> Batch {

@@ -6,6 +6,15 @@
 import CSimdJSON
 import WeirCore
 
+/// A document that became no row.
+struct RejectedDocument {
+    let reason: String
+    /// The message it came in, and where it lies in the messages' bytes.
+    let message: Int
+    let start: Int
+    let length: Int
+}
+
 /// The wording of rejections for one deserializer.
 struct RejectionReasons {
     /// Bytes of a document that its rejection keeps.
@@ -22,33 +31,19 @@ struct RejectionReasons {
         self.limits = limits
     }
 
-    /// The rows of `DecodedRows.rejectedSchema` for `rejections`.
-    mutating func rejectedRows(
-        _ rejections: UnsafeBufferPointer<weir_json_rejection>, _ messages: MessageBatch
-    ) -> Batch {
-        let reasons = Column(.string, capacity: rejections.count)
-        let topics = Column(.string, capacity: rejections.count)
-        let times = Column(.timestampLTZ, capacity: rejections.count)
-        let payloads = Column(.string, capacity: rejections.count)
-        for rejection in rejections {
-            let message = Int(rejection.message)
-            reasons.append(reason(rejection))
-            topics.append(text(messages.topics.text(message), bytesMax: limits.topicBytesMax))
-            times.append(messages.receivedAt[message])
-            let document = UnsafeBufferPointer(
-                start: messages.bytes + rejection.start, count: rejection.length)
-            payloads.append(text(document, bytesMax: Self.excerptBytesMax))
+    /// What the reader rejected, with the reasons in words.
+    mutating func documents(
+        _ rejections: UnsafeBufferPointer<weir_json_rejection>
+    ) -> [RejectedDocument] {
+        rejections.map { rejection in
+            RejectedDocument(
+                reason: reason(rejection), message: Int(rejection.message),
+                start: rejection.start, length: rejection.length)
         }
-        return Batch(
-            schema: DecodedRows.rejectedSchema, columns: [reasons, topics, times, payloads],
-            rowCount: rejections.count)
     }
 
-    /// The rows of `DecodedRows.rejectedSchema` for decoded documents that were refused later.
-    func rejectedRows(
-        _ documents: [(reason: String, message: Int, extent: weir_json_extent)],
-        _ messages: MessageBatch
-    ) -> Batch {
+    /// The rows of `DecodedRows.rejectedSchema` for `documents`.
+    func rejectedRows(_ documents: [RejectedDocument], _ messages: MessageBatch) -> Batch {
         let reasons = Column(.string, capacity: documents.count)
         let topics = Column(.string, capacity: documents.count)
         let times = Column(.timestampLTZ, capacity: documents.count)
@@ -59,7 +54,7 @@ struct RejectionReasons {
                 text(messages.topics.text(document.message), bytesMax: limits.topicBytesMax))
             times.append(messages.receivedAt[document.message])
             let bytes = UnsafeBufferPointer(
-                start: messages.bytes + document.extent.start, count: document.extent.length)
+                start: messages.bytes + document.start, count: document.length)
             payloads.append(text(bytes, bytesMax: Self.excerptBytesMax))
         }
         return Batch(

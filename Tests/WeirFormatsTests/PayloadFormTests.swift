@@ -77,15 +77,18 @@ import WeirCore
         #expect(decoded.receivedRows == 3)
     }
 
-    @Test func rowsThatOthersRefuseBecomeRejectedRows() {
+    @Test func rowsThatOthersRefuseAreRejectedInTheirPlaceAmongTheReaders() {
         let deserializer = JSONDeserializer(columns: [column], needed: ["v"])
         let input = messages(" {\"v\":1}\n", #"[{"v":"x"}, {"v":2} ,{"v":3}]"#, topic: "a")
         deserializer.begin(input)
         #expect(deserializer.next()?.batch.rowCount == 3)
-        let refused = deserializer.rejectedRows([(0, "too far ahead"), (2, "late")], in: input)
+        let refused = deserializer.rejectedRows(
+            with: [(0, "too far ahead"), (2, "no time")], in: input)
         #expect(
             rows(refused) == [
-                #""too far ahead"|"a"|1000|"{"v":1}""#, #""late"|"a"|1001|"{"v":3}""#,
+                #""too far ahead"|"a"|1000|"{"v":1}""#,
+                #""v: expected BIGINT, found a string"|"a"|1001|"{"v":"x"}""#,
+                #""no time"|"a"|1001|"{"v":3}""#,
             ])
         #expect(deserializer.next()?.receivedRows == nil)
     }
