@@ -49,9 +49,9 @@ import WeirSQL
     }
 
     @Test func aWindowFarLargerThanTheBudgetNeedsLittleMemory() throws {
-        let keyCount = 120_000
+        let keyCount = 60_000
         let output = CheckingOutput()
-        let options = QueryOptions(memoryBudgetBytes: 512 << 10, emittedRowsMax: 12_000)
+        let options = QueryOptions(memoryBudgetBytes: 256 << 10, emittedRowsMax: 6_000)
         var pipeline = try QueryPipeline(plan: plan(), options: options, output: output)
         let tracker = WatermarkTracker(
             schema: Self.schema, timeColumn: 1, options: WatermarkOptions(delay: 0))

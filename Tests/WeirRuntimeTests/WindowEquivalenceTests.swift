@@ -78,8 +78,8 @@ import WeirCore
                 spills += harness.store.writeAheadCount
             }
         }
-        #expect(crashes > 20)
-        #expect(midBatchCommits > 20)
+        #expect(crashes > 10)
+        #expect(midBatchCommits > 5)
         #expect(query.keys.isEmpty || spills > 20)
     }
 
