@@ -38,6 +38,7 @@ final class QueryTask {
         let filtered: Ledger.CounterID
         let late: Ledger.CounterID
         let emitted: Ledger.CounterID
+        let evaluationErrors: Ledger.CounterID
 
         init(_ ledger: Ledger, query: String) {
             func counter(_ name: String) -> Ledger.CounterID {
@@ -48,6 +49,7 @@ final class QueryTask {
             filtered = counter("filtered")
             late = counter("late")
             emitted = counter("emitted")
+            evaluationErrors = ledger.register("query_evaluation_errors", [.init("query", query)])
         }
     }
 
@@ -91,6 +93,7 @@ final class QueryTask {
         ledger.add(counters.filtered, counted.filtered)
         ledger.add(counters.late, counted.late)
         ledger.add(counters.emitted, counted.emitted)
+        ledger.add(counters.evaluationErrors, counted.evaluationErrors)
     }
 
     var status: StatusSnapshot.QueryStatus {
@@ -102,6 +105,7 @@ final class QueryTask {
         status.rows.filtered = ledger.settledValue(counters.filtered)
         status.rows.late = ledger.settledValue(counters.late)
         status.rows.emitted = ledger.settledValue(counters.emitted)
+        status.evaluationErrors = ledger.settledValue(counters.evaluationErrors)
         status.stateBytes = pipeline.memoryBytes
         return status
     }

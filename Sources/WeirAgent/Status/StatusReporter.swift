@@ -16,6 +16,7 @@ final class StatusReporter {
     private var nextReport: Int64 = .min
     private var nextStorageLook: Int64 = .min
     private var lastPhase = ""
+    private var lastConnections = 0
     private var storage = StatusSnapshot.StorageStatus()
     /// One line for the service manager.
     private(set) var line = "starting"
@@ -36,12 +37,14 @@ final class StatusReporter {
         startedAt = clock.nowMilliseconds()
     }
 
-    /// Posts the status if the last one is old, or the phase has changed.
+    /// Posts the status if the last one is old, or the phase or a connection has changed.
     func report(_ engine: Engine, pauseReason: String, phase: String) {
         let now = clock.monotonicNanoseconds()
-        guard now >= nextReport || phase != lastPhase else { return }
+        let connections = engine.sources.count { $0.source.report.isConnected }
+        guard now >= nextReport || phase != lastPhase || connections != lastConnections else { return }
         nextReport = now + Self.intervalNanoseconds
         lastPhase = phase
+        lastConnections = connections
         var status = StatusSnapshot()
         status.agent = agentID
         status.version = version
