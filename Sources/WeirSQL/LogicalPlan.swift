@@ -20,7 +20,9 @@ public indirect enum LogicalPlan: Hashable, Sendable {
     case windowAssign(LogicalPlan, window: WindowSpec, schema: Schema)
     /// Grouping by window and keys. Output columns: the keys, window_start, window_end (TIMESTAMP(3)),
     /// window_time (TIMESTAMP_LTZ(3) or TIMESTAMP(3), as the time column), then the aggregates.
-    case windowAggregate(LogicalPlan, window: WindowSpec, keys: [BoundExpression], aggregates: [AggregateCall], schema: Schema)
+    case windowAggregate(
+        LogicalPlan, window: WindowSpec, keys: [BoundExpression], aggregates: [AggregateCall],
+        schema: Schema)
 
     /// The columns of this node's output.
     public var schema: Schema {

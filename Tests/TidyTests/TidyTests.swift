@@ -121,7 +121,7 @@ private func longFunctions(in file: SourceFile) -> [String] {
         let indentation = line.prefix { $0 == " " }
         let code = line.dropFirst(indentation.count)
         let isFunction = code.contains("func ") || code.hasPrefix("init(") || code.contains(" init(")
-        guard isFunction, !code.hasPrefix("//") else { continue }
+        guard isFunction, !code.hasPrefix("//"), !code.hasSuffix("}") else { continue }
         let closing = indentation + "}"
         guard
             let end = file.lines[start...].firstIndex(where: { $0 == closing || $0.hasPrefix(closing + " ") })

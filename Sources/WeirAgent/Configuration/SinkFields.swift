@@ -32,7 +32,8 @@ enum SinkFields {
         "session_token", for: s3, "Session token of temporary credentials.")
     static let pathStyle = Setting.boolean(
         "path_style", .optional, for: s3,
-        "`endpoint/bucket/key` instead of `bucket.endpoint/key`. Default: true when `endpoint` is set or the bucket's name has a dot."
+        "`endpoint/bucket/key` instead of `bucket.endpoint/key`. Default: true when `endpoint` is set "
+            + "or the bucket's name has a dot."
     )
     static let multipartAbove = Setting.size(
         "multipart_above", .default("16MB"), from: "5MiB", to: "5GB", for: s3,
@@ -106,7 +107,8 @@ enum SinkFields {
         "tls.cert_file", .path, .optional, for: remote,
         "Client certificate (PEM).")
     static let keyFile = Setting.text(
-        "tls.key_file", .path, .optional, for: remote, "Key of the client certificate (PEM), unless `tls.cert_file` holds it too.")
+        "tls.key_file", .path, .optional, for: remote,
+        "Key of the client certificate (PEM), unless `tls.cert_file` holds it too.")
 
     static let outboxBytesMax = Setting.size(
         "outbox.max_bytes", .default("1GB"), from: "1MB", to: "10TB",

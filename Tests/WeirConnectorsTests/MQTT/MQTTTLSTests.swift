@@ -36,7 +36,8 @@ private struct Certificates {
         guard let dates else {
             return run(
                 "openssl", "x509", "-req", "-in", path("\(name).csr"), "-CA", path("ca.crt"),
-                "-CAkey", path("ca.key"), "-CAcreateserial", "-days", "2", "-extfile", extensions, "-out", path("\(name).crt"))
+                "-CAkey", path("ca.key"), "-CAcreateserial", "-days", "2", "-extfile", extensions,
+                "-out", path("\(name).crt"))
         }
         // Only `openssl ca` takes dates.
         if let file = fopen(path("ca.cnf"), "w") {
