@@ -115,6 +115,38 @@ private func runUntilState(_ options: MQTTOptions, contains text: String) throws
 /// The broker asks for a sign of life every second: CONNACK with Server Keep Alive 1.
 private let everySecond: [UInt8] = [0x20, 6, 0, 0, 3, 0x13, 0, 1]
 
+@Suite struct MQTTStuckWriteTests {
+    /// Acknowledgements that do not leave: as long as they are stuck, nothing may be read, because its
+    /// PUBACK would be queued right behind them and leave uncommitted.
+    @Test func nothingIsReadWhileAWriteIsStuck() throws {
+        let one: [UInt8] = [0x32, 7, 0, 1, UInt8(ascii: "t"), 0, 9, 0, UInt8(ascii: "x")]
+        let messages = Array([[UInt8]](repeating: one, count: 50_000).joined())
+        let broker = ScriptedBroker(.init(afterwards: messages, readsOn: false))
+        defer { broker.end() }
+        var options = testOptions(broker.port, "t")
+        options.receiveMaximum = 1000
+        let source = MQTTSource(options)
+        let batch = MessageBatch(messagesMax: 1000)
+        try source.start()
+        func isStuck() -> Bool { source.report.isConnected && source.waitRequest().fileDescriptor == -1 }
+        let end = time(nil) + 20
+        while !isStuck(), time(nil) < end {
+            batch.removeAll()
+            _ = try source.poll(into: batch)
+            // The kernel would take megabytes.
+            var small: Int32 = 4096
+            let size = socklen_t(MemoryLayout<Int32>.size)
+            setsockopt(source.waitRequest().fileDescriptor, SOL_SOCKET, SO_SNDBUF, &small, size)
+            if !batch.isEmpty { try source.acknowledge() }
+        }
+        #expect(isStuck(), "after \(source.report.messages) messages")
+        let before = source.report.messages
+        batch.removeAll()
+        for _ in 0..<10 { _ = try source.poll(into: batch) }
+        #expect(batch.isEmpty && source.report.messages == before)
+    }
+}
+
 @Suite struct MQTTKeepAliveTests {
     @Test func anIdleConnectionIsKeptAlive() throws {
         let broker = ScriptedBroker(.init(connect: everySecond))

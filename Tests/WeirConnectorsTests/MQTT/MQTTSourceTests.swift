@@ -100,6 +100,28 @@ struct MQTTSourceTests {
         }
     }
 
+    @Test func aRedeliveryOfWhatIsNotCommittedIsNotAcknowledgedEither() throws {
+        try withScratchFolder { folder in
+            let broker = MosquittoServer(folder, keepsSessions: true)
+            let disk = SourceDriver.Disk()
+            let lines = (0..<200).map { "\($0)" }
+            do {
+                let driver = try SourceDriver(MQTTSource(testOptions(broker.port, "t")), disk)
+                try driver.connect()
+                broker.publish("t", lines: lines)
+                try driver.run(committing: false) { driver.pending.count >= 200 }
+                broker.stop()
+                try driver.run(committing: false) { !driver.source.report.isConnected }
+                broker.start()
+                try driver.run(committing: false) { driver.source.report.duplicates >= 200 }
+                for _ in 0..<5 { try driver.poll() }
+            }
+            let driver = try SourceDriver(MQTTSource(testOptions(broker.port, "t")), disk)
+            try driver.run { driver.messages.count >= 200 }
+            disk.expect(lines)
+        }
+    }
+
     @Test func aLostSessionIsReportedAndNewMessagesOfOldIDsCome() throws {
         try withScratchFolder { folder in
             let broker = MosquittoServer(folder)

@@ -13,6 +13,8 @@ final class ScriptedBroker: Sendable {
         var subscribe: UInt8 = 1
         /// Sent after the SUBACK.
         var afterwards: [UInt8] = []
+        /// Whether it reads on after the SUBSCRIBE; if not, what is written to it gets stuck.
+        var readsOn = true
         /// Whether PINGREQs are answered.
         var answersPings = true
     }
@@ -20,6 +22,7 @@ final class ScriptedBroker: Sendable {
     let port: Int
     private let script: Script
     private let listener: Int32
+    private let release = Release()
     /// The first bytes of all packets received.
     private let kinds = Mutex<[UInt8]>([])
 
@@ -33,6 +36,9 @@ final class ScriptedBroker: Sendable {
         let port = freePort()
         self.port = port
         _ = withLoopbackAddress(port) { bind(descriptor, $0, $1) }
+        var window: Int32 = 4096
+        let size = socklen_t(MemoryLayout<Int32>.size)
+        if !script.readsOn { setsockopt(descriptor, SOL_SOCKET, SO_RCVBUF, &window, size) }
         listen(descriptor, 8)
         runThread { [weak self] in
             while true {
@@ -43,6 +49,16 @@ final class ScriptedBroker: Sendable {
             }
         }
     }
+
+    /// Holds a client that is not read from, until the test is over.
+    private final class Release: Sendable {
+        private let isOver = Mutex(false)
+        func wait() { while !isOver.withLock({ $0 }) { usleep(5000) } }
+        func end() { isOver.withLock { $0 = true } }
+    }
+
+    /// Lets the client go that is not read from.
+    func end() { release.end() }
 
     deinit {
         shutdown(listener, Int32(SHUT_RDWR))
@@ -59,6 +75,7 @@ final class ScriptedBroker: Sendable {
             case 0x80:
                 // SUBACK: packet id, no properties, one code.
                 send(client, [0x90, 4, packet.body[0], packet.body[1], 0, script.subscribe] + script.afterwards)
+                if !script.readsOn { return release.wait() }
             case 0xC0 where script.answersPings:
                 send(client, [0xD0, 0])
             default: break
