@@ -1,0 +1,101 @@
+"""The service side: units in their sandbox, what the service manager hears, size and idle memory."""
+
+import os
+import shutil
+import socket
+import subprocess
+
+import pytest
+
+from weir_kit import ROOT, WEIR, wait_until
+
+CONFIGURATION = """
+[agent]
+id = "service"
+state_dir = "state"
+http = "@HTTP@"
+[[source]]
+name = "sensors"
+type = "mqtt"
+url = "{url}"
+topics = ["plant/#"]
+client_id = "service"
+columns = {{ device = "STRING", temperature = "DOUBLE" }}
+[[query]]
+name = "readings"
+sql = "SELECT device, temperature FROM sensors"
+sinks = ["lake"]
+[[sink]]
+name = "lake"
+type = "file"
+url = "file:./lake"
+schedule = "every 1s"
+"""
+
+
+@pytest.mark.parametrize("unit", ["weir.service", "weir@.service"])
+def test_the_units_are_sandboxed(unit, tmp_path):
+    # systemd-analyze wants an instance of a template.
+    name = unit.replace("@", "@edge")
+    shutil.copy(os.path.join(ROOT, "systemd", unit), tmp_path / name)
+    answer = subprocess.run(
+        ["systemd-analyze", "security", "--offline=true", "--threshold=15", "--no-pager", str(tmp_path / name)],
+        capture_output=True,
+        text=True,
+    )
+    assert answer.returncode == 0, answer.stdout[-2000:] + answer.stderr
+
+
+def test_the_service_manager_hears_ready_watchdog_and_stopping(broker, start_weir, tmp_path):
+    path = str(tmp_path / "notify")
+    heard = []
+    with socket.socket(socket.AF_UNIX, socket.SOCK_DGRAM) as manager:
+        manager.bind(path)
+        manager.settimeout(10)
+        weir = start_weir(
+            CONFIGURATION.format(url=broker.url),
+            environment={"NOTIFY_SOCKET": path, "WATCHDOG_USEC": "1000000"},
+        ).start()
+
+        def hear(word):
+            while not any(word in line for line in heard):
+                heard.append(manager.recv(4096).decode())
+            return True
+
+        assert hear("READY=1")
+        assert hear("WATCHDOG=1")
+        assert hear("STATUS=1 of 1 sources connected")
+        assert weir.stop() == 0
+        assert hear("STOPPING=1")
+
+
+def test_a_watchdog_meant_for_another_process_is_not_fed(broker, start_weir, tmp_path):
+    path = str(tmp_path / "notify")
+    with socket.socket(socket.AF_UNIX, socket.SOCK_DGRAM) as manager:
+        manager.bind(path)
+        manager.settimeout(10)
+        weir = start_weir(
+            CONFIGURATION.format(url=broker.url),
+            environment={"NOTIFY_SOCKET": path, "WATCHDOG_USEC": "100000", "WATCHDOG_PID": "1"},
+        ).start()
+        assert weir.stop() == 0
+        heard = []
+        while not any("STOPPING=1" in line for line in heard):
+            heard.append(manager.recv(4096).decode())
+        assert not any("WATCHDOG" in line for line in heard)
+
+
+def test_idle_memory_stays_under_15_megabytes(broker, start_weir):
+    weir = start_weir(CONFIGURATION.format(url=broker.url)).start()
+    broker.publish("plant/1", ['{"device":"a","temperature":1.5}'])
+    wait_until(lambda: weir.received("sensors") == 1, what="the reading")
+    with open(f"/proc/{weir.process.pid}/status") as status:
+        anonymous = next(int(line.split()[1]) for line in status if line.startswith("RssAnon"))
+    assert anonymous <= 15 * 1024, f"{anonymous} kB"
+
+
+def test_the_stripped_binary_stays_under_30_megabytes(tmp_path):
+    stripped = tmp_path / "weir"
+    shutil.copy(WEIR, stripped)
+    subprocess.run(["strip", str(stripped)], check=True)
+    assert stripped.stat().st_size <= 30_000_000
