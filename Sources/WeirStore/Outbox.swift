@@ -127,6 +127,17 @@ public final class Outbox: Sendable {
         }
     }
 
+    /// Rows ever appended for a sink: greater after each commit that brought it something.
+    public func appendedRows(of sink: SinkID) -> UInt64 {
+        state.withLock { state in
+            var rows: UInt64 = 0
+            for index in state.streams.indices where state.streams[index].sink == sink.index {
+                rows += state.streams[index].appended
+            }
+            return rows
+        }
+    }
+
     /// What waits in a stream.
     public func pending(of stream: StreamID) -> OutboxPending {
         state.withLock { $0.streams[stream.index].pending }

@@ -22,12 +22,14 @@ func environment() -> [String: String] {
 /// The checked configuration of `path`; ends the process with all complaints if it is wrong.
 ///
 /// `resolvesSecrets` false: secrets are not looked up, for commands that need none.
-func loadConfiguration(_ path: String, resolvesSecrets: Bool = true) -> AgentConfiguration {
+func loadConfiguration(
+    _ path: String, resolvesSecrets: Bool = true, showsWarnings: Bool = true
+) -> AgentConfiguration {
     let loaded = ConfigurationLoader.load(
         path: path, environment: environment(), resolvesSecrets: resolvesSecrets)
     switch loaded {
     case .success(let configuration):
-        for warning in configuration.warnings { writeError("\(warning)\n") }
+        for warning in configuration.warnings where showsWarnings { writeError("\(warning)\n") }
         return configuration
     case .failure(let problems):
         for problem in problems.problems { writeError("\(problem)\n") }

@@ -63,7 +63,8 @@ struct Replay: ParsableCommand {
         let showsProgress = isErrorATerminal && !quiet
         if showsProgress { options.progress = { writeError("\r\($0)") } }
         do throws(Failure) {
-            let configuration = loadConfiguration(file, resolvesSecrets: options.output == nil)
+            let configuration = loadConfiguration(
+                file, resolvesSecrets: options.output == nil, showsWarnings: !quiet)
             let summary = try ReplayRun.run(configuration, options, environment: environment())
             if showsProgress { writeError("\r") }
             if !quiet { writeError(summary + "\n") }

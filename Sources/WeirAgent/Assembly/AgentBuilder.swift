@@ -27,7 +27,10 @@ struct LiveParts: EngineParts {
 
     func makeSource(_ source: SourceConfiguration) throws(Failure) -> (any Source)? {
         switch source.input {
-        case .mqtt(let mqtt): MQTTSource(mqtt.options(name: source.name), clock: clock)
+        case .mqtt(let mqtt):
+            MQTTSource(
+                mqtt.options(name: source.name, payloadBytesMax: Int(clamping: source.payloadBytesMax)),
+                clock: clock)
         case .file(let path): FileSource(source.fileOptions(paths: [path]), clock: clock)
         }
     }
@@ -76,7 +79,7 @@ struct AgentBuilder {
             bounds: configuration.sinks.filter { $0.outbox.onFull == .pause }.map {
                 IntakeGate.Bound(sinkName: $0.name, bytesMax: Int(clamping: $0.outbox.bytesMax))
             },
-            outbox: storage.outbox, directory: storage.directory,
+            outbox: storage.outbox, appender: storage.appender, directory: storage.directory,
             reserveBytes: UInt64(clamping: settings.freeSpaceReserveBytes), clock: clock)
         warnOfOrphans(storage.outbox)
         return AgentParts(

@@ -4,8 +4,8 @@ import WeirConnectors
 import WeirCore
 
 extension MQTTConfiguration {
-    /// The options of the source called `name`.
-    func options(name: String) -> MQTTOptions {
+    /// The options of the source called `name`; longer payloads than `payloadBytesMax` are cut.
+    func options(name: String, payloadBytesMax: Int = .max) -> MQTTOptions {
         var options = MQTTOptions(
             name: name,
             address: MQTTAddress(host: broker.host, port: broker.port, usesTLS: tls != nil),
@@ -19,6 +19,7 @@ extension MQTTConfiguration {
         options.keepAliveSeconds = Int(keepAliveMilliseconds / 1000)
         options.sessionExpirySeconds = UInt32(clamping: sessionExpiryMilliseconds / 1000)
         options.receiveMaximum = receiveMaximum
+        options.payloadBytesMax = payloadBytesMax
         options.maximumPacketBytes = UInt32(clamping: packetBytesMax)
         return options
     }

@@ -87,10 +87,7 @@ struct SourceBuilder {
         if values.isGiven(SourceFields.password), !values.isGiven(SourceFields.username) {
             log.error(values.position(of: SourceFields.password), "password needs username")
         }
-        if let topics = values[SourceFields.topics], topics.isEmpty {
-            log.error(
-                values.position(of: SourceFields.topics), "topics is empty: nothing would arrive")
-        }
+        checkTopics(values)
         checkPackets(values, version)
         guard let topics = values[SourceFields.topics],
             let expiry = values[SourceFields.sessionExpiry],
@@ -105,6 +102,22 @@ struct SourceBuilder {
             keepAliveMilliseconds: keepAlive,
             receiveMaximum: Int(values[SourceFields.receiveMaximum] ?? (version == .v5 ? 10_000 : 20)),
             packetBytesMax: packet)
+    }
+
+    private func checkTopics(_ values: SectionValues) {
+        guard let topics = values[SourceFields.topics] else { return }
+        if topics.isEmpty {
+            log.error(
+                values.position(of: SourceFields.topics), "topics is empty: nothing would arrive")
+        }
+        for (index, topic) in topics.enumerated() {
+            guard let other = topics[..<index].first(where: { TopicFilter.overlap($0, topic) })
+            else { continue }
+            log.error(
+                values.position(of: SourceFields.topics, element: index),
+                "topics: \(quoted(other)) and \(quoted(topic)) overlap: a broker delivers what matches "
+                    + "both of them twice")
+        }
     }
 
     private func checkPackets(_ values: SectionValues, _ version: MQTTConfiguration.ProtocolVersion) {

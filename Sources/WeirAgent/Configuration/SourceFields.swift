@@ -26,7 +26,7 @@ enum SourceFields {
         "The broker: `mqtt://host[:1883]`, or `mqtts://host[:8883]` for TLS.")
     static let topics = Setting.texts(
         "topics", .topicFilter, .required, for: mqtt,
-        "Topic filters, with `+`, `#` and `$share/GROUP/FILTER`.")
+        "Topic filters, with `+`, `#` and `$share/GROUP/FILTER`. No two may match the same topic.")
     static let qos = Setting.integer(
         "qos", .default("1"), in: 1...1,
         why: "QoS 0 loses messages, and QoS 2 keeps messages under way in memory only; "
@@ -90,7 +90,8 @@ enum SourceFields {
         "tls.cert_file", .path, .optional, for: mqtt,
         "Client certificate (PEM).")
     static let keyFile = Setting.text(
-        "tls.key_file", .path, .optional, for: mqtt, "Key of the client certificate (PEM), unless `tls.cert_file` holds it too.")
+        "tls.key_file", .path, .optional, for: mqtt,
+        "Key of the client certificate (PEM), unless `tls.cert_file` holds it too.")
 
     static let timeColumn = Setting.text(
         "time.column", .name, .required,

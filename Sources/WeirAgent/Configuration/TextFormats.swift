@@ -164,4 +164,24 @@ enum TopicFilter {
         }
         return nil
     }
+
+    /// Whether some topic matches both filters, also if they are shared by groups.
+    static func overlap(_ one: String, _ other: String) -> Bool {
+        let (a, b) = (levels(one), levels(other))
+        let isReserved = a[0].first == "$" || b[0].first == "$"
+        // A wildcard at the beginning leaves out topics that begin with "$".
+        if isReserved, a[0] != b[0] { return false }
+        for (x, y) in zip(a, b) {
+            if x == "#" || y == "#" { return true }
+            if x != y, x != "+", y != "+" { return false }
+        }
+        if a.count == b.count { return true }
+        // "a/#" matches "a" too.
+        return (a.count > b.count ? a[b.count] : b[a.count]) == "#"
+    }
+
+    private static func levels(_ filter: String) -> [Substring] {
+        let all = filter.split(separator: "/", omittingEmptySubsequences: false)
+        return all[0] == "$share" && all.count > 2 ? Array(all.dropFirst(2)) : all
+    }
 }

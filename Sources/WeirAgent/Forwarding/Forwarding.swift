@@ -66,7 +66,8 @@ final class Forwarding {
     /// Tells forwarders whose outbox has grown since the last call.
     func notifyIfAppended() {
         for index in running.indices {
-            let rows = outbox.pending(of: running[index].sink).unsealedRows
+            // A count that only grows: of the rows that wait, as many may have gone as have come.
+            let rows = outbox.appendedRows(of: running[index].sink)
             if rows > rowsSeen[index] { running[index].control.notify() }
             rowsSeen[index] = rows
         }

@@ -36,6 +36,12 @@ public struct MetricsText {
         for (labels, value) in samples { line(name, labels, String(value)) }
     }
 
+    /// The same, for what is counted in fractions: seconds.
+    public mutating func counter(_ name: String, _ help: String, seconds samples: [(Labels, Double)]) {
+        head(name, help, "counter")
+        for (labels, value) in samples { line(name, labels, Self.number(value)) }
+    }
+
     /// A value that rises and falls.
     public mutating func gauge(_ name: String, _ help: String, _ samples: [(Labels, Double)]) {
         head(name, help, "gauge")

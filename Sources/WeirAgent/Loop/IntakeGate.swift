@@ -15,6 +15,7 @@ final class IntakeGate {
 
     private let bounds: [Bound]
     private let outbox: Outbox
+    private let appender: OutboxAppender
     private let directory: StateDirectory
     private let reserveBytes: UInt64
     private let clock: any MachineClock
@@ -28,25 +29,28 @@ final class IntakeGate {
     private static let lookIntervalNanoseconds: Int64 = 200_000_000
 
     init(
-        bounds: [Bound], outbox: Outbox, directory: StateDirectory, reserveBytes: UInt64,
-        clock: any MachineClock
+        bounds: [Bound], outbox: Outbox, appender: OutboxAppender, directory: StateDirectory,
+        reserveBytes: UInt64, clock: any MachineClock
     ) {
         self.bounds = bounds
         self.outbox = outbox
+        self.appender = appender
         self.directory = directory
         self.reserveBytes = reserveBytes
         self.clock = clock
     }
 
-    /// Looks at bounds and disk, a few times a second.
+    /// Looks at the bounds, and at the disk a few times a second. A bound can be exceeded by what one
+    /// poll brings, not by more.
     func isOpen() throws(Failure) -> Bool {
         let now = clock.monotonicNanoseconds()
-        guard now >= nextLook else { return reason.isEmpty }
-        nextLook = now + Self.lookIntervalNanoseconds
-        freeBytes = try directory.freeBytes()
-        // Hysteresis: a gate that opens a little above the reserve would flap.
-        let needed = isRoomOnDisk ? reserveBytes : reserveBytes + reserveBytes / 8
-        isRoomOnDisk = freeBytes >= needed
+        if now >= nextLook {
+            nextLook = now + Self.lookIntervalNanoseconds
+            freeBytes = try directory.freeBytes()
+            // Hysteresis: a gate that opens a little above the reserve would flap.
+            let needed = isRoomOnDisk ? reserveBytes : reserveBytes + reserveBytes / 8
+            isRoomOnDisk = freeBytes >= needed
+        }
         reason = isRoomOnDisk ? fullOutbox() ?? "" : "less than free_space_reserve is free on the state's disk"
         return reason.isEmpty
     }
@@ -54,7 +58,7 @@ final class IntakeGate {
     private func fullOutbox() -> String? {
         for bound in bounds {
             guard let sink = outbox.sink(named: bound.sinkName) else { continue }
-            if outbox.pending(of: sink).bytes >= bound.bytesMax {
+            if outbox.pending(of: sink).bytes + appender.byteCount >= bound.bytesMax {
                 return "the outbox of sink \(bound.sinkName) is full"
             }
         }

@@ -145,7 +145,8 @@ public enum AgentMetrics {
             [([], Double(storage.stateDirectoryBytes))])
         page.gauge(
             "process_resident_memory_bytes", "Resident memory.", [([], Double(storage.residentBytes))])
-        page.gauge("process_cpu_seconds_total", "User and system time.", [([], storage.cpuSeconds)])
+        page.counter(
+            "process_cpu_seconds_total", "User and system time.", seconds: [([], storage.cpuSeconds)])
         page.gauge("process_open_fds", "Open file descriptors.", [([], Double(storage.openFiles))])
         page.gauge(
             "weir_rocksdb", "RocksDB's own figures, by property.",

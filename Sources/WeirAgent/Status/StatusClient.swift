@@ -18,13 +18,20 @@ public enum StatusClient {
         options.totalTimeoutMilliseconds = 10_000
         let client = try HTTPClient(options)
         var request = HTTPRequest(
-            "GET", "http://\(reachable(address))/v1/status", action: "asking the agent at",
-            subject: "\(address)")
+            "GET", "http://\(reachable(address))/v1/status", action: "asking the agent",
+            subject: settings.id)
         request.responseBytesMax = 16 << 20
-        let answer = try client.perform(request)
+        let answer: HTTPResponse
+        do throws(Failure) {
+            answer = try client.perform(request)
+        } catch {
+            throw Failure(
+                error.domain, error.action, error.subject, error.reason, advice: "is weir running?")
+        }
         guard answer.isSuccess else {
             throw Failure(
-                .external, "asking the agent at", "\(address)", "it answered \(answer.status)")
+                .external, "asking the agent", settings.id, "\(address) answered \(answer.status)",
+                advice: "is it weir that listens there?")
         }
         return answer.text
     }

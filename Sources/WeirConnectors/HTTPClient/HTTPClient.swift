@@ -208,6 +208,13 @@ public final class HTTPClient {
             return (reason, "look at `proxy` or https_proxy in the environment")
         case CURLE_INTERFACE_FAILED:
             return (reason, "look at `interface`")
+        case CURLE_COULDNT_CONNECT:
+            // libcurl says only that it could not; the system's word is what tells an operator why.
+            var number = 0
+            guard weir_curl_get_long(handle, CURLINFO_OS_ERRNO, &number) == CURLE_OK, number != 0 else {
+                return (reason, "")
+            }
+            return ("cannot connect: \(systemErrorText(Int32(number)))", "")
         default:
             return (reason, "")
         }

@@ -22,10 +22,14 @@ final class MQTTInbox {
     /// Whether the queue of the present connection holds nothing that has to wait for a commit.
     private(set) var mayWrite = true
     private let clock: any MachineClock
+    private let payloadBytesMax: Int
 
-    init(filter: RedeliveryFilter, clock: any MachineClock) {
+    /// Of a payload longer than `payloadBytesMax` one byte more than that is handed over: enough to be
+    /// seen as too long, and rejected, without one more copy of all of it.
+    init(filter: RedeliveryFilter, clock: any MachineClock, payloadBytesMax: Int = .max) {
         self.filter = filter
         self.clock = clock
+        self.payloadBytesMax = payloadBytesMax
     }
 
     /// A new connection has an empty queue.
@@ -59,8 +63,10 @@ final class MQTTInbox {
         uncommittedCount += 1
         messageCount += 1
         byteCount += UInt64(payload.count)
+        let isTooLong = payload.count > payloadBytesMax
         batch.append(
-            payload: payload, topic: topic.bindMemory(to: UInt8.self),
+            payload: isTooLong ? UnsafeRawBufferPointer(rebasing: payload[...payloadBytesMax]) : payload,
+            topic: topic.bindMemory(to: UInt8.self),
             receivedAt: clock.nowMilliseconds(), retained: message.retain,
             userProperties: properties.map(Self.userProperties) ?? [])
     }

@@ -89,6 +89,8 @@ public struct MQTTOptions: Sendable {
     /// MQTT 5: the broker drops larger packets instead of sending them. 3.1.1 cannot announce it: there
     /// the broker's message_size_limit has to bound the payload.
     public var maximumPacketBytes: UInt32 = 16 << 20
+    /// Of a longer payload so much and one byte more is handed over, to be rejected for its length.
+    public var payloadBytesMax = Int.max
     /// Back-off between attempts to connect.
     public var reconnectMinimumMilliseconds: Int64 = 500
     public var reconnectMaximumMilliseconds: Int64 = 60_000

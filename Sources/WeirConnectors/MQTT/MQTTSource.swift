@@ -53,7 +53,8 @@ public final class MQTTSource: Source {
         self.clock = clock
         self.random = random
         inbox = MQTTInbox(
-            filter: RedeliveryFilter(receiveMaximum: options.receiveMaximum), clock: clock)
+            filter: RedeliveryFilter(receiveMaximum: options.receiveMaximum), clock: clock,
+            payloadBytesMax: options.payloadBytesMax)
         delay = ReconnectDelay(
             minimumMilliseconds: options.reconnectMinimumMilliseconds,
             maximumMilliseconds: options.reconnectMaximumMilliseconds)
@@ -238,8 +239,8 @@ public final class MQTTSource: Source {
             pingAroundTheQueue(connection)
             return .dry
         }
-        // Redelivered messages take no room in the batch, so the reads of one poll are bounded as well.
-        var readsLeft = messages.messagesMax
+        // A quarter of the window a poll: the loop commits at half of it, while the broker goes on sending.
+        var readsLeft = min(messages.messagesMax, (options.receiveMaximum + 3) / 4)
         let isDry = connection.read {
             readsLeft -= 1
             let isWindowOpen = self.inbox.uncommittedCount < self.options.receiveMaximum
