@@ -52,6 +52,7 @@ final class MQTTConnection {
     /// Callbacks so far: tells a read that brought something from one that found the socket dry.
     private var eventCount: UInt64 = 0
     private var errorNumber: Int32 = 0
+    private var isLeaving = false
     private let client: OpaquePointer
     private let tls: MQTTTLSContext?
     private let inbox: MQTTInbox
@@ -83,6 +84,8 @@ final class MQTTConnection {
             client, address, Int32(options.address.port), Int32(options.keepAliveSeconds), nil)
         errorNumber = errno
         if code != 0 { close(cause(code)) }
+        // A child process that inherited the socket would keep the connection open after our death.
+        if socket >= 0 { _ = fcntl(socket, F_SETFD, FD_CLOEXEC) }
     }
 
     deinit { mosquitto_destroy(client) }
@@ -224,13 +227,14 @@ final class MQTTConnection {
     func write() {
         guard wantsWrite, !isClosed else { return }
         let descriptor = socket
-        setCork(descriptor, 1)
+        // A DISCONNECT closes the socket in the middle of the write: nobody would pull the cork.
+        if !isLeaving { setCork(descriptor, 1) }
         errno = 0
         let code = mosquitto_loop_write(client, 1)
         if code != 0 {
             errorNumber = errno
             close(cause(code))
-        } else {
+        } else if !isLeaving, socket == descriptor {
             setCork(descriptor, 0)
         }
     }
@@ -261,7 +265,10 @@ final class MQTTConnection {
     }
 
     /// Queues a DISCONNECT; the broker keeps the session.
-    func leave() { mosquitto_disconnect_v5(client, 0, nil) }
+    func leave() {
+        isLeaving = true
+        mosquitto_disconnect_v5(client, 0, nil)
+    }
 
     /// Gives the connection up for a reason of the owner's. The first reason stays.
     func close(_ reason: String) {

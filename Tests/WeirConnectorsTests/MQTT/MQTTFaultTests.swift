@@ -50,6 +50,8 @@ private func runUntilState(_ options: MQTTOptions, contains text: String) throws
     @Test func aGrantedCheckThrowsNothing() throws {
         let broker = ScriptedBroker()
         try MQTTSource.checkAccess(testOptions(broker.port, "t"))
+        let end = time(nil) + 10
+        while broker.receivedPackets.count < 3, time(nil) < end { usleep(1000) }
         #expect(broker.receivedPackets.map { $0 & 0xF0 } == [0x10, 0x80, 0xE0])
     }
 
@@ -103,7 +105,7 @@ private func runUntilState(_ options: MQTTOptions, contains text: String) throws
         options.address.host = "192.0.2.1"
         let driver = try SourceDriver(MQTTSource(options))
         let clock = SystemClock()
-        for _ in 0..<20 {
+        for _ in 0..<10 {
             let start = clock.monotonicNanoseconds()
             try driver.poll()
             #expect(clock.monotonicNanoseconds() - start < 100_000_000)
@@ -151,7 +153,7 @@ private let everySecond: [UInt8] = [0x20, 6, 0, 0, 3, 0x13, 0, 1]
     @Test func anIdleConnectionIsKeptAlive() throws {
         let broker = ScriptedBroker(.init(connect: everySecond))
         let driver = try SourceDriver(MQTTSource(testOptions(broker.port, "t")))
-        try driver.run(committing: false) { broker.count(of: 0xC0) >= 2 }
+        try driver.run(committing: false) { broker.count(of: 0xC0) >= 1 }
         #expect(driver.source.report.isConnected)
         #expect(driver.source.report.reconnects == 0)
     }
@@ -162,7 +164,7 @@ private let everySecond: [UInt8] = [0x20, 6, 0, 0, 3, 0x13, 0, 1]
         let broker = ScriptedBroker(.init(connect: everySecond, afterwards: publish))
         let driver = try SourceDriver(MQTTSource(testOptions(broker.port, "t")))
         try driver.run(committing: false) { driver.pending.count == 1 }
-        try driver.run(committing: false) { broker.count(of: 0xC0) >= 3 }
+        try driver.run(committing: false) { broker.count(of: 0xC0) >= 2 }
         #expect(broker.count(of: 0x40) == 0)
         try driver.commit()
         try driver.run { broker.count(of: 0x40) == 1 }
@@ -175,11 +177,11 @@ private let everySecond: [UInt8] = [0x20, 6, 0, 0, 3, 0x13, 0, 1]
         try driver.connect()
         let full = MessageBatch(messagesMax: 0)
         let start = time(nil)
-        while broker.count(of: 0xC0) < 5, time(nil) - start < 15 {
+        while broker.count(of: 0xC0) < 4, time(nil) - start < 15 {
             _ = try driver.source.poll(into: full)
             driver.wait()
         }
-        #expect(broker.count(of: 0xC0) == 5)
+        #expect(broker.count(of: 0xC0) == 4)
         try driver.run { driver.source.report.isConnected }
         #expect(driver.source.report.reconnects == 0)
     }
