@@ -18,16 +18,17 @@ demo:
 	swift build $(RELEASE) --product weir
 	packaging/demo.sh $(WEIR)
 
+# Unit tests run one after the other: they share two cores with the servers that they start.
 # Everything: unit tests, SQL cases, real servers, the crash harness's small run.
 test:
 	packaging/install-tools.sh test
 	swift build $(RELEASE) --product weir
-	swift test $(SWIFT_FLAGS)
+	swift test --no-parallel $(SWIFT_FLAGS)
 	$(PYTEST) Tests/Integration Tests/Crash
 
 unit:
 	packaging/install-tools.sh test
-	swift test $(SWIFT_FLAGS)
+	swift test --no-parallel $(SWIFT_FLAGS)
 
 integration: build
 	packaging/install-tools.sh test

@@ -53,7 +53,7 @@ class FolderLake:
         self.folder = Path(folder)
 
     def keys(self):
-        return sorted(str(p.relative_to(self.folder)) for p in self.folder.rglob("*") if p.is_file())
+        return sorted(str(p.relative_to(self.folder)) for p in self.folder.rglob("[!.]*") if p.is_file())
 
     def objects(self, stream):
         found = [key for key in self.keys() if key.startswith(stream + "/date=")]
