@@ -100,7 +100,8 @@ private func places(
         #expect(
             everything.flatMap { file in
                 file.lines.filter { line in
-                    line.split { !$0.isLetter }.contains { marks.contains(String($0)) }
+                    let comment = line.split(separator: "//", omittingEmptySubsequences: false).dropFirst()
+                    return comment.joined().split { !$0.isLetter }.contains { marks.contains(String($0)) }
                 }.map { "\(file.path): \($0)" }
             } == [])
     }

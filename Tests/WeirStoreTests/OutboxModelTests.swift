@@ -146,8 +146,10 @@ private final class Run {
         let total = 20_000
         let forwarder = Task.detached {
             var seen: [Int] = []
-            while outbox.pending(of: stream).rows > 0
-                || outbox.reports()[0].appended < UInt64(total)
+            // First what was appended, then what waits: the other way round, rows that come between the
+            // two looks would be left.
+            while outbox.reports()[0].appended < UInt64(total)
+                || outbox.pending(of: stream).rows > 0
             {
                 seen += try forward(1, outbox, stream, sink)
             }
