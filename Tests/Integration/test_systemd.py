@@ -99,3 +99,40 @@ def test_the_stripped_binary_stays_under_30_megabytes(tmp_path):
     shutil.copy(WEIR, stripped)
     subprocess.run(["strip", str(stripped)], check=True)
     assert stripped.stat().st_size <= 30_000_000
+
+
+@pytest.mark.parametrize("unit", ["weir.service", "weir@.service"])
+def test_the_units_are_understood_and_say_what_they_must(unit, tmp_path):
+    with open(os.path.join(ROOT, "systemd", unit)) as f:
+        text = f.read()
+    for line in ("Type=notify", "Restart=always", "DynamicUser=yes", "RestartPreventExitStatus=78"):
+        assert f"\n{line}\n" in text
+    for name in ("WatchdogSec", "StateDirectory", "LoadCredential", "ExecStartPre"):
+        assert f"{name}=" in text
+    # systemd-analyze wants the program to exist.
+    copy = tmp_path / unit.replace("@", "@edge")
+    copy.write_text(text.replace("/usr/bin/weir", WEIR))
+    command = ["systemd-analyze", "verify", "--man=no", str(copy)]
+    answer = subprocess.run(command, capture_output=True, text=True)
+    assert not [line for line in answer.stderr.splitlines() if copy.name in line], answer.stderr
+
+
+def test_a_service_manager_at_an_abstract_address_hears_what_changes(broker, start_weir):
+    name = f"weir-test-{os.getpid()}"
+    heard = []
+    with socket.socket(socket.AF_UNIX, socket.SOCK_DGRAM) as manager:
+        manager.bind(f"\0{name}")
+        manager.settimeout(10)
+        weir = start_weir(CONFIGURATION.format(url=broker.url), environment={"NOTIFY_SOCKET": f"@{name}"}).start()
+
+        def hear(line):
+            while line not in heard:
+                heard.extend(manager.recv(4096).decode().splitlines())
+
+        hear("READY=1")
+        hear("STATUS=1 of 1 sources connected")
+        broker.stop()
+        hear("STATUS=0 of 1 sources connected")
+        assert weir.stop() == 0
+        hear("STOPPING=1")
+        assert heard.count("READY=1") == 1
