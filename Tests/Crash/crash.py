@@ -150,7 +150,7 @@ def run(options, folder):
         if weir.process:
             weir.kill()
         broker.stop()
-    verdict = judge(f"{folder}/weir/lake", feed, status)
+    verdict = judge(f"{folder}/weir", feed, status)
     ready_times = sorted(time for time in ready_times if time is not None)
     verdict |= {
         "seed": options.seed, "messages": options.messages, "kills": options.kills,
@@ -200,7 +200,7 @@ def main():
     verdict = run(options, folder)
     verdict["seconds"] = round(time.monotonic() - begin, 1)
     if options.canary:
-        verdict["canary_caught"] = verdict["rows"]["lost"] > 0
+        verdict["canary_caught"] = verdict["lake"]["rows"]["lost"] > 0
         failed = not verdict["canary_caught"]
     else:
         add_run_problems(verdict, options)

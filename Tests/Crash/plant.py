@@ -47,7 +47,7 @@ watermark_delay = "{delay}ms"
 [[query]]
 name = "every_row"
 sql = "SELECT device, seq, ts, temperature FROM sensors"
-sinks = ["lake"]
+sinks = ["lake", "archive"]
 
 [[query]]
 name = "tumbled"
@@ -57,7 +57,7 @@ SELECT window_start, window_end, device, COUNT(*) AS n, SUM(temperature) AS tota
 FROM TABLE(TUMBLE(TABLE sensors, DESCRIPTOR(ts), INTERVAL '{tumble}' SECOND))
 GROUP BY window_start, window_end, device
 \"\"\"
-sinks = ["lake"]
+sinks = ["lake", "archive"]
 
 [[query]]
 name = "hopped"
@@ -67,7 +67,7 @@ SELECT window_start, window_end, device, COUNT(*) AS n, SUM(temperature) AS tota
 FROM TABLE(HOP(TABLE sensors, DESCRIPTOR(ts), INTERVAL '{slide}' SECOND, INTERVAL '{size}' SECOND))
 GROUP BY window_start, window_end, device
 \"\"\"
-sinks = ["lake"]
+sinks = ["lake", "archive"]
 
 [[sink]]
 name = "lake"
@@ -78,6 +78,15 @@ compression = "gzip"
 schedule = "every 1s"
 max_rows = {max_rows}
 retry_min = "50ms"
+
+# Rows wait long enough here for their blocks to be merged.
+[[sink]]
+name = "archive"
+type = "file"
+url = "file://{folder}/archive"
+format = "ndjson"
+compression = "gzip"
+schedule = "every 10s"
 """
 
 

@@ -117,20 +117,27 @@ def ledger_problems(status, published):
     return problems
 
 
-def judge(lake, feed, status):
-    """Everything that can be said of a finished run; `problems` is empty when it is right."""
+def judge(folder, feed, status):
+    """Everything that can be said of a finished run, for each sink; `problems` is empty when it is right."""
+    verdict = {sink: judge_sink(f"{folder}/{sink}", feed) for sink in ("lake", "archive")}
+    problems = [f"{sink}: {text}" for sink, part in verdict.items() for text in part.pop("problems")]
+    return verdict | {"problems": (problems + ledger_problems(status, len(feed)))[:50]}
+
+
+def judge_sink(lake, feed):
+    """Compares what one sink has with the feed."""
     rows, problems = compare_rows(lake, feed)
     tumbled, more = compare_windows(lake, "tumbled", feed, TUMBLE_MS, TUMBLE_MS)
     problems += more
     hopped, more = compare_windows(lake, "hopped", feed, *HOP_MS)
     problems += more
-    strays = [s for s in ("_late/tumbled", "_late/hopped", "_rejected/sensors") if glob.glob(f"{lake}/{s}/**/*.gz", recursive=True)]
-    problems += [f"there are objects in {stray}" for stray in strays]
-    problems += ledger_problems(status, len(feed))
+    for stray in ("_late/tumbled", "_late/hopped", "_rejected/sensors"):
+        if glob.glob(f"{lake}/{stray}/**/*.gz", recursive=True):
+            problems.append(f"there are objects in {stray}")
     for name, part in (("rows", rows), ("tumbled", tumbled), ("hopped", hopped)):
         problems += [
             f"{name}: {part[key]} {key}"
             for key in ("lost", "twice", "changed", "missing", "different")
             if part.get(key)
         ]
-    return {"rows": rows, "tumbled": tumbled, "hopped": hopped, "problems": problems[:50]}
+    return {"rows": rows, "tumbled": tumbled, "hopped": hopped, "problems": problems}
