@@ -45,7 +45,7 @@ import WeirCore
         var numbers = [Int32](repeating: 0, count: rowCount)
         numbers.withUnsafeMutableBufferPointer { numbers in
             guard let base = numbers.baseAddress else { return }
-            interner.intern(encoder.encode(columns, rowCount: rowCount), into: base)
+            encoder.withKeys(of: columns, rowCount: rowCount) { interner.intern($0, into: base) }
         }
         return numbers.map { Array(interner.key($0)) }
     }

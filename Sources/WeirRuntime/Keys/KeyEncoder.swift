@@ -25,8 +25,15 @@ final class KeyEncoder {
     /// A key of one text column can be hashed where it lies.
     private var isSingleText: Bool { types.count == 1 && types[0].physical == .string }
 
-    /// The keys of `rowCount` rows; valid until the next call or until the columns go.
-    func encode(_ columns: [Column], rowCount: Int) -> EncodedKeys {
+    /// Calls `body` with the keys of `rowCount` rows. The keys point into the columns and into the
+    /// encoder, and hold in `body` alone: an array does not keep its columns alive after its last use.
+    func withKeys<Result>(
+        of columns: [Column], rowCount: Int, _ body: (EncodedKeys) -> Result
+    ) -> Result {
+        withExtendedLifetime(columns) { body(encode(columns, rowCount)) }
+    }
+
+    private func encode(_ columns: [Column], _ rowCount: Int) -> EncodedKeys {
         if isSingleText {
             let column = columns[0]
             return EncodedKeys(

@@ -62,7 +62,9 @@ final class KeyClocks {
     /// The place of each row's key; -1 for a new key when there is no place left.
     func resolve(_ column: Column, rowCount: Int, now: Int64) -> [Int32] {
         numbers.reserve(rowCount)
-        interner.intern(encoder.encode([column], rowCount: rowCount), into: numbers.base)
+        encoder.withKeys(of: [column], rowCount: rowCount) {
+            interner.intern($0, into: numbers.base)
+        }
         while placeOf.count < interner.count {
             placeOf.append(takePlace(Int32(placeOf.count), now))
         }

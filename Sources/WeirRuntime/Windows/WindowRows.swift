@@ -76,8 +76,9 @@ final class WindowRows {
         numbers.reserve(batch.rowCount)
         collectedRows.reserve(batch.rowCount)
         collectedSlots.reserve(batch.rowCount)
-        store.keys.intern(
-            store.encoder.encode(keyColumns, rowCount: batch.rowCount), into: numbers.base)
+        store.encoder.withKeys(of: keyColumns, rowCount: batch.rowCount) {
+            store.keys.intern($0, into: numbers.base)
+        }
     }
 
     /// A group was made; it is cleared before rows are added.

@@ -30,6 +30,8 @@ final class TextKernel: Kernel {
 
     override func evaluate(_ input: KernelInput) -> Column {
         let operands = arguments.map { $0.operand(input) }
+        // Rows are read through base pointers, which do not keep their columns alive.
+        defer { withExtendedLifetime(operands) {} }
         switch function {
         case .upper, .lower: return changeCase(operands, input)
         case .trim: return trim(operands, input, leading: true, trailing: true)

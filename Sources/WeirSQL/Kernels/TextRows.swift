@@ -7,7 +7,8 @@ import WeirCore
 import Glibc
 #endif
 
-/// The rows of a text operand, base pointers taken once.
+/// The rows of a text operand, base pointers taken once. They are good while somebody holds the
+/// operand; `buildTexts` and `buildIntegers` hold theirs.
 struct TextRows {
     private let offsets: UnsafeMutablePointer<Int32>
     private let bytes: UnsafeMutablePointer<UInt8>
@@ -112,6 +113,7 @@ struct TextBuilder {
 func buildTexts(
     _ operands: [Operand], _ input: KernelInput, _ body: (Int, inout TextBuilder) -> RowOutcome
 ) -> Column {
+    defer { withExtendedLifetime(operands) {} }
     let rows = input.rowCount
     let column = Column(.string, capacity: rows)
     var builder = TextBuilder(column)
@@ -143,6 +145,7 @@ func buildIntegers(
     _ type: DataType, _ operands: [Operand], _ input: KernelInput,
     _ body: (Int, inout Int64) -> RowOutcome
 ) -> Column {
+    defer { withExtendedLifetime(operands) {} }
     let result = Column.strict(type, operands, input.rowCount)
     let out = result.ints
     for row in 0..<input.rowCount {
