@@ -82,8 +82,8 @@ def test_sensors_into_s3(broker, start_weir, s3):
     lake = S3Lake(s3, "sensors-job")
     found = rows(lake.objects("device_minute"))
     expected = {
-        (local(start), device): (local(start + MINUTE), len(values), min(values), max(values), sum(values) / len(values))
-        for (start, device), values in windows.items()
+        (local(start), device): (local(start + MINUTE), len(v), min(v), max(v), sum(v) / len(v))
+        for (start, device), v in windows.items()
     }
     assert len(found) == len(expected) and len(expected) >= 100
     for row in found:

@@ -52,7 +52,8 @@ def test_duckdb_reads_ndjson(tmp_path, compression, suffix):
     database = duckdb.connect()
     database.execute("SET TimeZone = 'UTC'")
     pattern = str(tmp_path / "lake/q/**/*")
-    table = database.sql(f"SELECT * FROM read_json('{pattern}', format = 'newline_delimited', hive_partitioning = true)")
+    options = "format = 'newline_delimited', hive_partitioning = true"
+    table = database.sql(f"SELECT * FROM read_json('{pattern}', {options})")
     types = dict(zip(table.columns, map(str, table.types)))
     assert types["id"] == "BIGINT" and types["number"] == "DOUBLE" and types["flag"] == "BOOLEAN"
     assert types["text"] == "VARCHAR" and types["tags"] == "VARCHAR[]"
@@ -87,9 +88,13 @@ def test_duckdb_and_pyarrow_read_csv(tmp_path, compression, suffix):
     assert path.endswith(f".csv{suffix}")
     database = duckdb.connect()
     database.execute("SET TimeZone = 'UTC'")
-    columns = "{'id': 'BIGINT', 'flag': 'BOOLEAN', 'number': 'DOUBLE', 'text': 'VARCHAR', 'at': 'TIMESTAMPTZ', 'agent': 'VARCHAR'}"
+    columns = (
+        "{'id': 'BIGINT', 'flag': 'BOOLEAN', 'number': 'DOUBLE', 'text': 'VARCHAR', 'at': 'TIMESTAMPTZ', "
+        "'agent': 'VARCHAR'}"
+    )
     table = database.sql(
-        f"SELECT id, flag, number, text, epoch_ms(\"at\"), agent FROM read_csv('{path}', header = true, columns = {columns}, "
+        'SELECT id, flag, number, text, epoch_ms("at"), agent '
+        f"FROM read_csv('{path}', header = true, columns = {columns}, "
         "quote = '\"', escape = '\"', strict_mode = true, allow_quoted_nulls = false)"
     )
     expected = [(e["id"], e["flag"], e["number"], e["text"], e["at"], "edge-1") for e in EVENTS]

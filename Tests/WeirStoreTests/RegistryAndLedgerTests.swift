@@ -87,4 +87,24 @@ import WeirStore
         #expect(ledger.snapshot().map(\.value) == [3, 10, 1])
         #expect(ledger.snapshot().first?.labels == [.init("source", "posts")])
     }
+
+    @Test func whatIsShownIsWhatWasSettledLast() throws {
+        let directory = TemporaryDirectory()
+        let database = try directory.open()
+        let ledger = try Ledger(database)
+        let taken = ledger.register("in")
+        let used = ledger.register("used")
+        ledger.add(taken, 10)
+        #expect([ledger.settledValue(taken), ledger.settledValue(used)] == [0, 0])
+        ledger.add(used, 10)
+        ledger.settle()
+        ledger.add(taken, 5)
+        #expect([ledger.settledValue(taken), ledger.settledValue(used)] == [10, 10])
+        #expect(ledger.value(taken) == 15)
+        let commit = database.makeCommit()
+        ledger.flush(into: commit)
+        try database.commit(commit)
+        let again = try Ledger(database)
+        #expect(again.settledValue(again.register("in")) == 15)
+    }
 }

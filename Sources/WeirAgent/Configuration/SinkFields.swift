@@ -63,7 +63,8 @@ enum SinkFields {
         "max_rows", .default("1000000"), in: 1...1_000_000_000, "Rows that seal at once.")
     static let bytesMax = Setting.size(
         "max_bytes", .default("64MB"), from: "1KB", to: "5GB",
-        "Bytes that seal at once, as the outbox holds them: packed columns. Written out as text they are several times as many.")
+        "Bytes that seal at once, as the outbox holds them: packed columns. "
+            + "Written out as text they are several times as many.")
     static let ageMax = Setting.duration(
         "max_age", .optional, from: "1s", to: "7d",
         "Age of the oldest row that seals at once. Default: no bound.")
