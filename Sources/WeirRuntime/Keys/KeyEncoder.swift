@@ -26,7 +26,8 @@ final class KeyEncoder {
     private var isSingleText: Bool { types.count == 1 && types[0].physical == .string }
 
     /// Calls `body` with the keys of `rowCount` rows. The keys point into the columns and into the
-    /// encoder, and hold in `body` alone: an array does not keep its columns alive after its last use.
+    /// encoder, and hold in `body` alone: an array does not keep its columns alive after its last
+    /// use.
     func withKeys<Result>(
         of columns: [Column], rowCount: Int, _ body: (EncodedKeys) -> Result
     ) -> Result {

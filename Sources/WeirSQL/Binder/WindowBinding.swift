@@ -3,8 +3,8 @@
 //   TABLE(TUMBLE(TABLE t, DESCRIPTOR(ts), size [, offset]))        GROUP BY TUMBLE(ts, size)
 //   TABLE(HOP(TABLE t, DESCRIPTOR(ts), slide, size [, offset]))    GROUP BY HOP(ts, slide, size)
 //
-// As in Flink, the size of a hopping table function must be a multiple of its slide; the older form takes
-// any two lengths, and with a slide longer than the size there are times that lie in no window.
+// As in Flink, the size of a hopping table function must be a multiple of its slide; the older form
+// takes any two lengths, and with a slide longer than the size some times lie in no window.
 
 import WeirCore
 
@@ -29,7 +29,8 @@ private struct WindowParameters {
         }
         for length in [size, slide].compactMap(\.self)
         where length.milliseconds > SQLLimits.windowMillisecondsMax {
-            throw Diagnostic(length.position, "a window is at most 366 days long, and so is a slide")
+            throw Diagnostic(
+                length.position, "a window is at most 366 days long, and so is a slide")
         }
         let step = slide?.milliseconds ?? size.milliseconds
         if let slide, size.milliseconds % step != 0, !takesAnySlide {
@@ -44,9 +45,11 @@ private struct WindowParameters {
             throw Diagnostic(
                 slide.position,
                 size.milliseconds / step > SQLLimits.hopOverlapMax
-                    ? "a row would fall in more than \(SQLLimits.hopOverlapMax) windows; make the slide longer"
-                    : "slide and size have no common part longer than \(pane) ms, of which a window would "
-                        + "hold more than \(SQLLimits.hopOverlapMax); choose rounder lengths"
+                    ? "a row would fall in more than \(SQLLimits.hopOverlapMax) windows; "
+                        + "make the slide longer"
+                    : "slide and size have no common part longer than \(pane) ms, of which a "
+                        + "window would hold more than \(SQLLimits.hopOverlapMax); choose "
+                        + "rounder lengths"
             )
         }
         let offset = CivilCalendar.floorModulo(offset?.milliseconds ?? 0, by: step)
