@@ -1,6 +1,7 @@
 // A sink's configuration as its forwarder's settings.
 
 import WeirCore
+import WeirFormats
 
 extension SinkConfiguration {
     /// The settings of the sink's forwarder.
@@ -9,20 +10,13 @@ extension SinkConfiguration {
     ) -> ForwarderSettings {
         ForwarderSettings(
             sinkName: name, agentID: agentID, store: storeOptions(environment: environment),
-            naming: ObjectNaming(agentID: agentID, fileExtension: fileExtension), format: format,
+            naming: ObjectNaming(
+                agentID: agentID,
+                fileExtension: format.rowFormat.fileExtension(compression.algorithm)),
+            format: format,
             compression: compression, seal: sealPolicy, partitionBy: partitionBy,
             retryMilliseconds: retryMilliseconds, outbox: outbox,
             stagingDirectory: "\(stateDirectory)/staging/\(name)")
-    }
-
-    private var fileExtension: String {
-        let compressed =
-            switch compression {
-            case .none: ""
-            case .gzip: ".gz"
-            case .zstd: ".zst"
-            }
-        return ".\(format.rawValue)\(compressed)"
     }
 
     private var sealPolicy: SealPolicy {

@@ -57,12 +57,15 @@ final class Forwarder {
     func run() -> Failure? {
         publish("idle")
         while control.mode != .stopping {
+            // Asked once: a request to drain that came after the look for what is due would otherwise end
+            // the thread with rows unsealed.
+            let isDraining = control.mode == .draining
             do throws(Failure) {
                 try enforceBounds()
                 if let segment = outbox.segments(of: sink).first {
                     try forward(segment)
-                } else if try !sealWhatIsDue() {
-                    if control.mode == .draining { break }
+                } else if try !sealWhatIsDue(isDraining) {
+                    if isDraining { break }
                     publish("idle")
                     control.wait(milliseconds: millisecondsToNextSeal())
                 }
@@ -77,12 +80,12 @@ final class Forwarder {
     // MARK: Sealing
 
     /// Seals every stream that is due; false when none was.
-    private func sealWhatIsDue() throws(Failure) -> Bool {
+    private func sealWhatIsDue(_ isDraining: Bool) throws(Failure) -> Bool {
         let now = clock.nowMilliseconds()
         var hasSealed = false
         for stream in outbox.streams(of: sink) {
             guard let waiting = waiting(in: stream.id) else { continue }
-            guard control.mode == .draining || settings.seal.isDue(waiting, now: now) else { continue }
+            guard isDraining || settings.seal.isDue(waiting, now: now) else { continue }
             // Everything that waits at the tick goes out with it, in pieces within the bounds; what
             // arrives meanwhile waits for the next.
             var rowsLeft = UInt64(waiting.rows)

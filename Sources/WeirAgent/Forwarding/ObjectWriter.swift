@@ -69,44 +69,29 @@ final class ObjectWriter {
     /// Moves what is compressed into the staging file.
     private func spill() throws(Failure) {
         if descriptor < 0 {
-            try makeFolder()
-            descriptor = open(stagingPath, O_RDWR | O_CREAT | O_TRUNC | O_CLOEXEC, 0o600)
-            guard descriptor >= 0 else { throw failure("opening") }
-        }
-        let bytes = compressed.bytes
-        var written = 0
-        while written < bytes.count {
-            let count = write(descriptor, bytes.baseAddress?.advanced(by: written), bytes.count - written)
-            if count > 0 {
-                written += count
-            } else if errno != EINTR {
-                throw failure("writing")
+            if let error = makeFolders(ofFile: stagingPath, mode: 0o700) {
+                throw failure("making the folder of", error)
             }
+            descriptor = open(stagingPath, O_RDWR | O_CREAT | O_TRUNC | O_CLOEXEC, 0o600)
+            guard descriptor >= 0 else { throw failure("opening", errno) }
         }
+        let (written, error) = writeAll(descriptor, compressed.bytes)
+        if let error { throw failure("writing", error) }
         fileLength += written
         compressed.removeAll()
     }
 
-    private func makeFolder() throws(Failure) {
-        var folder = ""
-        for part in stagingPath.split(separator: "/", omittingEmptySubsequences: false).dropLast() {
-            folder += part + "/"
-            if part.isEmpty || part == "." || part == ".." { continue }
-            if mkdir(folder, 0o700) != 0, errno != EEXIST { throw failure("making the folder of") }
-        }
-    }
-
     /// A full disk passes: the outbox is forwarded again after the back-off.
-    private func failure(_ action: String) -> Failure {
+    private func failure(_ action: String, _ error: Int32) -> Failure {
         Failure(
-            .storage, action, "the staging file \(stagingPath)", String(cString: strerror(errno)),
+            .storage, action, "the staging file \(stagingPath)", String(cString: strerror(error)),
             advice: "free space on the disk of state_dir", retry: .backoff)
     }
 }
 
 extension OutputFormat {
     /// The encoder's name for it.
-    fileprivate var rowFormat: RowFormat {
+    var rowFormat: RowFormat {
         switch self {
         case .ndjson: .ndjson
         case .csv: .csv
@@ -116,7 +101,7 @@ extension OutputFormat {
 
 extension OutputCompression {
     /// The compressor's name for it.
-    fileprivate var algorithm: Compression {
+    var algorithm: Compression {
         switch self {
         case .none: .none
         case .gzip: .gzip

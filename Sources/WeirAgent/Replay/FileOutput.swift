@@ -28,7 +28,7 @@ final class FileOutput: RowTarget {
 
     /// Opens the file and cuts it to `length` bytes.
     func open(at length: Int64) throws(Failure) {
-        try makeFolders()
+        if makeFolders(ofFile: path, mode: 0o755) != nil { throw systemFailure("making the folder of") }
         descriptor = Glibc.open(path, O_WRONLY | O_CREAT | O_CLOEXEC, 0o644)
         guard descriptor >= 0 else { throw systemFailure("opening") }
         var information = stat()
@@ -58,25 +58,10 @@ final class FileOutput: RowTarget {
 
     private func write() {
         encoder.drain { bytes in
-            var written = 0
-            while written < bytes.count, failure == nil {
-                let count = Glibc.write(descriptor, bytes.baseAddress?.advanced(by: written), bytes.count - written)
-                if count > 0 {
-                    written += count
-                } else if errno != EINTR {
-                    failure = systemFailure("writing")
-                }
-            }
+            guard failure == nil else { return }
+            let (written, error) = writeAll(descriptor, bytes)
+            if error != nil { failure = systemFailure("writing") }
             length += Int64(written)
-        }
-    }
-
-    private func makeFolders() throws(Failure) {
-        var folder = ""
-        for part in path.split(separator: "/", omittingEmptySubsequences: false).dropLast() {
-            folder += part + "/"
-            if part.isEmpty || part == "." || part == ".." { continue }
-            if mkdir(folder, 0o755) != 0, errno != EEXIST { throw systemFailure("making the folder of") }
         }
     }
 
@@ -132,15 +117,9 @@ final class StandardOutput: RowTarget, CommitParticipant {
 
     private func write() {
         encoder.drain { bytes in
-            var written = 0
-            while written < bytes.count, failure == nil {
-                let count = Glibc.write(STDOUT_FILENO, bytes.baseAddress?.advanced(by: written), bytes.count - written)
-                if count > 0 {
-                    written += count
-                } else if errno != EINTR {
-                    failure = Failure(.input, "writing to", "standard output", String(cString: strerror(errno)))
-                }
-            }
+            guard failure == nil, let error = writeAll(STDOUT_FILENO, bytes).error else { return }
+            failure = Failure(
+                .input, "writing to", "standard output", String(cString: strerror(error)))
         }
     }
 }
