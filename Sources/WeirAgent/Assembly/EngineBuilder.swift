@@ -89,6 +89,12 @@ struct EngineBuilder {
             watermarkBy: time?.watermarkBy.flatMap { schema.index(of: $0) }, options: options)
     }
 
+    /// A query's share of the state cache. It follows from the configuration alone, as spilling must.
+    private var stateBudgetBytes: Int {
+        let windowed = configuration.queries.count { $0.plan.root.hasWindows }
+        return Int(configuration.agent.stateCacheBytes) / max(1, windowed)
+    }
+
     private func makeQuery(
         _ query: QueryConfiguration, _ source: SourceConfiguration
     ) throws(Failure) -> QueryTask {
@@ -108,7 +114,7 @@ struct EngineBuilder {
                 """)
         }
         let options = QueryOptions(
-            memoryBudgetBytes: Int(configuration.agent.stateCacheBytes),
+            memoryBudgetBytes: stateBudgetBytes,
             watermarkBy: source.time?.watermarkBy, hashSeed: UInt64.random(in: 0 ... .max))
         return try QueryTask(
             name: query.name, plan: query.plan, options: options, scopeID: id, engine: storage,

@@ -16,10 +16,12 @@ enum AgentFields {
     )
     static let memoryLimit = Setting.size(
         "memory_limit", .default("256MB"), from: "16MB", to: "1TB",
-        "Ceiling for caches, batches and buffers together.")
+        "What caches and buffers are sized by: RocksDB's get a sixteenth of it (8MB to 32MB), and "
+            + "`state_cache` must fit. The hard ceiling is the service's MemoryMax.")
     static let stateCache = Setting.size(
         "state_cache", .default("64MB"), from: "1MB", to: "1TB",
-        "Window state held in memory; more spills to RocksDB. Part of `memory_limit`.")
+        "Window state held in memory, shared evenly by the queries with windows; more spills to RocksDB. "
+            + "Part of `memory_limit`.")
     static let freeSpaceReserve = Setting.size(
         "free_space_reserve", .default("128MB"), from: "0B", to: "1TB",
         "Intake pauses while the file system of `state_dir` has less room than this.")
