@@ -70,16 +70,15 @@ public struct QueryStatistics: Hashable, Sendable {
     public init() {}
 }
 
-/// A running query over one source.
+/// A running query.
 public final class QueryPipeline {
     public let plan: QueryPlan
-    /// The columns of late rows: those that the window gets, without arrays that UNNEST took apart;
-    /// nil when the query has no window.
+    /// The columns of late rows: those that the first window gets, without arrays that UNNEST took
+    /// apart; nil when the query has nothing that a row can be late for.
     public let lateSchema: Schema?
 
-    private let first: any Operator
+    private let heads: [PipelineHead]
     private let sink: OutputOperator
-    private let scanSchema: Schema
     private let outcomes = RowOutcomes()
     private var counted = QueryStatistics()
     /// What has been taken on and is not done.
@@ -93,30 +92,26 @@ public final class QueryPipeline {
     {
         self.plan = plan
         sink = OutputOperator(output)
-        var builder = PipelineBuilder(options: options, output: output)
-        first = try builder.build(plan.root, into: sink)
-        scanSchema = builder.scanSchema
+        var builder = PipelineBuilder(plan.root, options: options, output: output)
+        heads = try builder.build(into: sink)
         lateSchema = builder.lateSchema
     }
 
-    /// Processes the rows of `timed` and moves time on to where the source's clocks then stand.
-    public func process(_ timed: TimedBatch) throws(Failure) -> Progress {
+    /// The sources that the query reads.
+    public var sources: [String] { plan.sources }
+
+    /// Processes the rows of `timed`, which `source` gave, and moves time on to where its clocks then
+    /// stand.
+    public func process(_ timed: TimedBatch, from source: String) throws(Failure) -> Progress {
         precondition(!isPending, "a query that must commit was given more")
-        let columns = scanSchema.fields.map { field -> Column in
-            guard let index = timed.batch.schema.index(of: field.name) else {
-                preconditionFailure("the source has no column \(field.name)")
-            }
-            return timed.batch.columns[index]
-        }
-        let batch = Batch(schema: scanSchema, columns: columns, rowCount: timed.batch.rowCount)
-        pending = PendingInput(batch: batch, trace: timed.trace)
+        pending = PendingInput(source: source, batch: timed.batch, trace: timed.trace)
         return try proceed()
     }
 
-    /// Moves time on without rows (`WatermarkTracker.tick` and `end`).
-    public func advance(_ trace: ClockTrace) throws(Failure) -> Progress {
+    /// Moves the time of `source` on without rows (`WatermarkTracker.tick` and `end`).
+    public func advance(_ trace: ClockTrace, of source: String) throws(Failure) -> Progress {
         precondition(!isPending, "a query that must commit was given more")
-        pending = PendingInput(batch: nil, trace: trace)
+        pending = PendingInput(source: source, batch: nil, trace: trace)
         return try proceed()
     }
 
@@ -126,27 +121,35 @@ public final class QueryPipeline {
     /// Goes on after `.mustCommit` and the commit; call until `.done`. After `restore`, call it
     /// first.
     public func resume() throws(Failure) -> Progress {
-        if case .suspended = try first.resume() { return .mustCommit }
+        for head in heads {
+            if case .suspended = try head.first.resume() { return .mustCommit }
+        }
         return try proceed()
     }
 
     private func proceed() throws(Failure) -> Progress {
         guard let input = pending else { return .done }
+        let reached = heads.filter { $0.source == input.source }
         if let batch = input.batch {
             outcomes.begin(rowCount: batch.rowCount)
-            let step = try first.process(
-                RowRun(
-                    batch: batch, origins: nil, sourceRows: 0..<batch.rowCount, trace: input.trace,
-                    outcomes: outcomes))
-            if case .suspended(let row) = step {
+            for head in reached {
+                let step = try head.first.process(
+                    RowRun(
+                        batch: head.columns(of: batch), origins: nil, sourceRows: 0..<batch.rowCount,
+                        trace: input.trace, outcomes: outcomes))
+                guard case .suspended(let row) = step else { continue }
+                precondition(heads.count == 1, "only a query of one scan stops inside a batch")
                 outcomes.count(row, into: &counted)
                 pending = input.suffix(from: row)
                 return .mustCommit
             }
+            for head in reached { try head.first.flush() }
             outcomes.count(batch.rowCount, into: &counted)
-            pending = PendingInput(batch: nil, trace: input.trace)
+            pending = PendingInput(source: input.source, batch: nil, trace: input.trace)
         }
-        if case .suspended = try first.advance(input.trace) { return .mustCommit }
+        for head in reached {
+            if case .suspended = try head.first.advance(input.trace) { return .mustCommit }
+        }
         pending = nil
         return .done
     }
@@ -154,7 +157,7 @@ public final class QueryPipeline {
     /// The counts since the last call; part of the commit that follows.
     public func takeStatistics() -> QueryStatistics {
         counted.emitted = sink.takeEmittedCount()
-        let errors = first.evaluationErrors
+        let errors = heads.reduce(0) { $0 + $1.first.evaluationErrors }
         counted.evaluationErrors = errors - errorsTaken
         errorsTaken = errors
         defer { counted = QueryStatistics() }
@@ -162,7 +165,7 @@ public final class QueryPipeline {
     }
 
     /// Bytes of memory that the query's state holds.
-    public var memoryBytes: Int { first.memoryBytes }
+    public var memoryBytes: Int { heads.reduce(0) { $0 + $1.first.memoryBytes } }
 }
 
 // MARK: Durable state
@@ -171,15 +174,23 @@ extension QueryPipeline {
     /// Writes what changed since the last call, under the query's own scope, as part of the commit
     /// that also holds what was emitted and the source's position.
     public func checkpoint(into writer: any StateWriter) {
-        first.checkpoint(into: writer)
+        for head in heads { head.first.checkpoint(into: writer) }
         PendingInput.save(pending, into: writer, &isPendingSaved)
     }
 
-    /// Takes back what an earlier run saved; call once, first, with the source's restored clock.
-    /// The reader stays in use, for spilled state.
-    public func restore(from reader: any StateReader, clocks: WatermarkTracker) throws(Failure) {
-        pending = try PendingInput.load(from: reader, scanSchema, clocks)
+    /// Takes back what an earlier run saved; call once, first, with the restored clocks of the
+    /// query's sources. The reader stays in use, for spilled state.
+    public func restore(
+        from reader: any StateReader, clocks: [String: WatermarkTracker]
+    ) throws(Failure) {
+        pending = try PendingInput.load(from: reader, clocks)
         isPendingSaved = pending != nil
-        try first.restore(from: reader, clocks: clocks, pending: pending?.trace)
+        for head in heads {
+            guard let clock = clocks[head.source] else {
+                preconditionFailure("a query is restored with the clocks of all its sources")
+            }
+            let trace = pending?.source == head.source ? pending?.trace : nil
+            try head.first.restore(from: reader, clocks: clock, pending: trace)
+        }
     }
 }

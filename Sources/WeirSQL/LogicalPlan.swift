@@ -1,4 +1,4 @@
-// The plan of a query: a chain of relational operators from a source to a result. Views are already
+// The plan of a query: a tree of relational operators from sources to a result. Views are already
 // inlined. The runtime builds one operator for each node; nodes are data, without behaviour.
 
 import WeirCore
@@ -23,23 +23,44 @@ public indirect enum LogicalPlan: Hashable, Sendable {
     case windowAggregate(
         LogicalPlan, window: WindowSpec, keys: [BoundExpression], aggregates: [AggregateCall],
         schema: Schema)
+    /// UNION ALL: the rows of all inputs, which have columns of the same types.
+    case union([LogicalPlan], schema: Schema)
+    /// An operator that takes its inputs' rows in the order of event time.
+    case ordered(OrderedStage, inputs: [LogicalPlan], schema: Schema)
 
     /// The columns of this node's output.
     public var schema: Schema {
         switch self {
         case .scan(_, let schema, _), .project(_, _, let schema), .unnest(_, _, let schema),
-            .windowAssign(_, _, let schema), .windowAggregate(_, _, _, _, let schema): schema
+            .windowAssign(_, _, let schema), .windowAggregate(_, _, _, _, let schema),
+            .union(_, let schema), .ordered(_, _, let schema): schema
         case .filter(let input, _): input.schema
         }
     }
 
-    /// The node that this one reads; nil for a scan.
-    public var input: LogicalPlan? {
+    /// The nodes that this one reads, in order; none for a scan.
+    public var inputs: [LogicalPlan] {
         switch self {
-        case .scan: nil
+        case .scan: []
         case .filter(let input, _), .project(let input, _, _), .unnest(let input, _, _),
-            .windowAssign(let input, _, _), .windowAggregate(let input, _, _, _, _): input
+            .windowAssign(let input, _, _), .windowAggregate(let input, _, _, _, _): [input]
+        case .union(let inputs, _), .ordered(_, let inputs, _): inputs
         }
+    }
+
+    /// The sources at the bottom, each once, from left to right.
+    public var sources: [String] {
+        if case .scan(let source, _, _) = self { return [source] }
+        var found: [String] = []
+        for input in inputs {
+            for source in input.sources where !found.contains(source) { found.append(source) }
+        }
+        return found
+    }
+
+    /// Whether `condition` holds for this node or one below it.
+    public func contains(where condition: (LogicalPlan) -> Bool) -> Bool {
+        condition(self) || inputs.contains { $0.contains(where: condition) }
     }
 }
 
@@ -67,13 +88,10 @@ public struct WindowSpec: Hashable, Sendable {
 /// A bound query: what it computes and how its result is called.
 public struct QueryPlan: Hashable, Sendable {
     public let root: LogicalPlan
-    /// The source at the bottom.
-    public let source: String
+    /// The sources at the bottom, each once, from left to right.
+    public var sources: [String] { root.sources }
 
-    public init(root: LogicalPlan, source: String) {
-        self.root = root
-        self.source = source
-    }
+    public init(root: LogicalPlan) { self.root = root }
 
     /// The output columns.
     public var schema: Schema { root.schema }

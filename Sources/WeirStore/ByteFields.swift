@@ -74,7 +74,7 @@ struct ByteReader {
 
 extension [UInt8] {
     /// `withUnsafeBytes` for a body that throws a Failure and nothing else.
-    func withBytes<Result>(
+    public func withBytes<Result>(
         _ body: (UnsafeRawBufferPointer) throws(Failure) -> Result
     ) throws(Failure) -> Result {
         try withUnsafeBytes { bytes in

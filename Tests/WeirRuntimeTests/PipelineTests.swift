@@ -38,11 +38,11 @@ import WeirSQL
     ) throws -> Outcome {
         let output = CollectingOutput()
         let pipeline = try QueryPipeline(
-            plan: QueryPlan(root: plan, source: "posts"), options: options, output: output)
+            plan: QueryPlan(root: plan), options: options, output: output)
         let tracker = WatermarkTracker(
             schema: Self.schema, timeColumn: 1, options: WatermarkOptions(delay: delay))
         let store = MemoryStateStore()
-        try pipeline.restore(from: store, clocks: tracker)
+        try pipeline.restore(from: store, clocks: ["posts": tracker])
         func finish(_ progress: Progress) throws {
             var progress = progress
             while progress == .mustCommit {
@@ -50,8 +50,8 @@ import WeirSQL
                 progress = try pipeline.resume()
             }
         }
-        for batch in batches { try finish(pipeline.process(tracker.assign(batch, now: 0))) }
-        try finish(pipeline.advance(tracker.end()))
+        for batch in batches { try finish(pipeline.process(tracker.assign(batch, now: 0), from: "posts")) }
+        try finish(pipeline.advance(tracker.end(), of: "posts"))
         return Outcome(
             results: output.results, late: output.late, statistics: pipeline.takeStatistics())
     }
@@ -173,7 +173,7 @@ import WeirSQL
         let output = CollectingOutput()
         func build(_ plan: LogicalPlan, _ options: QueryOptions = QueryOptions()) throws {
             _ = try QueryPipeline(
-                plan: QueryPlan(root: plan, source: "posts"), options: options, output: output)
+                plan: QueryPlan(root: plan), options: options, output: output)
         }
         let distinct = AggregateCall(
             function: .count, argument: .column(index: 0, type: .bigint), isDistinct: true,

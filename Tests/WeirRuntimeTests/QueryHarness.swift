@@ -82,7 +82,7 @@ final class QueryHarness {
                 let end = min(readings.count, position + min(schedule.batchRows(), readings.count))
                 let timed = tracker.assign(Reading.batch(readings[position..<end]), now: 0)
                 position = end
-                var progress = try pipeline.process(timed)
+                var progress = try pipeline.process(timed, from: "readings")
                 if try !finish(&progress, schedule) { continue }
                 if schedule.dies() {
                     try crash()
@@ -93,7 +93,7 @@ final class QueryHarness {
                     if schedule.dies() { try crash() }
                 }
             }
-            var progress = try pipeline.advance(tracker.end())
+            var progress = try pipeline.advance(tracker.end(), of: "readings")
             guard try finish(&progress, schedule) else { continue }
             guard schedule.dies() else { break }
             try crash()
@@ -140,14 +140,14 @@ final class QueryHarness {
 
     private func start() throws {
         try tracker.restore(from: ScopedReader(store, 1))
-        try pipeline.restore(from: ScopedReader(store, 2), clocks: tracker)
+        try pipeline.restore(from: ScopedReader(store, 2), clocks: ["readings": tracker])
         while pipeline.isPending {
             if try pipeline.resume() == .mustCommit { commit() }
         }
     }
 
     func advance(_ trace: ClockTrace) throws {
-        var progress = try pipeline.advance(trace)
+        var progress = try pipeline.advance(trace, of: "readings")
         while progress == .mustCommit {
             commit()
             progress = try pipeline.resume()
@@ -157,7 +157,7 @@ final class QueryHarness {
     func process(_ readings: [Reading]) throws {
         let timed = tracker.assign(Reading.batch(readings), now: 0)
         position += readings.count
-        var progress = try pipeline.process(timed)
+        var progress = try pipeline.process(timed, from: "readings")
         while progress == .mustCommit {
             commit()
             progress = try pipeline.resume()

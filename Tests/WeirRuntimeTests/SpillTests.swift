@@ -27,7 +27,7 @@ import WeirSQL
                     Field("id", .bigint), Field("window_start", .timestamp),
                     Field("window_end", .timestamp), Field("window_time", .timestampLTZ),
                     Field("n", .bigint), Field("total", .double),
-                ])), source: "s")
+                ])))
     }
 
     /// Checks rows as they come instead of keeping them.
@@ -56,7 +56,7 @@ import WeirSQL
         let tracker = WatermarkTracker(
             schema: Self.schema, timeColumn: 1, options: WatermarkOptions(delay: 0))
         let store = MemoryStateStore()
-        try pipeline.restore(from: store, clocks: tracker)
+        try pipeline.restore(from: store, clocks: ["s": tracker])
         var peak = 0
         func commit() {
             let batch = MemoryStateStore.Batch()
@@ -76,12 +76,12 @@ import WeirSQL
                     columns[2].append(pass == 0 ? Double(id) : 0.5)
                 }
                 let batch = Batch(schema: Self.schema, columns: columns, rowCount: batchRows)
-                #expect(try pipeline.process(tracker.assign(batch, now: 0)) == .done)
+                #expect(try pipeline.process(tracker.assign(batch, now: 0), from: "s") == .done)
                 commit()
             }
         }
         #expect(store.writeAheadCount > 10)
-        var progress = try pipeline.advance(tracker.end())
+        var progress = try pipeline.advance(tracker.end(), of: "s")
         var commits = 0
         while progress == .mustCommit {
             commit()
@@ -89,7 +89,7 @@ import WeirSQL
             if commits == 4 {
                 // A restart half-way goes on behind the last key that was committed.
                 pipeline = try QueryPipeline(plan: plan(), options: options, output: output)
-                try pipeline.restore(from: store, clocks: tracker)
+                try pipeline.restore(from: store, clocks: ["s": tracker])
             }
             progress = try pipeline.resume()
         }

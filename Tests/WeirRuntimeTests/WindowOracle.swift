@@ -84,7 +84,7 @@ struct TestQuery {
                         .literal(.integer(countAbove), type: .bigint),
                     ], type: .boolean))
         }
-        return QueryPlan(root: node, source: "readings")
+        return QueryPlan(root: node)
     }
 }
 

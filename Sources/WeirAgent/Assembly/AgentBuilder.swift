@@ -67,9 +67,9 @@ struct AgentBuilder {
         let live = LiveParts(appender: storage.appender, clock: clock)
         let builder = EngineBuilder(
             configuration: configuration, storage: storage, parts: live, logger: logger)
+        let tasks = try builder.makeTasks(queries: configuration.queries)
         let engine = Engine(
-            sources: try builder.makeSources(queries: configuration.queries), storage: storage,
-            clock: clock,
+            sources: tasks.sources, queries: tasks.queries, storage: storage, clock: clock,
             policy: CommitPolicy(
                 intervalNanoseconds: settings.commitIntervalMilliseconds * 1_000_000),
             crashPoint: crashPoint,

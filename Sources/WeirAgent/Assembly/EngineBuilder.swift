@@ -28,26 +28,31 @@ struct EngineBuilder {
     let parts: any EngineParts
     let logger: Logger
 
-    /// The sources with the queries that read them; sources that no query reads are left out.
-    func makeSources(queries: [QueryConfiguration]) throws(Failure) -> [SourceTask] {
-        var tasks: [SourceTask] = []
+    /// The sources with the queries that read them, and the queries, each once. Sources that no query
+    /// reads are left out.
+    func makeTasks(
+        queries: [QueryConfiguration]
+    ) throws(Failure) -> (sources: [SourceTask], queries: [QueryTask]) {
+        var tasks: [QueryTask] = []
+        for query in queries { tasks.append(try makeQuery(query)) }
+        var sources: [SourceTask] = []
         for source in configuration.sources {
-            let readers = queries.filter { $0.plan.source == source.name }
+            let readers = queries.filter { $0.plan.sources.contains(source.name) }
             guard !readers.isEmpty, let connector = try parts.makeSource(source) else { continue }
-            tasks.append(try makeTask(source, connector, readers))
+            let reading = tasks.filter { $0.sources.contains(source.name) }
+            sources.append(makeTask(source, connector, readers, reading))
         }
         if !parts.isRecording { dropRemovedState() }
-        return tasks
+        return (sources, tasks)
     }
 
     private func makeTask(
-        _ source: SourceConfiguration, _ connector: any Source, _ readers: [QueryConfiguration]
-    ) throws(Failure) -> SourceTask {
+        _ source: SourceConfiguration, _ connector: any Source, _ readers: [QueryConfiguration],
+        _ queries: [QueryTask]
+    ) -> SourceTask {
         let needed = neededColumns(source, readers)
         let columns = source.columns.filter { needed.contains($0.name) }
         let schema = Schema(columns.map { Field($0.name, $0.type) })
-        var queries: [QueryTask] = []
-        for reader in readers { queries.append(try makeQuery(reader, source)) }
         var sinks: [String] = []
         for sink in readers.flatMap(\.sinks) where !sinks.contains(sink) { sinks.append(sink) }
         return SourceTask(
@@ -69,7 +74,7 @@ struct EngineBuilder {
     private func neededColumns(
         _ source: SourceConfiguration, _ readers: [QueryConfiguration]
     ) -> Set<String> {
-        var needed = Set(readers.flatMap { $0.plan.root.scannedColumns })
+        var needed = Set(readers.flatMap { $0.plan.root.columns(scannedOf: source.name) })
         if let time = source.time {
             needed.insert(time.column)
             if let key = time.watermarkBy { needed.insert(key) }
@@ -95,10 +100,11 @@ struct EngineBuilder {
         return Int(configuration.agent.stateCacheBytes) / max(1, windowed)
     }
 
-    private func makeQuery(
-        _ query: QueryConfiguration, _ source: SourceConfiguration
-    ) throws(Failure) -> QueryTask {
-        let clock = source.time?.watermarkBy.map { "watermark by \($0)\n" } ?? ""
+    private func makeQuery(_ query: QueryConfiguration) throws(Failure) -> QueryTask {
+        let clockKeys = query.plan.sources.compactMap { name in
+            configuration.sources.first { $0.name == name }?.time?.watermarkBy
+        }
+        let clock = clockKeys.map { "watermark by \($0)\n" }.joined()
         let fingerprint = Array((clock + query.plan.fingerprint).utf8)
         let id: UInt32
         switch storage.registry.resolve(name: query.name, fingerprint: fingerprint) {
@@ -115,7 +121,7 @@ struct EngineBuilder {
         }
         let options = QueryOptions(
             memoryBudgetBytes: stateBudgetBytes,
-            watermarkBy: source.time?.watermarkBy, hashSeed: UInt64.random(in: 0 ... .max))
+            watermarkBy: clockKeys.first, hashSeed: UInt64.random(in: 0 ... .max))
         return try QueryTask(
             name: query.name, plan: query.plan, options: options, scopeID: id, engine: storage,
             results: parts.resultTargets(of: query), lates: parts.lateTargets(of: query))
@@ -132,16 +138,20 @@ struct EngineBuilder {
 }
 
 extension LogicalPlan {
-    /// Whether rows can be late for it.
+    /// Whether it keeps rows or groups until time has passed: rows can then be late for it.
     var hasWindows: Bool {
-        if case .windowAggregate = self { return true }
-        return input?.hasWindows ?? false
+        contains { node in
+            switch node {
+            case .windowAggregate, .ordered: true
+            case .scan, .filter, .project, .unnest, .windowAssign, .union: false
+            }
+        }
     }
 
-    /// The source's columns that the plan reads.
-    var scannedColumns: [String] {
-        if case .scan(_, let schema, _) = self { return schema.fields.map(\.name) }
-        return input?.scannedColumns ?? []
+    /// The columns that the plan reads of a source.
+    func columns(scannedOf name: String) -> Set<String> {
+        if case .scan(name, let schema, _) = self { return Set(schema.fields.map(\.name)) }
+        return inputs.reduce(into: []) { $0.formUnion($1.columns(scannedOf: name)) }
     }
 }
 

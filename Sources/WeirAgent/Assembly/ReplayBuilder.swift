@@ -103,9 +103,9 @@ struct ReplayBuilder {
             batchRowsMax: options.batchRowsMax)
         let builder = EngineBuilder(
             configuration: configuration, storage: storage, parts: parts, logger: logger)
-        let sources = try builder.makeSources(queries: queries)
+        let tasks = try builder.makeTasks(queries: queries)
         let engine = Engine(
-            sources: sources, storage: storage, clock: clock,
+            sources: tasks.sources, queries: tasks.queries, storage: storage, clock: clock,
             policy: CommitPolicy(
                 intervalNanoseconds: configuration.agent.commitIntervalMilliseconds * 1_000_000,
                 batches: options.commitBatches),
@@ -113,7 +113,7 @@ struct ReplayBuilder {
         return ReplayParts(
             engine: engine,
             forwarding: try files == nil ? forwarding(storage, statePath, crashPoint, logger) : nil,
-            inputBytes: Self.size(of: sources.flatMap { paths(of: $0.name, inputs) }), clock: clock)
+            inputBytes: Self.size(of: tasks.sources.flatMap { paths(of: $0.name, inputs) }), clock: clock)
     }
 
     private func forwarding(

@@ -21,6 +21,8 @@ struct CommitPolicy {
 /// Sources and queries over one storage.
 final class Engine {
     let sources: [SourceTask]
+    /// The queries of all sources, each once.
+    let queries: [QueryTask]
     let storage: EngineStorage
     private let clock: any MachineClock
     private let policy: CommitPolicy
@@ -35,11 +37,13 @@ final class Engine {
     private(set) var commitTimes = CommitTimes()
 
     init(
-        sources: [SourceTask], storage: EngineStorage, clock: any MachineClock, policy: CommitPolicy,
+        sources: [SourceTask], queries: [QueryTask], storage: EngineStorage,
+        clock: any MachineClock, policy: CommitPolicy,
         crashPoint: CrashPoint, acknowledgesBeforeCommit: Bool = false,
         extraState: (any CommitParticipant)? = nil
     ) {
         self.sources = sources
+        self.queries = queries
         self.storage = storage
         self.clock = clock
         self.policy = policy
@@ -101,12 +105,13 @@ final class Engine {
     func commit() throws(Failure) {
         let started = clock.monotonicNanoseconds()
         for source in sources { source.checkpoint() }
+        for query in queries { query.checkpoint() }
         try extraState?.prepare()
         try storage.write(appendedAt: clock.nowMilliseconds())
         commitTimes.add(nanoseconds: clock.monotonicNanoseconds() - started)
         groupOpenedAt = nil
         batchesInGroup = 0
-        if !sources.contains(where: { $0.queries.contains(where: \.isSuspended) }) { storage.ledger.settle() }
+        if !queries.contains(where: \.isSuspended) { storage.ledger.settle() }
         try acknowledge()
     }
 
@@ -126,7 +131,7 @@ final class Engine {
 
     /// Commits until no query waits for one: results larger than memory leave in pieces.
     private func finishSuspended() throws(Failure) {
-        var suspended = sources.flatMap(\.queries).filter(\.isSuspended)
+        var suspended = queries.filter(\.isSuspended)
         while !suspended.isEmpty {
             try commit()
             for query in suspended { try query.resume() }

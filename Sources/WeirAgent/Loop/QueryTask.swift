@@ -23,7 +23,10 @@ private final class QueryOutlet: QueryOutput {
 /// A running query.
 final class QueryTask {
     let name: String
-    let sourceName: String
+    /// The sources that it reads; each hands it its batches and its clock's movements.
+    let sources: [String]
+    /// The restored clocks of the sources so far.
+    private var clocks: [String: WatermarkTracker] = [:]
     private let pipeline: QueryPipeline
     private let scope: StateScope
     private let writer: any StateWriter
@@ -61,7 +64,7 @@ final class QueryTask {
         results: [any RowTarget], lates: [any RowTarget]
     ) throws(Failure) {
         self.name = name
-        sourceName = plan.source
+        sources = plan.sources
         scope = engine.database.stateScope(scopeID)
         writer = engine.commit.writer(for: scope)
         ledger = engine.ledger
@@ -70,18 +73,23 @@ final class QueryTask {
             plan: plan, options: options, output: QueryOutlet(results: results, lates: lates))
     }
 
-    /// Takes back the committed state; the query may then be suspended.
-    func restore(clocks: WatermarkTracker) throws(Failure) {
+    /// Takes note of a source's restored clock. With the last one the query takes back its committed
+    /// state; it may then be suspended.
+    func restore(_ source: String, clock: WatermarkTracker) throws(Failure) {
+        clocks[source] = clock
+        guard clocks.count == sources.count else { return }
         try pipeline.restore(from: scope, clocks: clocks)
         try resume()
     }
 
-    func process(_ timed: TimedBatch) throws(Failure) {
+    func process(_ timed: TimedBatch, from source: String) throws(Failure) {
         ledger.add(counters.rowsIn, UInt64(timed.batch.rowCount))
-        note(try pipeline.process(timed))
+        note(try pipeline.process(timed, from: source))
     }
 
-    func advance(_ trace: ClockTrace) throws(Failure) { note(try pipeline.advance(trace)) }
+    func advance(_ trace: ClockTrace, of source: String) throws(Failure) {
+        note(try pipeline.advance(trace, of: source))
+    }
 
     /// Goes on after a commit.
     func resume() throws(Failure) { note(try pipeline.resume()) }
@@ -99,7 +107,7 @@ final class QueryTask {
     var status: StatusSnapshot.QueryStatus {
         var status = StatusSnapshot.QueryStatus()
         status.name = name
-        status.source = sourceName
+        status.source = sources.joined(separator: ", ")
         status.rows.in = ledger.settledValue(counters.rowsIn)
         status.rows.used = ledger.settledValue(counters.used)
         status.rows.filtered = ledger.settledValue(counters.filtered)

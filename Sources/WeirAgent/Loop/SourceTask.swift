@@ -10,6 +10,7 @@ import WeirStore
 final class SourceTask {
     let source: any Source
     let tracker: WatermarkTracker
+    /// The queries that read it; a query may also read others.
     let queries: [QueryTask]
     private let messages: MessageBatch
     /// Has room for nothing: polled while intake is paused, so that connections stay alive.
@@ -63,7 +64,7 @@ final class SourceTask {
     func restore() throws(Failure) {
         try source.restore(position: try positionScope.pairs())
         try tracker.restore(from: clockScope)
-        for query in queries { try query.restore(clocks: tracker) }
+        for query in queries { try query.restore(name, clock: tracker) }
     }
 
     /// Polls once and processes what came. `now` is the machine's clock, ms since the epoch.
@@ -88,7 +89,7 @@ final class SourceTask {
         ledger.add(received, UInt64(rows.receivedRows))
         ledger.add(decoded, UInt64(timed.batch.rowCount))
         if timed.batch.rowCount > 0 {
-            for query in queries { try query.process(timed) }
+            for query in queries { try query.process(timed, from: name) }
         }
         return (result, true)
     }
@@ -107,15 +108,14 @@ final class SourceTask {
     func end() throws(Failure) { try advance(tracker.end()) }
 
     private func advance(_ trace: ClockTrace) throws(Failure) {
-        for query in queries { try query.advance(trace) }
+        for query in queries { try query.advance(trace, of: name) }
     }
 
-    /// Puts position, clock and queries into the commit.
+    /// Puts position and clock into the commit.
     func checkpoint() {
         let writer = positionWriter
         source.savePosition { key, value in value.withUnsafeBytes { writer.put(key, $0) } }
         tracker.checkpoint(into: clockWriter)
-        for query in queries { query.checkpoint() }
     }
 
     private func reject(_ rows: Batch) {

@@ -95,7 +95,7 @@ struct ReplayLoop {
             let rows = source.status.rows
             return "\(source.name): \(rows.received) rows, \(rows.rejected) rejected"
         }
-        let queries = parts.engine.sources.flatMap(\.queries).map { query -> String in
+        let queries = parts.engine.queries.map { query -> String in
             let rows = query.status.rows
             return "\(query.name): \(rows.emitted) results, \(rows.late) late, \(rows.filtered) filtered"
         }

@@ -53,7 +53,7 @@ final class StatusReporter {
         status.startedAt = startedAt
         status.writtenAt = clock.nowMilliseconds()
         status.sources = engine.sources.map(\.status)
-        status.queries = engine.sources.flatMap(\.queries).map(\.status)
+        status.queries = engine.queries.map(\.status)
         status.sinks = sinks(engine.storage.outbox)
         status.commits = engine.commitTimes.status
         if now >= nextStorageLook {

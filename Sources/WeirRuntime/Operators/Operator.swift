@@ -15,6 +15,9 @@ protocol Operator: AnyObject {
     var next: any Operator { get }
     /// Takes rows.
     func process(_ run: RowRun) throws(Failure) -> Step
+    /// All operators that read the source have been given the batch: rows that were held back to be
+    /// put in order with those of another way through the query go on.
+    func flush() throws(Failure)
     /// Follows the source's clocks; the rows before were already given to `process`. Doing it twice
     /// does nothing more.
     func advance(_ trace: ClockTrace) throws(Failure) -> Step
@@ -42,6 +45,7 @@ enum Step {
 }
 
 extension Operator {
+    func flush() throws(Failure) { try next.flush() }
     func advance(_ trace: ClockTrace) throws(Failure) -> Step { try next.advance(trace) }
     func resume() throws(Failure) -> Step { try next.resume() }
     func checkpoint(into writer: any StateWriter) { next.checkpoint(into: writer) }

@@ -6,13 +6,14 @@ import WeirStore
 
 /// Rows (nil: all were processed) and movements of the clocks.
 struct PendingInput {
+    let source: String
     let batch: Batch?
     let trace: ClockTrace
 
     /// What is left from row `row` on.
     func suffix(from row: Int) -> PendingInput {
         PendingInput(
-            batch: batch.map { $0.slice(row..<$0.rowCount) }, trace: trace.suffix(from: row))
+            source: source, batch: batch.map { $0.slice(row..<$0.rowCount) }, trace: trace.suffix(from: row))
     }
 }
 
@@ -20,6 +21,7 @@ extension PendingInput {
     private static let rowsKey: [UInt8] = [0x71, 0]
     private static let movesKey: [UInt8] = [0x71, 1]
     private static let clockKey: [UInt8] = [0x71, 2]
+    private static let sourceKey: [UInt8] = [0x71, 3]
     private static let endKey: [UInt8] = [0x72]
     private static let movesSchema = Schema([
         Field("place", .bigint), Field("before", .bigint), Field("after", .bigint),
@@ -50,20 +52,23 @@ extension PendingInput {
             encoder.encode(moves).withUnsafeBytes { writer.put(movesKey, $0) }
         }
         withUnsafeBytes(of: pending.trace.watermarkAfter.littleEndian) { writer.put(clockKey, $0) }
+        Array(pending.source.utf8).withUnsafeBytes { writer.put(sourceKey, $0) }
     }
 
     /// What was saved, or nil.
     static func load(
-        from reader: any StateReader, _ schema: Schema, _ clocks: WatermarkTracker
+        from reader: any StateReader, _ clocks: [String: WatermarkTracker]
     ) throws(Failure) -> PendingInput? {
         guard let clock = try reader.get(clockKey) else { return nil }
-        guard clock.count == 8 else { throw ByteReader.damaged }
+        guard clock.count == 8, let name = try reader.get(sourceKey) else {
+            throw ByteReader.damaged
+        }
+        let source = String(decoding: name, as: UTF8.self)
         let watermark = clock.reversed().reduce(Int64(0)) { $0 << 8 | Int64($1) }
         var batch: Batch?
         if let block = try reader.get(rowsKey) { batch = try BatchDecoder().decode(block) }
-        if let batch, batch.schema != schema { throw ByteReader.damaged }
         var keys: KeyMoves?
-        if let block = try reader.get(movesKey), let keyClocks = clocks.keyClocks {
+        if let block = try reader.get(movesKey), let keyClocks = clocks[source]?.keyClocks {
             let moves = try BatchDecoder().decode(block)
             guard moves.schema == movesSchema else { throw ByteReader.damaged }
             var read = KeyMoves(clocks: keyClocks)
@@ -75,7 +80,7 @@ extension PendingInput {
             keys = read
         }
         return PendingInput(
-            batch: batch,
+            source: source, batch: batch,
             trace: ClockTrace(watermarks: batch?.watermarks, watermarkAfter: watermark, keys: keys))
     }
 }

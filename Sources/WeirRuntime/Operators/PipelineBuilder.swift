@@ -7,70 +7,129 @@
 import WeirCore
 import WeirSQL
 
-/// Builds a query's chain of operators.
+/// Builds a query's operators.
 struct PipelineBuilder {
     let options: QueryOptions
     let output: any QueryOutput
-    /// The columns that the query reads of its source.
-    private(set) var scanSchema = Schema([])
-    /// The columns of late rows; nil without a window.
+    private let root: LogicalPlan
+    /// Whether rows come in by one scan. Then the first window can stop half-way through a batch for a
+    /// commit; with several, a batch goes through all of them before anything stops.
+    private let isSingleHead: Bool
+    /// The columns of late rows; nil when none can be late.
     private(set) var lateSchema: Schema?
-    private var aggregateCount: UInt8 = 0
+    private var heads: [PipelineHead] = []
+    private var stateCount: UInt8 = 0
 
-    init(options: QueryOptions, output: any QueryOutput) {
+    init(_ root: LogicalPlan, options: QueryOptions, output: any QueryOutput) {
+        self.root = root
         self.options = options
         self.output = output
+        isSingleHead = root.scanCount == 1
     }
 
-    /// The operators of `plan`, whose results go to `next`.
-    mutating func build(_ plan: LogicalPlan, into next: any Operator) throws(Failure)
-        -> any Operator
-    {
-        try build(plan, into: next, reads: Set(plan.schema.fields.indices))
+    /// The operators of the plan, whose results go to `next`: a head for each scan, left to right.
+    mutating func build(into next: any Operator) throws(Failure) -> [PipelineHead] {
+        try build(root, into: next, reads: Set(root.schema.fields.indices))
+        return heads
     }
 
     /// The operator for `node`, and those for its inputs. `reads`: the columns of `node` that are
     /// looked at further down; an operator that would have to copy others may leave them NULL.
     private mutating func build(
         _ node: LogicalPlan, into next: any Operator, reads: Set<Int>
-    ) throws(Failure) -> any Operator {
+    ) throws(Failure) {
         switch node {
-        case .scan(_, let schema, _):
-            scanSchema = schema
-            return next
+        case .scan(let source, let schema, _):
+            heads.append(PipelineHead(source: source, schema: schema, first: next))
         case .filter(let input, let predicate):
-            return try build(
+            try build(
                 input, into: FilterOperator(predicate, next: next),
                 reads: reads.union(predicate.columns))
         case .project(let input, let expressions, let schema):
-            return try build(
+            try build(
                 input, into: ProjectOperator(expressions, schema: schema, next: next),
                 reads: expressions.reduce(into: []) { $0.formUnion($1.columns) })
         case .unnest(let input, let column, let schema):
             let below = reads.filter { $0 < input.schema.count }
-            return try build(
+            try build(
                 input,
                 into: UnnestOperator(column: column, schema: schema, reads: below, next: next),
                 reads: below.union([column]))
         case .windowAssign(let input, let window, let schema):
             try Self.check(window)
-            return try build(
+            try build(
                 input, into: WindowAssignOperator(window, schema: schema, next: next),
                 reads: reads.filter { $0 < input.schema.count }.union([window.timeColumn]))
         case .windowAggregate:
-            return try buildAggregate(node, into: next)
+            try buildAggregate(node, into: next)
+        case .union(let inputs, let schema):
+            try buildUnion(inputs, schema, into: next)
+        case .ordered(let stage, let inputs, let schema):
+            try buildOrdered(stage, inputs, schema, into: next)
         }
+    }
+
+    private mutating func buildUnion(
+        _ inputs: [LogicalPlan], _ schema: Schema, into next: any Operator
+    ) throws(Failure) {
+        let sources = inputs.map { $0.sources.first ?? "" }
+        let union = UnionOperator(sources: sources, schema: schema, next: next)
+        for (index, input) in inputs.enumerated() {
+            precondition(!input.hasState && input.sources.count == 1, "a branch that keeps nothing")
+            try build(
+                input, into: UnionPort(union, index: index), reads: Set(schema.fields.indices))
+        }
+    }
+
+    private mutating func buildOrdered(
+        _ stage: OrderedStage, _ inputs: [LogicalPlan], _ schema: Schema, into next: any Operator
+    ) throws(Failure) {
+        if options.watermarkBy != nil {
+            throw Failure(
+                .configuration, "planning", "an operator in the order of event time",
+                "it cannot be computed for a source with watermark_by",
+                advice: "leave watermark_by out")
+        }
+        let tag = takeStateTag()
+        let times = stage.timeColumns
+        let ordered = OrderedOperator(
+            inputs: zip(inputs, times).map { ($0.schema, $1) },
+            processor: try makeProcessor(stage, inputs, schema, tag), stateTag: tag,
+            emittedRowsMax: options.emittedRowsMax, next: next)
+        for (index, input) in inputs.enumerated() {
+            let isFirst = !input.hasState
+            if isFirst, lateSchema == nil { lateSchema = input.schema }
+            let port = OrderedPort(ordered, index: index, lateOutput: isFirst ? output : nil)
+            try build(input, into: port, reads: Set(input.schema.fields.indices))
+        }
+    }
+
+    /// What computes `stage`; `tag` is the first byte of its state's keys.
+    private func makeProcessor(
+        _ stage: OrderedStage, _ inputs: [LogicalPlan], _ schema: Schema, _ tag: UInt8
+    ) throws(Failure) -> any OrderedProcessor {
+        switch stage {
+        case .sort: SortProcessor()
+        }
+    }
+
+    /// The tag of the next operator with state.
+    private mutating func takeStateTag() -> UInt8 {
+        // Tags from 0x70 on are the pipeline's own.
+        precondition(stateCount < 0x70, "a plan has fewer operators with state")
+        defer { stateCount += 1 }
+        return stateCount
     }
 
     private mutating func buildAggregate(
         _ node: LogicalPlan, into next: any Operator
-    ) throws(Failure) -> any Operator {
+    ) throws(Failure) {
         guard
             case .windowAggregate(let input, let window, let keys, let aggregates, let schema) =
                 node
         else { preconditionFailure("not an aggregate") }
         try Self.check(window)
-        let isFirst = !Self.hasWindow(input)
+        let isFirst = !input.hasState
         if let bad = keys.first(where: { $0.type.physical == .array }) {
             throw Failure(
                 .configuration, "planning", "GROUP BY", "\(bad.type) cannot be grouped by")
@@ -87,16 +146,15 @@ struct PipelineBuilder {
             .reduce(into: Set([window.timeColumn])) { $0.formUnion($1.columns) }
         let takenApart = Self.unnestedColumns(input).subtracting(computed)
         let lateColumns = input.schema.fields.indices.filter { !takenApart.contains($0) }
-        if isFirst { lateSchema = Schema(lateColumns.map { input.schema[$0] }) }
+        if isFirst, lateSchema == nil { lateSchema = Schema(lateColumns.map { input.schema[$0] }) }
         let definition = WindowDefinition(
             window: window, keys: keys, aggregates: aggregates, schema: schema,
             clockKey: clockKey(of: keys, input), lateOutput: isFirst ? output : nil,
             lateColumns: lateColumns, memoryBudgetBytes: options.memoryBudgetBytes,
-            // Only the first window can stop half-way: what it has handed on, the others finish.
-            emittedRowsMax: isFirst ? options.emittedRowsMax : .max, hashSeed: options.hashSeed,
-            stateTag: aggregateCount)
-        aggregateCount += 1
-        return try build(
+            // Only the first operator can stop half-way: what it has handed on, the others finish.
+            emittedRowsMax: isFirst && isSingleHead ? options.emittedRowsMax : .max,
+            hashSeed: options.hashSeed, stateTag: takeStateTag())
+        try build(
             input, into: WindowAggregateOperator(definition, next: next),
             reads: computed.union(lateColumns))
     }
@@ -106,7 +164,7 @@ struct PipelineBuilder {
         switch node {
         case .unnest(let input, let column, _): unnestedColumns(input).union([column])
         case .filter(let input, _), .windowAssign(let input, _, _): unnestedColumns(input)
-        case .scan, .project, .windowAggregate: []
+        case .scan, .project, .windowAggregate, .union, .ordered: []
         }
     }
 
@@ -126,11 +184,6 @@ struct PipelineBuilder {
                 "each row would fall into \(window.size / window.slide) windows; "
                     + "the limit is \(windowsPerRowMax)", advice: "make the slide longer")
         }
-    }
-
-    private static func hasWindow(_ node: LogicalPlan) -> Bool {
-        if case .windowAggregate = node { return true }
-        return node.input.map(hasWindow) ?? false
     }
 
     /// The group key that is the source's `watermark_by` column, passed through unchanged.
@@ -157,8 +210,27 @@ struct PipelineBuilder {
         case .unnest(let input, _, let schema), .windowAssign(let input, _, let schema):
             let names = lineage(input)
             return names + Array(repeating: nil, count: schema.count - names.count)
-        case .windowAggregate(_, _, _, _, let schema):
+        case .windowAggregate(_, _, _, _, let schema), .union(_, let schema),
+            .ordered(_, _, let schema):
             return Array(repeating: nil, count: schema.count)
+        }
+    }
+}
+
+extension LogicalPlan {
+    /// How many scans there are.
+    fileprivate var scanCount: Int {
+        if case .scan = self { return 1 }
+        return inputs.reduce(0) { $0 + $1.scanCount }
+    }
+
+    /// Whether this operator or one below it keeps rows, so that what comes out is not late.
+    fileprivate var hasState: Bool {
+        contains { node in
+            switch node {
+            case .windowAggregate, .ordered: true
+            case .scan, .filter, .project, .unnest, .windowAssign, .union: false
+            }
         }
     }
 }

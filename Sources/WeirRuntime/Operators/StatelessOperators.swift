@@ -79,6 +79,7 @@ final class OutputOperator: Operator {
         return emittedCount
     }
 
+    func flush() throws(Failure) {}
     func advance(_ trace: ClockTrace) throws(Failure) -> Step { .done }
     func resume() throws(Failure) -> Step { .done }
     func checkpoint(into writer: any StateWriter) {}

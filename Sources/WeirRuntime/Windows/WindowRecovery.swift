@@ -146,13 +146,16 @@ extension WindowAggregateOperator {
     }
 
     private func decodeProgress(_ bytes: [UInt8]) throws(Failure) {
-        let copy = UnsafeMutableRawBufferPointer.allocate(byteCount: bytes.count, alignment: 8)
-        defer { copy.deallocate() }
-        copy.copyBytes(from: bytes)
-        var progress = ByteReader(UnsafeRawBufferPointer(copy))
+        savedProgress = bytes
+        try bytes.withBytes { (bytes) throws(Failure) in
+            var progress = ByteReader(bytes)
+            try decodeProgress(&progress)
+        }
+    }
+
+    private func decodeProgress(_ progress: inout ByteReader) throws(Failure) {
         firedWatermark = try progress.read()
         rowOrdinal = try progress.read()
-        savedProgress = bytes
         guard try progress.read(UInt8.self) == 1 else { return }
         let target: Int64 = try progress.read()
         let windowEnd: Int64 = try progress.read()

@@ -163,7 +163,8 @@ struct GroupedSelectBinder {
             output.map { column in
                 OutputColumn(
                     name: column.name, expression: grouping.output(column.expression),
-                    isTimeAttribute: column.expression.plainColumn == WindowColumn.time.rawValue)
+                    isTimeAttribute: column.expression.plainColumn == WindowColumn.time.rawValue,
+                    windowColumn: column.expression.plainColumn.flatMap(WindowColumn.init))
             })
     }
 

@@ -31,7 +31,7 @@ extension LogicalPlan {
             return split(predicate, below: input) {
                 .windowAssign($0, window: window, schema: schema)
             }
-        case .scan, .windowAggregate: break
+        case .scan, .windowAggregate, .union, .ordered: break
         }
         return .filter(
             self, predicate: BoundExpression.conjunction(predicate.conjuncts) ?? predicate)
@@ -138,21 +138,7 @@ extension LogicalPlan {
     }
 
     /// How many operators lie above each other.
-    var height: Int {
-        var (height, plan) = (1, self)
-        while let input = plan.input { (height, plan) = (height + 1, input) }
-        return height
-    }
-
-    /// The source at the bottom.
-    var source: String {
-        var plan = self
-        while let input = plan.input { plan = input }
-        guard case .scan(let source, _, _) = plan else {
-            preconditionFailure("a plan ends in a scan")
-        }
-        return source
-    }
+    var height: Int { 1 + (inputs.map(\.height).max() ?? 0) }
 }
 
 /// The columns that a window adds.

@@ -66,7 +66,36 @@ extension LogicalPlan {
             for offset in 0..<3 { place[width + offset] = below.plan.schema.count + offset }
             return Pruned(plan: below.plan.windowed(below.renumber(window)), place: place)
         case .windowAggregate: return prunedAggregate(to: needed)
+        case .union(let inputs, let schema): return Self.prunedUnion(inputs, schema, to: needed)
+        case .ordered(let stage, let inputs, let schema):
+            let read = stage.columnsRead(of: inputs, needed: needed)
+            let below = zip(inputs, read).map { $0.pruned(to: $1) }
+            let result = stage.pruned(
+                inputs: below.map(\.plan), schema: schema, places: below.map(\.place),
+                needed: needed)
+            let plan = LogicalPlan.ordered(
+                result.stage, inputs: below.map(\.plan), schema: result.schema)
+            return Pruned(plan: plan, place: result.place)
         }
+    }
+
+    /// All inputs keep the same columns, in the same order.
+    private static func prunedUnion(
+        _ inputs: [LogicalPlan], _ schema: Schema, to needed: Set<Int>
+    ) -> Pruned {
+        // A row without columns would lose the count of rows.
+        let kept = (needed.isEmpty && schema.count > 0 ? [0] : needed).sorted()
+        let fields = Schema(kept.map { schema[$0] })
+        let below = inputs.map { input -> LogicalPlan in
+            let pruned = input.pruned(to: Set(kept))
+            let expressions = kept.map {
+                BoundExpression.column(index: pruned.place[$0] ?? $0, type: schema[$0].type)
+            }
+            return pruned.plan.projected(expressions, fields)
+        }
+        return Pruned(
+            plan: .union(below, schema: fields),
+            place: Dictionary(uniqueKeysWithValues: kept.enumerated().map { ($1, $0) }))
     }
 
     /// Drops aggregates that nothing reads; keys stay, since they make the groups.

@@ -22,9 +22,7 @@ extension QueryPlan {
 
     /// The plan for people: one operator a line, each reading the next one.
     public var explanation: String {
-        PlanText.lines(root, .names).reversed().enumerated()
-            .map { depth, line in String(repeating: "  ", count: depth) + line }
-            .joined(separator: "\n")
+        PlanText.tree(root, depth: 0).joined(separator: "\n")
     }
 }
 
@@ -46,15 +44,20 @@ enum PlanText {
         names.indices.contains(column) ? names[column] : "#\(column)"
     }
 
-    /// The operators from the source up, one line each.
+    /// The operators from the sources up, one line each: those of the first input, of the second and
+    /// so on, then the operator that reads them, with how many inputs it has if that is not one.
     static func lines(_ plan: LogicalPlan, _ reading: Reading) -> [String] {
-        var chain = [plan]
-        while let input = chain.last?.input { chain.append(input) }
-        return chain.reversed().map { line($0, reading) }
+        plan.inputs.flatMap { lines($0, reading) } + [line(plan, reading)]
+    }
+
+    /// The operators from the result down, inputs indented below the operator that reads them.
+    static func tree(_ plan: LogicalPlan, depth: Int) -> [String] {
+        let head = String(repeating: "  ", count: depth) + line(plan, .names)
+        return [head] + plan.inputs.flatMap { tree($0, depth: depth + 1) }
     }
 
     private static func line(_ plan: LogicalPlan, _ reading: Reading) -> String {
-        let names = plan.input?.schema.fields.map(\.name) ?? []
+        let names = plan.inputs.first?.schema.fields.map(\.name) ?? []
         let column = { (index: Int) in reading == .numbers ? "#\(index)" : name(names, index) }
         let text = { (expression: BoundExpression) in expressionText(expression, column) }
         switch plan {
@@ -77,6 +80,13 @@ enum PlanText {
             let calls = aggregates.map { aggregate($0, column) }.joined(separator: ", ")
             return
                 "aggregate \(window(spec, column)) by (\(keys.map(text).joined(separator: ", "))) compute (\(calls))"
+        case .union(let inputs, _): return "union of \(inputs.count)"
+        case .ordered(let stage, let inputs, _):
+            return stage.text { input, index in
+                let mark = inputs.count > 1 ? "\(input)." : ""
+                let names = inputs[input].schema.fields.map(\.name)
+                return reading == .numbers ? "#\(mark)\(index)" : name(names, index)
+            }
         }
     }
 

@@ -35,8 +35,7 @@ public struct QueryBinder: Sendable {
     public func bind(_ sql: String) -> Result<QueryPlan, DiagnosticList> {
         let views = ViewBindings(catalog)
         return views.relation(of: sql).map { relation in
-            let root = relation.resultPlan().pruned()
-            return QueryPlan(root: root, source: root.source)
+            QueryPlan(root: relation.resultPlan().pruned())
         }
     }
 

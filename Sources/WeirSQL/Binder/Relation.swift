@@ -33,6 +33,9 @@ struct ScopeColumn: Sendable {
     var type: DataType
     /// Whether windows can be formed over it.
     var isTimeAttribute: Bool
+    /// Which column of a window it is, passed on unchanged: of a window that is still pending, that
+    /// has been assigned, or that was aggregated over.
+    var windowColumn: WindowColumn?
 
     var expression: BoundExpression { .column(index: index, type: type) }
 }
@@ -116,6 +119,8 @@ struct OutputColumn {
     let name: String
     let expression: BoundExpression
     let isTimeAttribute: Bool
+    /// See `ScopeColumn.windowColumn`.
+    var windowColumn: WindowColumn?
 }
 
 extension Relation {
@@ -133,7 +138,7 @@ extension Relation {
                     name: column.name,
                     expression: column.expression.renumbered { index in
                         index >= 0 ? index : width + index - WindowColumn.start.rawValue
-                    }, isTimeAttribute: column.isTimeAttribute)
+                    }, isTimeAttribute: column.isTimeAttribute, windowColumn: column.windowColumn)
             }
             return assigningWindow().projecting(renumbered)
         }
@@ -155,7 +160,7 @@ extension Relation {
             }
             return ScopeColumn(
                 table: nil, name: column.name, index: index, type: column.expression.type,
-                isTimeAttribute: column.isTimeAttribute)
+                isTimeAttribute: column.isTimeAttribute, windowColumn: column.windowColumn)
         }
         if let window {
             var place: [Int: Int] = [:]

@@ -114,7 +114,7 @@ private func bindItem(
         return (columns ?? relation.columns).map { column in
             OutputColumn(
                 name: column.name, expression: binder.read(column, at: position),
-                isTimeAttribute: column.isTimeAttribute)
+                isTimeAttribute: column.isTimeAttribute, windowColumn: column.windowColumn)
         }
     case .expression(let expression, let alias):
         let bound = try binder.bind(expression)
@@ -123,14 +123,15 @@ private func bindItem(
         }
         var column: ScopeColumn?
         if case .name(let parts) = expression.kind { column = try scope.column(parts) }
-        let isTime = bound.plainColumn.map { index in
-            relation.columns.contains { $0.index == index && $0.isTimeAttribute }
+        let plain = bound.plainColumn.flatMap { index in
+            relation.columns.first { $0.index == index }
         }
         let isWindowTime = bound.plainColumn == WindowColumn.time.rawValue
         return [
             OutputColumn(
                 name: alias?.name ?? column?.name ?? "EXPR$\(index)", expression: bound,
-                isTimeAttribute: isTime == true || isWindowTime)
+                isTimeAttribute: plain?.isTimeAttribute == true || isWindowTime,
+                windowColumn: bound.plainColumn.flatMap(WindowColumn.init) ?? plain?.windowColumn)
         ]
     }
 }

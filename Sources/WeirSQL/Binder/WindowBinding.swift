@@ -198,12 +198,16 @@ extension Relation {
     /// The relation's rows in windows: three columns more, and event time is window_time.
     func inWindow(_ window: WindowSpec) -> Relation {
         var result = self
-        for index in result.columns.indices { result.columns[index].isTimeAttribute = false }
+        for index in result.columns.indices {
+            result.columns[index].isTimeAttribute = false
+            result.columns[index].windowColumn = nil
+        }
         let timeType = plan.schema[window.timeColumn].type
         result.columns += WindowColumn.allCases.map { column in
             ScopeColumn(
                 table: tableName, name: column.name, index: column.rawValue,
-                type: column == .time ? timeType : .timestamp, isTimeAttribute: column == .time)
+                type: column == .time ? timeType : .timestamp, isTimeAttribute: column == .time,
+                windowColumn: column)
         }
         result.window = window
         return result

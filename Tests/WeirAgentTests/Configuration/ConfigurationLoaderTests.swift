@@ -100,7 +100,7 @@ private let sections = """
             + "[[view]]\nname = \"second\"\nsql = \"SELECT device, ts FROM first\"\n"
             + "[[view]]\nname = \"first\"\nsql = \"SELECT device, ts FROM sensors\"\n"
         let loaded = try #require(configuration(text), "\(problems(text))")
-        #expect(loaded.queries.first?.plan.source == "sensors")
+        #expect(loaded.queries.first?.plan.sources == ["sensors"])
         #expect(loaded.warnings == [])
     }
 

@@ -60,7 +60,7 @@ private func sample(_ name: String) throws -> AgentConfiguration {
             configuration.queries[1].plan.schema.fields.map(\.name) == [
                 "ts", "device", "line", "temperature",
             ])
-        #expect(configuration.queries[0].plan.source == "sensors")
+        #expect(configuration.queries[0].plan.sources == ["sensors"])
     }
 
     @Test func theSensorsSinkIsS3() throws {

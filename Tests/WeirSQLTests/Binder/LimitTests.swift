@@ -18,9 +18,9 @@ private func compileAll(_ plan: LogicalPlan) throws {
                 _ = try CompiledExpression(expression)
             }
             for filter in aggregates.compactMap(\.filter) { _ = try CompiledPredicate(filter) }
-        case .scan, .unnest, .windowAssign: break
+        case .scan, .unnest, .windowAssign, .union, .ordered: break
         }
-        node = here.input
+        node = here.inputs.first
     }
 }
 

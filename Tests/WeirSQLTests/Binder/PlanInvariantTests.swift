@@ -8,7 +8,7 @@ import WeirSQL
 
 /// What is unsound in a plan, as sentences.
 func defects(of plan: LogicalPlan) -> [String] {
-    guard let input = plan.input else {
+    guard let input = plan.inputs.first else {
         guard case .scan(_, let schema, let timeColumn) = plan else {
             return ["not a scan at the bottom"]
         }
@@ -50,8 +50,19 @@ func defects(of plan: LogicalPlan) -> [String] {
         if schema.fields.map(\.type) != keys.map(\.type) + added + aggregates.map(\.type) {
             found.append("the aggregate's schema")
         }
+    case .union(let inputs, let schema):
+        for input in inputs {
+            if input.schema.fields.map(\.type) != schema.fields.map(\.type) {
+                found.append("a branch of a union with another schema")
+            }
+        }
+    case .ordered(let stage, let inputs, _):
+        for (input, time) in zip(inputs, stage.timeColumns)
+        where !input.schema.fields.indices.contains(time) || !input.schema[time].type.isTimestamp {
+            found.append("an ordered input without a time column")
+        }
     }
-    return found
+    return found + plan.inputs.dropFirst().flatMap { defects(of: $0) }
 }
 
 private func defects(of window: WindowSpec, over schema: Schema) -> [String] {

@@ -44,7 +44,7 @@ private func output(_ sql: String) throws -> [String] {
             return
         }
         #expect(schema.fields.map(\.name) == ["device"])
-        #expect(try plan("SELECT 1 AS one FROM sensors").root.input?.schema.count == 0)
+        #expect(try plan("SELECT 1 AS one FROM sensors").root.inputs.first?.schema.count == 0)
     }
 
     @Test func aWindowedAggregateFiltersBelowAndProjectsAbove() throws {
@@ -94,7 +94,7 @@ private func output(_ sql: String) throws -> [String] {
             var node: LogicalPlan? = try plan(sql).root
             while let here = node {
                 if case .windowAggregate(_, let window, _, _, _) = here { return window }
-                node = here.input
+                node = here.inputs.first
             }
             return nil
         }
@@ -122,7 +122,7 @@ private func output(_ sql: String) throws -> [String] {
                 .root
             while let here = node {
                 if case .windowAggregate(_, let window, _, _, _) = here { return window }
-                node = here.input
+                node = here.inputs.first
             }
             return nil
         }

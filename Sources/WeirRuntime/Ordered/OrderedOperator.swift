@@ -1,0 +1,221 @@
+// An operator over rows in the order of event time, of one input or several: rows wait at their port
+// until every input's watermark has passed them, are merged, and handed to the processor in slices.
+//
+// A row is late when its own input's watermark had reached its event time before it came. Another
+// input's watermark plays no part in that, so the pace of two sources beside each other does not
+// matter; it only holds rows back.
+//
+// Draining can be as long as the rows that wait. It stops between two slices when enough results have
+// been handed on since the last commit; what has been taken is one event time, `takenThrough`.
+
+import WeirCore
+import WeirSQL
+import WeirStore
+
+/// The common end of an ordered operator's ports.
+final class OrderedOperator {
+    let next: any Operator
+    fileprivate let ports: [PortState]
+    private let processor: any OrderedProcessor
+    private let output: OrderedOutput
+    private let emittedRowsMax: Int
+    private let progressKey: [UInt8]
+    private var savedProgress: [UInt8] = []
+    /// All rows at or before it have been processed.
+    private var takenThrough = Watermark.none
+    /// What the processor was last told by `close`.
+    private var closedThrough = Watermark.none
+
+    /// Rows of a slice, where one event time has not more.
+    private static let sliceRowsMax = 16_384
+
+    /// One input.
+    fileprivate final class PortState {
+        let rows: WaitingRows
+        var watermark = Watermark.none
+
+        init(rows: WaitingRows) { self.rows = rows }
+    }
+
+    /// - Parameters:
+    ///   - inputs: the columns of each input and which of them is the event time.
+    ///   - stateTag: the first byte of all keys of this operator's state; the processor may use keys
+    ///     that begin with it and a byte above 0x0F.
+    init(
+        inputs: [(schema: Schema, timeColumn: Int)], processor: any OrderedProcessor,
+        stateTag: UInt8, emittedRowsMax: Int, next: any Operator
+    ) {
+        self.next = next
+        self.processor = processor
+        self.emittedRowsMax = emittedRowsMax
+        precondition(inputs.count < 14, "an ordered operator has at most 13 inputs")
+        ports = inputs.enumerated().map { index, input in
+            PortState(
+                rows: WaitingRows(
+                    schema: input.schema, timeColumn: input.timeColumn,
+                    keyPrefix: [stateTag, UInt8(1 + index)]))
+        }
+        progressKey = [stateTag, 0]
+        output = OrderedOutput(next: next)
+    }
+
+    private var watermark: Int64 { ports.map(\.watermark).min() ?? Watermark.none }
+
+    /// Processes what waits up to the watermark. False when a commit must come first.
+    fileprivate func drain() throws(Failure) -> Bool {
+        let target = watermark
+        while takenThrough < target {
+            guard let first = ports.compactMap(\.rows.firstTime).min(), first <= target else { break }
+            if output.rowCount >= emittedRowsMax { return false }
+            let through = sliceEnd(from: first, to: target)
+            let slice = OrderedSlice(
+                batches: ports.map { $0.rows.take(through: through) },
+                timeColumns: ports.map(\.rows.timeColumn))
+            try processor.process(slice, into: output)
+            takenThrough = through
+        }
+        takenThrough = max(takenThrough, target)
+        if closedThrough < target {
+            try processor.close(through: target, into: output)
+            closedThrough = target
+        }
+        return true
+    }
+
+    /// The greatest event time up to which not more rows wait than a slice has; at least `first`.
+    private func sliceEnd(from first: Int64, to target: Int64) -> Int64 {
+        let count = { (time: Int64) in self.ports.reduce(0) { $0 + $1.rows.count(through: time) } }
+        if count(target) <= Self.sliceRowsMax { return target }
+        var (low, high) = (first, target)
+        while low < high {
+            let middle = low + (high - low) / 2 + (high - low) % 2
+            if count(middle) <= Self.sliceRowsMax { low = middle } else { high = middle - 1 }
+        }
+        return low
+    }
+
+    /// Drains and tells the operators further down where time is.
+    fileprivate func advanceThrough() throws(Failure) -> Step {
+        guard try drain() else { return .suspended(beforeRow: 0) }
+        let delay = processor.outputDelay
+        let isBound = watermark == Watermark.none || watermark == Watermark.end
+        let mark = isBound ? watermark : watermark - delay
+        return try next.advance(ClockTrace(watermarks: nil, watermarkAfter: mark, keys: nil))
+    }
+
+    fileprivate func resume() throws(Failure) -> Step {
+        guard try drain() else { return .suspended(beforeRow: 0) }
+        return try next.resume()
+    }
+
+    fileprivate func checkpoint(into writer: any StateWriter) {
+        for port in ports { port.rows.checkpoint(into: writer) }
+        processor.checkpoint(into: writer)
+        var progress = ByteWriter()
+        progress.write(takenThrough)
+        progress.write(closedThrough)
+        for port in ports { progress.write(port.watermark) }
+        if progress.bytes != savedProgress {
+            progress.bytes.withUnsafeBytes { writer.put(progressKey, $0) }
+            savedProgress = progress.bytes
+        }
+        output.rowCount = 0
+        next.checkpoint(into: writer)
+    }
+
+    fileprivate func restore(
+        from reader: any StateReader, clocks: WatermarkTracker, pending: ClockTrace?
+    ) throws(Failure) {
+        if let saved = try reader.get(progressKey) {
+            try saved.withBytes { (bytes) throws(Failure) in
+                var progress = ByteReader(bytes)
+                takenThrough = try progress.read()
+                closedThrough = try progress.read()
+                for port in ports { port.watermark = try progress.read() }
+            }
+            savedProgress = saved
+        }
+        for port in ports { try port.rows.restore(from: reader, taken: takenThrough) }
+        try processor.restore(from: reader)
+        try next.restore(from: reader, clocks: clocks, pending: pending)
+    }
+
+    fileprivate var memoryBytes: Int {
+        ports.reduce(processor.memoryBytes + next.memoryBytes) { $0 + $1.rows.memoryBytes }
+    }
+    fileprivate var evaluationErrors: UInt64 { processor.evaluationErrors + next.evaluationErrors }
+}
+
+/// One input of an ordered operator.
+///
+/// Operators are asked for their state and told to go on head by head, and each head reaches the
+/// operator by a port of its own; the first port stands for all.
+final class OrderedPort: Operator {
+    private let core: OrderedOperator
+    private let index: Int
+    private let state: OrderedOperator.PortState
+    /// Gets late rows; nil for results of an operator above, where none is late.
+    private let lateOutput: (any QueryOutput)?
+
+    init(_ core: OrderedOperator, index: Int, lateOutput: (any QueryOutput)?) {
+        self.core = core
+        self.index = index
+        state = core.ports[index]
+        self.lateOutput = lateOutput
+    }
+
+    var next: any Operator { core.next }
+    private var isFirst: Bool { index == 0 }
+
+    func process(_ run: RowRun) throws(Failure) -> Step {
+        let times = run.batch.columns[state.rows.timeColumn]
+        let marks = run.trace.watermarks.map { UnsafePointer($0.ints) }
+        var kept: [Int32] = []
+        var late: [Int32] = []
+        kept.reserveCapacity(run.batch.rowCount)
+        for row in 0..<run.batch.rowCount {
+            // A time that an outer join made NULL belongs to no order.
+            if times.isNull(row) { continue }
+            let mark = if let marks { marks[run.origin(row)] } else { state.watermark }
+            if times.ints[row] > mark { kept.append(Int32(row)) } else { late.append(Int32(row)) }
+        }
+        if !late.isEmpty {
+            guard let lateOutput else { preconditionFailure("an operator's result came late") }
+            run.outcomes?.markLate(run, late)
+            lateOutput.late(late.withUnsafeBufferPointer { run.batch.gather($0) })
+        }
+        kept.withUnsafeBufferPointer { rows in
+            run.outcomes?.markUsed(run, rows)
+            let isWhole = rows.count == run.batch.rowCount
+            state.rows.append(
+                Batch(
+                    schema: state.rows.schema,
+                    columns: isWhole ? run.batch.columns : run.batch.columns.map { $0.gather(rows) },
+                    rowCount: rows.count))
+        }
+        return .done
+    }
+
+    func advance(_ trace: ClockTrace) throws(Failure) -> Step {
+        state.watermark = max(state.watermark, trace.watermarkAfter)
+        return try core.advanceThrough()
+    }
+
+    func flush() throws(Failure) {}
+    func resume() throws(Failure) -> Step { isFirst ? try core.resume() : .done }
+    func checkpoint(into writer: any StateWriter) { if isFirst { core.checkpoint(into: writer) } }
+    func restore(
+        from reader: any StateReader, clocks: WatermarkTracker, pending: ClockTrace?
+    ) throws(Failure) {
+        if isFirst { try core.restore(from: reader, clocks: clocks, pending: pending) }
+    }
+    var memoryBytes: Int { isFirst ? core.memoryBytes : 0 }
+    var evaluationErrors: UInt64 { isFirst ? core.evaluationErrors : 0 }
+}
+
+/// Hands rows on as they come, in order.
+final class SortProcessor: OrderedProcessor {
+    func process(_ slice: OrderedSlice, into output: OrderedOutput) throws(Failure) {
+        try output.emit(slice.batches[0])
+    }
+}

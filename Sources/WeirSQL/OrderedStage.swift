@@ -1,0 +1,53 @@
+// What the operators do that take rows in the order of event time: OVER, ranking, joins, patterns.
+//
+// They share one way of dealing with time. Rows wait until the watermark has passed their event time,
+// are then taken in the order of (event time, input, arrival), and those that come after the watermark
+// has passed them are late. What such an operator makes of its rows is a function of this order, so
+// neither batches nor the pace of two sources beside each other can show in a result (promise P1).
+//
+// Rows in windows (behind a window table function, or results of a window) have window_time as their
+// event time: the rows of one window come one after another, when the window closes.
+
+import WeirCore
+
+/// An operator over rows in the order of event time, and its parameters.
+public indirect enum OrderedStage: Hashable, Sendable {
+    /// Rows as they are: what is left of an operator whose conditions are all constant, and for tests.
+    case sort(time: Int)
+
+    /// For each input the column that orders it, a timestamp.
+    public var timeColumns: [Int] {
+        switch self {
+        case .sort(let time): [time]
+        }
+    }
+
+    /// For each input the columns that the operator reads or hands on, if of its own output only
+    /// `needed` are read.
+    func columnsRead(of inputs: [LogicalPlan], needed: Set<Int>) -> [Set<Int>] {
+        switch self {
+        case .sort(let time): [needed.union([time])]
+        }
+    }
+
+    /// The operator over inputs with fewer columns: `places[i]` says where a column of input i is now.
+    /// Also says where its own output columns are then (columns that are gone are left out).
+    func pruned(
+        inputs: [LogicalPlan], schema: Schema, places: [[Int: Int]], needed: Set<Int>
+    ) -> (stage: OrderedStage, schema: Schema, place: [Int: Int]) {
+        switch self {
+        case .sort(let time):
+            let kept = places[0].sorted { $0.value < $1.value }
+            return (
+                .sort(time: places[0][time] ?? time), Schema(kept.map { schema[$0.key] }), places[0]
+            )
+        }
+    }
+
+    /// The operator as one line of a plan's text. `column(i, c)` names column c of input i.
+    func text(_ column: @escaping (Int, Int) -> String) -> String {
+        switch self {
+        case .sort(let time): "sort by \(column(0, time))"
+        }
+    }
+}
