@@ -75,9 +75,66 @@ inline uint8_t *write_digits(uint8_t *to, unsigned value, int count) {
     return to + count;
 }
 
+/// Writes a whole number with `scale` digits behind the point.
+inline uint8_t *write_decimal(uint8_t *to, __int128 value, int scale) {
+    unsigned __int128 rest = value < 0 ? -static_cast<unsigned __int128>(value)
+                                       : static_cast<unsigned __int128>(value);
+    if (value < 0) *to++ = '-';
+    uint8_t digits[40];
+    int count = 0;
+    for (; rest > UINT64_MAX; rest /= 10) digits[count++] = static_cast<uint8_t>(rest % 10);
+    for (uint64_t low = static_cast<uint64_t>(rest); low != 0; low /= 10)
+        digits[count++] = static_cast<uint8_t>(low % 10);
+    while (count <= scale) digits[count++] = 0;
+    while (count-- > 0) {
+        *to++ = static_cast<uint8_t>('0' + digits[count]);
+        if (count == scale && scale > 0) *to++ = '.';
+    }
+    return to;
+}
+
+/// Writes a finite double that a float can hold with the fewest digits that read back as the float.
+inline uint8_t *write_float(uint8_t *to, double value) {
+    const float narrow = static_cast<float>(value);
+    char *start = reinterpret_cast<char *>(to);
+    const float magnitude = std::fabs(narrow);
+    const bool is_plain = magnitude == 0 || (magnitude >= 1e-4f && magnitude < 0x1p24f);
+    char *end = std::to_chars(
+                    start, start + scalar_text_max - 4, narrow,
+                    is_plain ? std::chars_format::fixed : std::chars_format::scientific
+    )
+                    .ptr;
+    const size_t length = static_cast<size_t>(end - start);
+    if (is_plain && std::memchr(start, '.', length) == nullptr) {
+        *end++ = '.';
+        *end++ = '0';
+    }
+    return reinterpret_cast<uint8_t *>(end);
+}
+
 /// Writes times; remembers the last date, which successive rows mostly share.
 class TimeWriter {
 public:
+    /// Writes `2026-11-21`.
+    uint8_t *write_date(uint8_t *to, int64_t day) {
+        if (day != known_day) remember(day);
+        std::memcpy(to, date, date_length);
+        return to + date_length;
+    }
+
+    /// Writes `13:00:00`, or `13:00:00.250`.
+    static uint8_t *write_time(uint8_t *to, int64_t milliseconds) {
+        const unsigned second = static_cast<unsigned>(milliseconds / 1000);
+        to = write_digits(to, second / 3600, 2);
+        *to++ = ':';
+        to = write_digits(to, second / 60 % 60, 2);
+        *to++ = ':';
+        to = write_digits(to, second % 60, 2);
+        if (milliseconds % 1000 == 0) return to;
+        *to++ = '.';
+        return write_digits(to, static_cast<unsigned>(milliseconds % 1000), 3);
+    }
+
     /// Writes `2026-11-21T13:00:00.000`. Years beyond 9999 or before 0 get a sign, as in ISO 8601.
     uint8_t *write(uint8_t *to, int64_t milliseconds) {
         constexpr int64_t day_ms = 86'400'000;

@@ -43,8 +43,12 @@ public:
     }
     void csv_field(const uint8_t *p, size_t length);
 
+    void base64(const uint8_t *p, size_t length);
+
     bool scalar(const weir_text_column &column, size_t row);
     void json_value(const weir_text_column &column, size_t row);
+    void json_nested(const weir_text_column &column, size_t row);
+    void json_members(const weir_text_column &entries, int32_t first, int32_t end);
     void csv_value(const weir_text_column &column, size_t row, weir_text &scratch);
 
 private:
@@ -114,6 +118,21 @@ void Writer::csv_field(const uint8_t *p, size_t length) {
     *at++ = '"';
 }
 
+void Writer::base64(const uint8_t *p, size_t length) {
+    static constexpr char letters[] =
+        "ABCDEFGHIJKLMNOPQRSTUVWXYZabcdefghijklmnopqrstuvwxyz0123456789+/";
+    room(length / 3 * 4 + 8);
+    for (size_t i = 0; i < length; i += 3) {
+        const size_t left = length - i;
+        const uint32_t three = static_cast<uint32_t>(p[i]) << 16
+            | (left > 1 ? static_cast<uint32_t>(p[i + 1]) << 8 : 0) | (left > 2 ? p[i + 2] : 0u);
+        *at++ = static_cast<uint8_t>(letters[three >> 18]);
+        *at++ = static_cast<uint8_t>(letters[three >> 12 & 63]);
+        *at++ = left > 1 ? static_cast<uint8_t>(letters[three >> 6 & 63]) : '=';
+        *at++ = left > 2 ? static_cast<uint8_t>(letters[three & 63]) : '=';
+    }
+}
+
 /// Writes a value of a fixed-width kind; false for a double that is no number, of which nothing is
 /// written.
 inline bool Writer::scalar(const weir_text_column &column, size_t row) {
@@ -131,6 +150,24 @@ inline bool Writer::scalar(const weir_text_column &column, size_t row) {
         at = write_double(at, value);
         return true;
     }
+    case WEIR_TEXT_FLOAT: {
+        const double value = static_cast<const double *>(column.values)[row];
+        if (!std::isfinite(value)) return false;
+        at = write_float(at, value);
+        return true;
+    }
+    case WEIR_TEXT_DECIMAL:
+        at = write_decimal(at, static_cast<const int64_t *>(column.values)[row], column.scale);
+        return true;
+    case WEIR_TEXT_WIDE_DECIMAL:
+        at = write_decimal(at, static_cast<const __int128 *>(column.values)[row], column.scale);
+        return true;
+    case WEIR_TEXT_DATE:
+        at = times.write_date(at, static_cast<const int64_t *>(column.values)[row]);
+        return true;
+    case WEIR_TEXT_TIME:
+        at = TimeWriter::write_time(at, static_cast<const int64_t *>(column.values)[row]);
+        return true;
     case WEIR_TEXT_TIMESTAMP:
     case WEIR_TEXT_TIMESTAMP_UTC:
         at = times.write(at, static_cast<const int64_t *>(column.values)[row]);
@@ -138,6 +175,15 @@ inline bool Writer::scalar(const weir_text_column &column, size_t row) {
         return true;
     default: at = write_integer(at, static_cast<const int64_t *>(column.values)[row]); return true;
     }
+}
+
+inline bool is_nested(weir_text_kind kind) {
+    return kind == WEIR_TEXT_ARRAY || kind >= WEIR_TEXT_BYTES;
+}
+
+inline bool is_quoted_in_json(weir_text_kind kind) {
+    return kind == WEIR_TEXT_TIMESTAMP || kind == WEIR_TEXT_TIMESTAMP_UTC || kind == WEIR_TEXT_DATE
+        || kind == WEIR_TEXT_TIME;
 }
 
 inline bool is_null_at(const weir_text_column &column, size_t row) {
@@ -152,15 +198,38 @@ void Writer::json_value(const weir_text_column &column, size_t row) {
             column.bytes + offsets[row], static_cast<size_t>(offsets[row + 1] - offsets[row])
         );
     }
-    if (column.kind != WEIR_TEXT_ARRAY) {
-        const bool is_quoted =
-            column.kind == WEIR_TEXT_TIMESTAMP || column.kind == WEIR_TEXT_TIMESTAMP_UTC;
-        if (is_quoted) *at++ = '"';
-        if (!scalar(column, row)) raw("null", 4);
-        if (is_quoted) *at++ = '"';
+    if (is_nested(column.kind)) return json_nested(column, row);
+    const bool is_quoted = is_quoted_in_json(column.kind);
+    if (is_quoted) *at++ = '"';
+    if (!scalar(column, row)) raw("null", 4);
+    if (is_quoted) *at++ = '"';
+}
+
+/// The value of an array, a map, a row or bytes.
+void Writer::json_nested(const weir_text_column &column, size_t row) {
+    if (column.kind == WEIR_TEXT_ROW) {
+        for (size_t i = 0; i < column.field_count; ++i) {
+            const weir_text_column &field = column.fields[i];
+            room(field.prefix_length + scalar_text_max);
+            raw(field.prefix, field.prefix_length);
+            json_value(field, row);
+        }
+        room(8);
+        if (column.field_count == 0) *at++ = '{';
+        *at++ = '}';
         return;
     }
     const int32_t *offsets = static_cast<const int32_t *>(column.values);
+    if (column.kind == WEIR_TEXT_BYTES) {
+        room(8);
+        *at++ = '"';
+        base64(column.bytes + offsets[row], static_cast<size_t>(offsets[row + 1] - offsets[row]));
+        *at++ = '"';
+        return;
+    }
+    if (column.kind == WEIR_TEXT_MAP) {
+        return json_members(*column.elements, offsets[row], offsets[row + 1]);
+    }
     *at++ = '[';
     for (int32_t i = offsets[row]; i < offsets[row + 1]; ++i) {
         room(scalar_text_max + 8);
@@ -171,6 +240,28 @@ void Writer::json_value(const weir_text_column &column, size_t row) {
     *at++ = ']';
 }
 
+/// The entries of a map. Keys that are no text stand in quotes, a NULL as "null".
+void Writer::json_members(const weir_text_column &entries, int32_t first, int32_t end) {
+    const weir_text_column &keys = entries.fields[0];
+    *at++ = '{';
+    for (int32_t i = first; i < end; ++i) {
+        const size_t row = static_cast<size_t>(i);
+        room(scalar_text_max + 16);
+        if (i > first) *at++ = ',';
+        const bool has_quotes = !is_null_at(keys, row)
+            && (keys.kind == WEIR_TEXT_STRING || keys.kind == WEIR_TEXT_BYTES
+                || is_quoted_in_json(keys.kind));
+        if (!has_quotes) *at++ = '"';
+        json_value(keys, row);
+        room(scalar_text_max + 16);
+        if (!has_quotes) *at++ = '"';
+        *at++ = ':';
+        json_value(entries.fields[1], row);
+    }
+    room(8);
+    *at++ = '}';
+}
+
 void Writer::csv_value(const weir_text_column &column, size_t row, weir_text &scratch) {
     if (is_null_at(column, row)) return;
     if (column.kind == WEIR_TEXT_STRING) {
@@ -179,7 +270,12 @@ void Writer::csv_value(const weir_text_column &column, size_t row, weir_text &sc
             column.bytes + offsets[row], static_cast<size_t>(offsets[row + 1] - offsets[row])
         );
     }
-    if (column.kind == WEIR_TEXT_ARRAY) {
+    if (column.kind == WEIR_TEXT_BYTES) {
+        const int32_t *offsets = static_cast<const int32_t *>(column.values);
+        const size_t length = static_cast<size_t>(offsets[row + 1] - offsets[row]);
+        return length == 0 ? raw("\"\"", 2) : base64(column.bytes + offsets[row], length);
+    }
+    if (is_nested(column.kind)) {
         scratch.count = 0;
         {
             Writer array(&scratch);

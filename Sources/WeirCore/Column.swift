@@ -6,7 +6,8 @@
 // read after that; nothing enforces it but this sentence and the loop's single thread.
 //
 // Always true: a NULL row still has a value slot (0, an empty string or an empty array); the offsets
-// of strings and arrays start at 0 and never fall; `validity` is nil as long as no row is NULL.
+// of strings and arrays start at 0 and never fall; `validity` is nil as long as no row is NULL. A ROW
+// column's fields are columns of as many rows, and of a NULL row all fields are NULL.
 
 #if canImport(Glibc)
 import Glibc
@@ -29,8 +30,10 @@ public final class Column {
     /// Bytes of text held.
     public private(set) var byteCount = 0
     public private(set) var byteCapacity = 0
-    /// The elements of an array column.
+    /// The elements of an array column, the entries of a map column.
     public let child: Column?
+    /// The fields of a row column; empty for all others.
+    public let fields: [Column]
 
     /// An empty column with room for `capacity` rows.
     public init(_ type: DataType, capacity: Int = 0) {
@@ -38,7 +41,12 @@ public final class Column {
         physical = type.physical
         storage = allocate(0)
         bytes = allocate(0).assumingMemoryBound(to: UInt8.self)
-        if case .array(let element) = type { child = Column(element) } else { child = nil }
+        child = type.elementType.map { Column($0) }
+        if case .row(let members) = type {
+            fields = members.map { Column($0.type, capacity: capacity) }
+        } else {
+            fields = []
+        }
         reserve(rows: max(capacity, 16))
         if physical == .string || physical == .array { offsets[0] = 0 }
     }
@@ -62,6 +70,8 @@ public final class Column {
         self.byteCount = byteCount
         byteCapacity = byteCount
         self.child = child
+        fields = []
+        precondition(physical != .row, "a row column has no memory to adopt")
         precondition((physical == .array) == (child != nil), "an array column has a child, no other has")
     }
 
@@ -74,6 +84,10 @@ public final class Column {
     /// The values of an integer, timestamp or interval column.
     @inlinable public var ints: UnsafeMutablePointer<Int64> {
         storage.assumingMemoryBound(to: Int64.self)
+    }
+    /// The values of a column of long decimals.
+    @inlinable public var wides: UnsafeMutablePointer<Int128> {
+        storage.assumingMemoryBound(to: Int128.self)
     }
     /// The values of a double column.
     @inlinable public var doubles: UnsafeMutablePointer<Double> {
@@ -102,17 +116,15 @@ public final class Column {
     /// The text of row `row` as a String; for tests, errors and slow paths.
     public func string(_ row: Int) -> String { String(decoding: text(row), as: UTF8.self) }
 
+    /// The bytes of row `row` as an array; for tests, errors and slow paths.
+    public func byteArray(_ row: Int) -> [UInt8] { Array(text(row)) }
+
     /// Bytes of memory held, children included.
     public var memoryBytes: Int {
-        capacity * width + byteCapacity + (validity == nil ? 0 : capacity) + (child?.memoryBytes ?? 0)
-    }
-
-    private var width: Int {
-        switch physical {
-        case .bool: 1
-        case .int64, .double: 8
-        case .string, .array: 4
-        }
+        fields.reduce(
+            capacity * physical.width + byteCapacity + (validity == nil ? 0 : capacity)
+                + (child?.memoryBytes ?? 0)
+        ) { $0 + $1.memoryBytes }
     }
 
     // MARK: Growing
@@ -121,8 +133,9 @@ public final class Column {
     public func reserve(rows: Int) {
         guard rows > capacity else { return }
         let grown = max(rows, capacity * 2)
+        for field in fields { field.reserve(rows: grown) }
         let slots = physical == .string || physical == .array ? grown + 1 : grown
-        storage = reallocate(storage, slots * width)
+        storage = reallocate(storage, slots * physical.width)
         if let validity {
             self.validity = reallocate(UnsafeMutableRawPointer(validity), grown)
                 .assumingMemoryBound(to: UInt8.self)
@@ -175,6 +188,12 @@ public final class Column {
         ints[row] = value
     }
 
+    public func append(_ value: Int128) {
+        precondition(physical == .int128, "not a column of long decimals")
+        let row = grow()
+        wides[row] = value
+    }
+
     public func append(_ value: Double) {
         precondition(physical == .double, "not a double column")
         let row = grow()
@@ -211,6 +230,12 @@ public final class Column {
         offsets[row + 1] = Int32(child.count)
     }
 
+    /// Ends a row of a row column: a value has been appended to each of `fields` since the last one.
+    public func appendRow() {
+        let row = grow()
+        for field in fields { precondition(field.count == row + 1, "one value a field") }
+    }
+
     public func appendNull() {
         let flags = { self.materializeValidity() }
         let row = grow()
@@ -218,6 +243,8 @@ public final class Column {
         switch physical {
         case .bool: bools[row] = 0
         case .int64: ints[row] = 0
+        case .int128: wides[row] = 0
+        case .row: for field in fields { field.appendNull() }
         case .double: doubles[row] = 0
         case .string: offsets[row + 1] = Int32(byteCount)
         case .array: offsets[row + 1] = Int32(child?.count ?? 0)
@@ -229,6 +256,19 @@ public final class Column {
         count += 1
         if let validity { validity[count - 1] = 1 }
         return count - 1
+    }
+}
+
+extension PhysicalType {
+    /// Bytes that a value takes in `Column.storage`.
+    public var width: Int {
+        switch self {
+        case .bool: 1
+        case .int64, .double: 8
+        case .int128: 16
+        case .string, .array: 4
+        case .row: 0
+        }
     }
 }
 

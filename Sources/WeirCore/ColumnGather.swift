@@ -31,6 +31,11 @@ extension Column {
         case .int64:
             let (to, from) = (ints + start, other.ints)
             for (i, row) in rows.enumerated() { to[i] = from[Int(row)] }
+        case .int128:
+            let (to, from) = (wides + start, other.wides)
+            for (i, row) in rows.enumerated() { to[i] = from[Int(row)] }
+        case .row:
+            for (field, from) in zip(fields, other.fields) { field.append(from: from, rows: rows) }
         case .double:
             let (to, from) = (doubles + start, other.doubles)
             for (i, row) in rows.enumerated() { to[i] = from[Int(row)] }
@@ -71,6 +76,9 @@ extension Column {
         switch physical {
         case .bool: memcpy(bools + start, other.bools + range.lowerBound, n)
         case .int64: memcpy(ints + start, other.ints + range.lowerBound, n * 8)
+        case .int128: memcpy(wides + start, other.wides + range.lowerBound, n * 16)
+        case .row:
+            for (field, from) in zip(fields, other.fields) { field.append(from: from, range: range) }
         case .double: memcpy(doubles + start, other.doubles + range.lowerBound, n * 8)
         case .string:
             let first = Int(other.offsets[range.lowerBound])

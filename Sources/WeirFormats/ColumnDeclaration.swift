@@ -97,7 +97,7 @@ public struct ColumnDeclaration: Hashable, Sendable {
     private static func problem(ofScalar type: DataType) -> String? {
         switch type {
         case .boolean, .int, .bigint, .double, .string, .timestamp, .timestampLTZ: nil
-        case .interval, .array, .null: "\(type) cannot be read from JSON"
+        default: "\(type) cannot be read from JSON"
         }
     }
 

@@ -112,6 +112,13 @@ public final class BatchDecoder {
             let values = try fields.take(count * 8)
             column.reserve(rows: count)
             if let start = values.baseAddress { memcpy(column.doubles, start, values.count) }
+        case .int128:
+            let values = try fields.take(count * 16)
+            column.reserve(rows: count)
+            if let start = values.baseAddress { memcpy(column.wides, start, values.count) }
+        case .row:
+            for field in column.fields { try fill(field, count, from: &fields) }
+            column.reserve(rows: count)
         case .string:
             let total = try fillOffsets(of: column, count, from: &fields)
             let text = try fields.take(total)

@@ -89,6 +89,11 @@ public final class BatchEncoder {
             body.append(
                 UnsafeRawBufferPointer(
                     start: column.doubles + rows.lowerBound, count: rows.count * 8))
+        case .int128:
+            body.append(
+                UnsafeRawBufferPointer(
+                    start: column.wides + rows.lowerBound, count: rows.count * 16))
+        case .row: for field in column.fields { put(field, rows) }
         case .string:
             let offsets = column.offsets + rows.lowerBound
             putInts(rows.count) { Int64(offsets[$0 + 1] &- offsets[$0]) }

@@ -197,6 +197,8 @@ extension Column {
         switch physical {
         case .bool: count
         case .int64, .double: 8 * count
+        case .int128: 16 * count
+        case .row: fields.reduce(0) { $0 + $1.usedBytes }
         case .string: 4 * count + byteCount
         case .array: 4 * count + (child?.usedBytes ?? 0)
         }

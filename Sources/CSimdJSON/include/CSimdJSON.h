@@ -192,6 +192,21 @@ typedef enum weir_text_kind {
     /// The same with a trailing `Z`.
     WEIR_TEXT_TIMESTAMP_UTC = 5,
     WEIR_TEXT_ARRAY = 6,
+    /// A double that is a float, with a float's digits.
+    WEIR_TEXT_FLOAT = 7,
+    /// An Int64 with `scale` digits behind the point.
+    WEIR_TEXT_DECIMAL = 8,
+    /// An Int128 likewise.
+    WEIR_TEXT_WIDE_DECIMAL = 9,
+    /// Days since the epoch as `2026-11-21`.
+    WEIR_TEXT_DATE = 10,
+    /// Milliseconds since midnight as `13:00:00`, with `.250` where they are no whole second.
+    WEIR_TEXT_TIME = 11,
+    /// Bytes as base64.
+    WEIR_TEXT_BYTES = 12,
+    /// Entries as the members of an object.
+    WEIR_TEXT_MAP = 13,
+    WEIR_TEXT_ROW = 14,
 } weir_text_kind;
 
 /// A column to write.
@@ -200,8 +215,13 @@ typedef struct weir_text_column {
     const void *values;
     const uint8_t *validity;
     const uint8_t *bytes;
-    /// The elements of an array column.
+    /// The elements of an array column; the entries of a map column, rows of two fields.
     const struct weir_text_column *elements;
+    /// The fields of a row column.
+    const struct weir_text_column *fields;
+    size_t field_count;
+    /// Digits behind the point of a decimal.
+    int32_t scale;
     /// What stands before each value: `,"name":` in JSON, a comma in CSV.
     const uint8_t *prefix;
     size_t prefix_length;

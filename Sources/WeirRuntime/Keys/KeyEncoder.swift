@@ -3,9 +3,9 @@
 // results, sorted runs on disk and prefix scans.
 //
 // A column is a marker (0 = NULL, 1 = a value) and then the value: integers and timestamps
-// big-endian with the sign flipped, doubles by their total order (all NaN as one), booleans as one
-// byte, text as it is. Text that is not the last column has 0x00 written as 00 FF and ends with 00
-// 00.
+// big-endian with the sign flipped (long decimals in 16 bytes), doubles by their total order (all
+// NaN as one), booleans as one byte, text as it is. Text that is not the last column has 0x00
+// written as 00 FF and ends with 00 00.
 
 import WeirCore
 
@@ -47,7 +47,8 @@ final class KeyEncoder {
             switch column.physical {
             case .bool, .int64, .double: writeFixed(column, rowCount)
             case .string: writeText(column, rowCount, isLast: isLast)
-            case .array: preconditionFailure("arrays are not group keys")
+            case .int128: writeWide(column, rowCount)
+            case .array, .row: preconditionFailure("arrays and rows are not group keys")
             }
         }
         return EncodedKeys(
@@ -74,7 +75,9 @@ final class KeyEncoder {
                     sizes[row] += Int32(text.count)
                     if !isLast { sizes[row] += Int32(2 + text.count(where: { $0 == 0 })) }
                 }
-            case .array: break
+            case .int128:
+                for row in 0..<rowCount where !column.isNull(row) { sizes[row] += 16 }
+            case .array, .row: break
             }
         }
         var total = 0
@@ -109,6 +112,21 @@ final class KeyEncoder {
                 : UInt64(bitPattern: column.ints[row]) ^ (1 << 63)
             UnsafeMutableRawPointer(to + at + 1).storeBytes(of: word.bigEndian, as: UInt64.self)
             cursor[row] += 9
+        }
+    }
+
+    private func writeWide(_ column: Column, _ rowCount: Int) {
+        let (to, cursor) = (bytes.base, cursors.base)
+        for row in 0..<rowCount {
+            let at = Int(cursor[row])
+            to[at] = column.isNull(row) ? 0 : 1
+            cursor[row] += 1
+            if column.isNull(row) { continue }
+            let word = UInt128(bitPattern: column.wides[row]) ^ (1 << 127)
+            withUnsafeBytes(of: word.bigEndian) { source in
+                UnsafeMutableRawBufferPointer(start: to + at + 1, count: 16).copyMemory(from: source)
+            }
+            cursor[row] += 16
         }
     }
 
@@ -231,7 +249,11 @@ extension KeyEncoder {
                 } else {
                     at = Self.decodeEscaped(key, at, into: column)
                 }
-            case .array: preconditionFailure("arrays are not group keys")
+            case .int128:
+                let (high, low) = (Self.word(key, at), Self.word(key, at + 8))
+                column.append(Int128(bitPattern: (UInt128(high) << 64 | UInt128(low)) ^ (1 << 127)))
+                at += 16
+            case .array, .row: preconditionFailure("arrays and rows are not group keys")
             }
         }
     }
@@ -246,7 +268,8 @@ extension KeyEncoder {
             var at = 1
             while !(key[at] == 0 && key[at + 1] == 0) { at += key[at] == 0 ? 2 : 1 }
             return at + 2
-        case .array: preconditionFailure("arrays are not group keys")
+        case .int128: return 17
+        case .array, .row: preconditionFailure("arrays and rows are not group keys")
         }
     }
 

@@ -130,7 +130,7 @@ struct PipelineBuilder {
         else { preconditionFailure("not an aggregate") }
         try Self.check(window)
         let isFirst = !input.hasState
-        if let bad = keys.first(where: { $0.type.physical == .array }) {
+        if let bad = keys.first(where: { !$0.type.isScalar }) {
             throw Failure(
                 .configuration, "planning", "GROUP BY", "\(bad.type) cannot be grouped by")
         }

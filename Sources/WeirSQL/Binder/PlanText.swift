@@ -169,7 +169,8 @@ enum PlanText {
             case .interval: return "INTERVAL \(value) ms"
             case .timestamp, .timestampLTZ:
                 return "\(type) '\(TimestampFormatter.isoString(value))'"
-            case .boolean, .double, .string, .array, .null: return "\(value):\(type)"
+            case .decimal: return "\(value):\(type)"
+            default: return "\(value):\(type)"
             }
         }
     }

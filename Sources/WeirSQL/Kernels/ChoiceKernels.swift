@@ -37,9 +37,9 @@ final class RowChoice {
 
     /// The column of each row's chosen value; an operand that is nil gives NULL.
     func merge(_ operands: [Operand?], type: DataType) -> Column {
-        if type.physical == .string || type.physical == .array { return mergeTexts(operands, type) }
+        if [.string, .array, .row].contains(type.physical) { return mergeRows(operands, type) }
         let result = Column.filled(type, rowCount)
-        memset(result.storage, 0, rowCount * (type.physical == .bool ? 1 : 8))
+        memset(result.storage, 0, rowCount * type.physical.width)
         for (number, operand) in operands.enumerated() {
             let wanted = Int32(number)
             if operand == nil || operand?.column.validity != nil {
@@ -53,7 +53,8 @@ final class RowChoice {
             case .bool: take(wanted, operand.column.bools, operand.step, result.bools)
             case .int64: take(wanted, operand.column.ints, operand.step, result.ints)
             case .double: take(wanted, operand.column.doubles, operand.step, result.doubles)
-            case .string, .array: break
+            case .int128: take(wanted, operand.column.wides, operand.step, result.wides)
+            case .string, .array, .row: break
             }
         }
         return result
@@ -73,7 +74,7 @@ final class RowChoice {
         }
     }
 
-    private func mergeTexts(_ operands: [Operand?], _ type: DataType) -> Column {
+    private func mergeRows(_ operands: [Operand?], _ type: DataType) -> Column {
         let result = Column(type, capacity: rowCount)
         for row in 0..<rowCount {
             if let operand = operands[Int(numbers[row])] {
@@ -229,7 +230,10 @@ final class ExtremeKernel: Kernel {
             if p.isNaN || q.isNaN { return (p.isNaN ? 1 : 0) - (q.isNaN ? 1 : 0) }
             return p < q ? -1 : p > q ? 1 : 0
         case .string: return textOrder(a.column.text(x), b.column.text(y))
-        case .array: preconditionFailure("arrays are not compared")
+        case .int128:
+            let (p, q) = (a.column.wides[x], b.column.wides[y])
+            return p < q ? -1 : p > q ? 1 : 0
+        case .array, .row: preconditionFailure("arrays and rows are not compared")
         }
     }
 }

@@ -1,7 +1,7 @@
 // = <> < <= > >= and IS [NOT] DISTINCT FROM. Numbers compare by value (NaN equals nothing, not even
 // itself, as in Java and so in Flink), text by its UTF-8 bytes, FALSE comes before TRUE.
 //
-// > and >= are < and <= with their sides swapped, so four comparisons times three layouts of fixed
+// > and >= are < and <= with their sides swapped, so four comparisons times four layouts of fixed
 // width remain, each with loops of its own for columns and constants.
 
 import WeirCore
@@ -48,7 +48,9 @@ final class ComparisonKernel: Kernel {
         case .double:
             compare(a.column.doubles, a.step, b.column.doubles, b.step, result.bools, input.rowCount)
         case .string: compareTexts(a, b, result.bools, input.rowCount)
-        case .array: preconditionFailure("arrays are not compared")
+        case .int128:
+            compare(a.column.wides, a.step, b.column.wides, b.step, result.bools, input.rowCount)
+        case .array, .row: preconditionFailure("arrays and rows are not compared")
         }
         if nulls == .unknown {
             result.makeNull(where: [a, b])

@@ -26,7 +26,7 @@ final class InListKernel: Kernel {
 
     /// `members` holds the constants in the layout of `value`'s type.
     init(_ value: Kernel, members: Column, hasNull: Bool, isNegated: Bool) {
-        precondition(members.physical == value.type.physical && members.physical != .array)
+        precondition(members.physical == value.type.physical && value.type.isScalar)
         self.value = value
         self.members = members
         self.hasNull = hasNull
@@ -74,7 +74,8 @@ final class InListKernel: Kernel {
             case .bool: add(operand.column.bools, operand.step, members.bools[member], out, rows)
             case .int64: add(operand.column.ints, operand.step, members.ints[member], out, rows)
             case .double: add(operand.column.doubles, operand.step, members.doubles[member], out, rows)
-            case .string, .array: break
+            case .int128: add(operand.column.wides, operand.step, members.wides[member], out, rows)
+            case .string, .array, .row: break
             }
         }
     }
@@ -112,7 +113,8 @@ final class InListKernel: Kernel {
         case .double: column.doubles[row] == members.doubles[member]
         case .string: textsEqual(column.text(row), members.text(member))
         case .bool: column.bools[row] == members.bools[member]
-        case .array: false
+        case .int128: column.wides[row] == members.wides[member]
+        case .array, .row: false
         }
     }
 
@@ -123,7 +125,10 @@ final class InListKernel: Kernel {
         case .int64: return mix(UInt64(bitPattern: column.ints[row]))
         case .double: return mix((column.doubles[row] + 0).bitPattern)
         case .bool: return UInt64(column.bools[row])
-        case .array: return 0
+        case .int128:
+            let value = UInt128(bitPattern: column.wides[row])
+            return mix(UInt64(truncatingIfNeeded: value) ^ mix(UInt64(value >> 64)))
+        case .array, .row: return 0
         case .string:
             let text = column.text(row)
             var hash = UInt64(truncatingIfNeeded: text.count)

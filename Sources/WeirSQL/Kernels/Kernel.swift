@@ -166,7 +166,10 @@ extension Column {
         case .double:
             let values = doubles
             for row in 0..<count { values[row] = validity[row] != 0 ? values[row] : 0 }
-        case .string, .array: break
+        case .int128:
+            let values = wides
+            for row in 0..<count { values[row] = validity[row] != 0 ? values[row] : 0 }
+        case .string, .array, .row: break
         }
     }
 }
