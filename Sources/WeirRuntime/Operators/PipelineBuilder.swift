@@ -84,12 +84,6 @@ struct PipelineBuilder {
     private mutating func buildOrdered(
         _ stage: OrderedStage, _ inputs: [LogicalPlan], _ schema: Schema, into next: any Operator
     ) throws(Failure) {
-        if options.watermarkBy != nil {
-            throw Failure(
-                .configuration, "planning", "an operator in the order of event time",
-                "it cannot be computed for a source with watermark_by",
-                advice: "leave watermark_by out")
-        }
         let tag = takeStateTag()
         let times = stage.timeColumns
         let ordered = OrderedOperator(
@@ -133,12 +127,6 @@ struct PipelineBuilder {
         if let bad = keys.first(where: { !$0.type.isScalar }) {
             throw Failure(
                 .configuration, "planning", "GROUP BY", "\(bad.type) cannot be grouped by")
-        }
-        if !isFirst, options.watermarkBy != nil {
-            throw Failure(
-                .configuration, "planning", "a window over a window's results",
-                "it cannot be computed for a source with watermark_by",
-                advice: "write it as one query, or leave watermark_by out")
         }
         // Late rows have all columns but the arrays that UNNEST took apart: those would be copied
         // for each of their elements, only to be there if the row is late.
@@ -188,7 +176,9 @@ struct PipelineBuilder {
 
     /// The group key that is the source's `watermark_by` column, passed through unchanged.
     private func clockKey(of keys: [BoundExpression], _ input: LogicalPlan) -> Int? {
-        guard let name = options.watermarkBy else { return nil }
+        // Where another operator keeps rows, too, both must go by one clock: what a window of a key that
+        // is far behind gives would be late for the rows of all others.
+        guard let name = options.watermarkBy, root.statefulCount == 1 else { return nil }
         let lineage = Self.lineage(input)
         return keys.firstIndex { key in
             if case .column(let index, _) = key { lineage[index] == name } else { false }
@@ -225,12 +215,15 @@ extension LogicalPlan {
     }
 
     /// Whether this operator or one below it keeps rows, so that what comes out is not late.
-    fileprivate var hasState: Bool {
-        contains { node in
-            switch node {
-            case .windowAggregate, .ordered: true
-            case .scan, .filter, .project, .unnest, .windowAssign, .union: false
+    fileprivate var hasState: Bool { statefulCount > 0 }
+
+    /// How many operators, this one and those below it, keep rows or groups.
+    fileprivate var statefulCount: Int {
+        let own =
+            switch self {
+            case .windowAggregate, .ordered: 1
+            case .scan, .filter, .project, .unnest, .windowAssign, .union: 0
             }
-        }
+        return inputs.reduce(own) { $0 + $1.statefulCount }
     }
 }
