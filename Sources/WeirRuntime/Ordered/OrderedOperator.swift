@@ -168,11 +168,37 @@ final class OrderedPort: Operator {
     private var isFirst: Bool { index == 0 }
 
     func process(_ run: RowRun) throws(Failure) -> Step {
+        if areAllInTime(run) {
+            run.outcomes?.markUsed(run)
+            state.rows.append(run.batch)
+        } else {
+            try part(run)
+        }
+        return .done
+    }
+
+    private func areAllInTime(_ run: RowRun) -> Bool {
+        let column = run.batch.columns[state.rows.timeColumn]
+        if column.validity != nil { return false }
+        let times = UnsafePointer(column.ints)
+        var isLate = false
+        if let marks = run.trace.watermarks.map({ UnsafePointer($0.ints) }) {
+            for row in 0..<run.batch.rowCount where times[row] <= marks[run.origin(row)] {
+                isLate = true
+            }
+        } else {
+            let mark = state.watermark
+            for row in 0..<run.batch.rowCount where times[row] <= mark { isLate = true }
+        }
+        return !isLate
+    }
+
+    /// Takes the rows that are in time, and hands on those that are late.
+    private func part(_ run: RowRun) throws(Failure) {
         let times = run.batch.columns[state.rows.timeColumn]
         let marks = run.trace.watermarks.map { UnsafePointer($0.ints) }
         var kept: [Int32] = []
         var late: [Int32] = []
-        kept.reserveCapacity(run.batch.rowCount)
         for row in 0..<run.batch.rowCount {
             // A time that an outer join made NULL belongs to no order.
             if times.isNull(row) { continue }
@@ -186,14 +212,8 @@ final class OrderedPort: Operator {
         }
         kept.withUnsafeBufferPointer { rows in
             run.outcomes?.markUsed(run, rows)
-            let isWhole = rows.count == run.batch.rowCount
-            state.rows.append(
-                Batch(
-                    schema: state.rows.schema,
-                    columns: isWhole ? run.batch.columns : run.batch.columns.map { $0.gather(rows) },
-                    rowCount: rows.count))
+            state.rows.append(run.batch.gather(rows))
         }
-        return .done
     }
 
     func advance(_ trace: ClockTrace) throws(Failure) -> Step {

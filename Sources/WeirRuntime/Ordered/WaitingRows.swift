@@ -76,18 +76,8 @@ final class WaitingRows {
 
     /// `batch` in the order of its event times, rows of one time as they are.
     private static func inOrder(_ batch: Batch, _ timeColumn: Int) -> Batch {
-        let times = batch.columns[timeColumn].ints
-        var isSorted = true
-        for row in 1..<max(1, batch.rowCount) where times[row] < times[row - 1] {
-            isSorted = false
-            break
-        }
-        if isSorted { return batch }
-        var order = (0..<Int32(batch.rowCount)).map { $0 }
-        order.sort { a, b in
-            let (x, y) = (times[Int(a)], times[Int(b)])
-            return x < y || (x == y && a < b)
-        }
+        let times = UnsafePointer(batch.columns[timeColumn].ints)
+        guard let order = TimeOrder.order(times, count: batch.rowCount) else { return batch }
         return order.withUnsafeBufferPointer { batch.gather($0) }
     }
 
@@ -118,51 +108,9 @@ final class WaitingRows {
             return column
         }
         let joined = Batch(schema: schema, columns: columns, rowCount: total)
-        let order = Self.merged(parts.map(\.count), joined.columns[timeColumn].ints)
+        let order = TimeOrder.merged(parts.map(\.count), joined.columns[timeColumn].ints)
         guard let order else { return joined }
         return order.withUnsafeBufferPointer { joined.gather($0) }
-    }
-
-    /// The rows of runs of these lengths, each in order, in the order of (time, run, place); nil when
-    /// they lie so already. Neighbouring runs are merged until one is left.
-    private static func merged(_ lengths: [Int], _ times: UnsafePointer<Int64>) -> [Int32]? {
-        let total = lengths.reduce(0, +)
-        var starts = lengths.reduce(into: [0]) { $0.append(($0.last ?? 0) + $1) }
-        if starts.dropFirst().dropLast().allSatisfy({ times[$0 - 1] <= times[$0] }) { return nil }
-        var order = (0..<Int32(total)).map { $0 }
-        var merged = order
-        while starts.count > 2 {
-            var kept = [0]
-            order.withUnsafeBufferPointer { from in
-                merged.withUnsafeMutableBufferPointer { to in
-                    var run = 0
-                    while run + 1 < starts.count {
-                        let middle = starts[run + 1]
-                        let end = run + 2 < starts.count ? starts[run + 2] : middle
-                        merge(from, starts[run], middle, end, times, to)
-                        kept.append(end)
-                        run += 2
-                    }
-                }
-            }
-            swap(&order, &merged)
-            starts = kept
-        }
-        return order
-    }
-
-    private static func merge(
-        _ from: UnsafeBufferPointer<Int32>, _ start: Int, _ middle: Int, _ end: Int,
-        _ times: UnsafePointer<Int64>, _ to: UnsafeMutableBufferPointer<Int32>
-    ) {
-        var (left, right) = (start, middle)
-        for place in start..<end {
-            let takesLeft =
-                right == end
-                || (left < middle && times[Int(from[left])] <= times[Int(from[right])])
-            to[place] = takesLeft ? from[left] : from[right]
-            if takesLeft { left += 1 } else { right += 1 }
-        }
     }
 }
 
