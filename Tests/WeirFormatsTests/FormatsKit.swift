@@ -36,6 +36,8 @@ func text(_ column: Column, _ row: Int) -> String {
     switch column.physical {
     case .bool: return column.bools[row] == 1 ? "true" : "false"
     case .int64: return "\(column.ints[row])"
+    case .int128: return "\(column.wides[row])"
+    case .row: return "(" + column.fields.map { text($0, row) }.joined(separator: ", ") + ")"
     case .double: return "\(column.doubles[row])"
     case .string: return "\"\(column.string(row))\""
     case .array:

@@ -74,7 +74,9 @@ import WeirCore
                 } else if x.sign != y.sign {
                     return x.sign == .minus
                 }
-            case .array: break
+            case .int128:
+                if column.wides[a] != column.wides[b] { return column.wides[a] < column.wides[b] }
+            case .array, .row: break
             }
         }
         return false

@@ -193,12 +193,5 @@ import WeirSQL
                 try build(.windowAssign(scan, window: window, schema: Schema([])))
             }
         }
-        #expect(throws: Failure.self) {
-            try build(
-                .windowAggregate(
-                    tagCounts(unnest), window: WindowSpec(timeColumn: 3, size: 10, slide: 10),
-                    keys: [],
-                    aggregates: [], schema: Schema([])), QueryOptions(watermarkBy: "id"))
-        }
     }
 }

@@ -107,6 +107,8 @@ func rendered(_ column: Column, _ row: Int) -> String {
     switch column.physical {
     case .bool: return column.bools[row] == 0 ? "false" : "true"
     case .int64: return String(column.ints[row])
+    case .int128: return "\(column.wides[row])"
+    case .row: return "(" + column.fields.map { rendered($0, row) }.joined(separator: ",") + ")"
     case .double: return rendered(column.doubles[row])
     case .string: return "'" + column.string(row) + "'"
     case .array:

@@ -18,14 +18,21 @@ private func randomColumn(_ type: DataType, _ count: Int, _ random: inout Seeded
         switch type.physical {
         case .bool: column.append(random.next() % 2 == 0)
         case .int64: column.append(Int64(bitPattern: random.next() % spread) &- 77)
+        case .int128:
+            column.append(Int128(Int64(bitPattern: random.next() % spread)) << 40 - Int128(random.next()))
         case .double: column.append(Double(bitPattern: random.next()))
+        case .row:
+            for field in column.fields {
+                field.append(from: randomColumn(field.type, 1, &random), range: 0..<1)
+            }
+            column.appendRow()
         case .string:
             let length = Int(random.next() % (spread == 60_000 ? 700 : 9))
             column.append(
                 String((0..<length).map { _ in "aäb€\u{0}c".randomElement(using: &random) ?? "a" }))
         case .array:
-            if case .array(let element) = type, let child = column.child {
-                let values = randomColumn(element, Int(random.next() % 4), &random)
+            if let child = column.child {
+                let values = randomColumn(child.type, Int(random.next() % 4), &random)
                 child.append(from: values, range: 0..<values.count)
             }
             column.appendArray()
@@ -36,7 +43,8 @@ private func randomColumn(_ type: DataType, _ count: Int, _ random: inout Seeded
 
 private let everyType: [DataType] = [
     .boolean, .int, .bigint, .double, .string, .timestamp, .timestampLTZ, .interval, .null,
-    .array(.string), .array(.bigint), .array(.array(.boolean)),
+    .array(.string), .array(.bigint), .array(.array(.boolean)), .decimal(precision: 30, scale: 4),
+    .date, .bytes, .map(key: .string, value: .double), .row([Field("a", .int), Field("b", .string)]),
 ]
 
 private func randomBatch(_ random: inout SeededGenerator) -> Batch {
@@ -58,7 +66,12 @@ private func areEqual(_ a: Column, _ b: Column) -> Bool {
         switch a.physical {
         case .bool: return a.bools[row] == b.bools[row]
         case .int64: return a.ints[row] == b.ints[row]
+        case .int128: return a.wides[row] == b.wides[row]
         case .double: return a.doubles[row].bitPattern == b.doubles[row].bitPattern
+        case .row:
+            return zip(a.fields, b.fields).allSatisfy {
+                areEqual($0.slice(row..<row + 1), $1.slice(row..<row + 1))
+            }
         case .string: return a.text(row).elementsEqual(b.text(row))
         case .array:
             guard let ac = a.child, let bc = b.child else { return false }

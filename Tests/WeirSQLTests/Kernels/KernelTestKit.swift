@@ -93,6 +93,11 @@ func values(of column: Column, _ location: SourceLocation = #_sourceLocation) ->
         case .int64:
             #expect(!isNull || column.ints[row] == 0, sourceLocation: location)
             return isNull ? .null : .int(column.ints[row])
+        case .int128:
+            #expect(!isNull || column.wides[row] == 0, sourceLocation: location)
+            return isNull ? .null : .text("\(column.wides[row])")
+        case .row:
+            return isNull ? .null : .array(column.fields.map { values(of: $0, location)[row] })
         case .double:
             #expect(!isNull || column.doubles[row].bitPattern == 0, sourceLocation: location)
             return isNull ? .null : .double(column.doubles[row])
