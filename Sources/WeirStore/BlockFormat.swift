@@ -54,8 +54,14 @@ extension DataType {
         case .map(let key, let value): [18] + key.tags + value.tags
         case .row(let fields):
             [19, UInt8(truncatingIfNeeded: fields.count), UInt8(truncatingIfNeeded: fields.count >> 8)]
-                + fields.flatMap { lengthPrefixed($0.name) + $0.type.tags }
+                + fields.flatMap { Self.tags(ofName: $0.name) + $0.type.tags }
         }
+    }
+
+    private static func tags(ofName name: String) -> [UInt8] {
+        var writer = ByteWriter()
+        writer.put(name)
+        return writer.bytes
     }
 
     /// Reads what `tags` wrote.
