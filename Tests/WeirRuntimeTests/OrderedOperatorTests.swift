@@ -15,10 +15,13 @@ import WeirSQL
     private static let delay: Int64 = 3_000
 
     private func run(
-        _ plan: LogicalPlan, _ readings: [Reading], _ schedule: Schedule, emittedRowsMax: Int = .max
+        _ plan: LogicalPlan, _ readings: [Reading], _ schedule: Schedule, emittedRowsMax: Int = .max,
+        memoryBudgetBytes: Int = 64 << 20
     ) throws -> QueryHarness {
+        let options = QueryOptions(
+            memoryBudgetBytes: memoryBudgetBytes, emittedRowsMax: emittedRowsMax)
         let harness = try QueryHarness(
-            QueryPlan(root: plan), options: QueryOptions(emittedRowsMax: emittedRowsMax),
+            QueryPlan(root: plan), options: options,
             clock: WatermarkOptions(delay: Self.delay))
         try harness.run(readings, schedule)
         return harness
@@ -60,6 +63,15 @@ import WeirSQL
                 Self.sorted, readings, .chaotic(seed: seed, batchMax: 40), emittedRowsMax: 20)
             #expect(harness.committed.results == expected.sorted, "seed \(seed)")
             #expect(harness.committed.late == expected.late, "seed \(seed)")
+        }
+    }
+
+    @Test func runningOutOfMemoryDoesNotShow() throws {
+        for seed in 1...4 as ClosedRange<UInt64> {
+            let readings = Reading.random(seed: seed, count: 600)
+            let harness = try run(
+                Self.sorted, readings, .chaotic(seed: seed, batchMax: 20), memoryBudgetBytes: 1000)
+            #expect(harness.committed.results == oracle(readings).sorted, "seed \(seed)")
         }
     }
 

@@ -89,7 +89,8 @@ struct PipelineBuilder {
         let ordered = OrderedOperator(
             inputs: zip(inputs, times).map { ($0.schema, $1) },
             processor: try makeProcessor(stage, inputs, schema, tag), stateTag: tag,
-            emittedRowsMax: options.emittedRowsMax, next: next)
+            emittedRowsMax: options.emittedRowsMax,
+            memoryBudgetBytes: options.memoryBudgetBytes, next: next)
         for (index, input) in inputs.enumerated() {
             let isFirst = !input.hasState
             if isFirst, lateSchema == nil { lateSchema = input.schema }

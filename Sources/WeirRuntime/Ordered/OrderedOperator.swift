@@ -19,6 +19,7 @@ final class OrderedOperator {
     private let processor: any OrderedProcessor
     private let output: OrderedOutput
     private let emittedRowsMax: Int
+    private let memoryBudgetBytes: Int
     private let progressKey: [UInt8]
     private var savedProgress: [UInt8] = []
     /// All rows at or before it have been processed.
@@ -39,15 +40,18 @@ final class OrderedOperator {
 
     /// - Parameters:
     ///   - inputs: the columns of each input and which of them is the event time.
+    ///   - memoryBudgetBytes: what waiting rows may take of memory at a commit; beyond it they are in
+    ///     durable state alone until they are due.
     ///   - stateTag: the first byte of all keys of this operator's state; the processor may use keys
     ///     that begin with it and a byte above 0x0F.
     init(
         inputs: [(schema: Schema, timeColumn: Int)], processor: any OrderedProcessor,
-        stateTag: UInt8, emittedRowsMax: Int, next: any Operator
+        stateTag: UInt8, emittedRowsMax: Int, memoryBudgetBytes: Int, next: any Operator
     ) {
         self.next = next
         self.processor = processor
         self.emittedRowsMax = emittedRowsMax
+        self.memoryBudgetBytes = memoryBudgetBytes / max(1, inputs.count)
         precondition(inputs.count < 14, "an ordered operator has at most 13 inputs")
         ports = inputs.enumerated().map { index, input in
             PortState(
@@ -67,10 +71,11 @@ final class OrderedOperator {
         while takenThrough < target {
             guard let first = ports.compactMap(\.rows.firstTime).min(), first <= target else { break }
             if output.rowCount >= emittedRowsMax { return false }
-            let through = sliceEnd(from: first, to: target)
+            let through = try sliceEnd(from: first, to: target)
             let slice = OrderedSlice(
-                batches: ports.map { $0.rows.take(through: through) },
-                timeColumns: ports.map(\.rows.timeColumn))
+                batches: try ports.map { (port) throws(Failure) in
+                    try port.rows.take(through: through)
+                }, timeColumns: ports.map(\.rows.timeColumn))
             try processor.process(slice, into: output)
             takenThrough = through
         }
@@ -83,15 +88,25 @@ final class OrderedOperator {
     }
 
     /// The greatest event time up to which not more rows wait than a slice has; at least `first`.
-    private func sliceEnd(from first: Int64, to target: Int64) -> Int64 {
-        let count = { (time: Int64) in self.ports.reduce(0) { $0 + $1.rows.count(through: time) } }
-        if count(target) <= Self.sliceRowsMax { return target }
-        var (low, high) = (first, target)
+    private func sliceEnd(from first: Int64, to target: Int64) throws(Failure) -> Int64 {
+        if try countWaiting(through: target) <= Self.sliceRowsMax { return target }
+        // Event times are far within these bounds, a window's end included.
+        var (low, high) = (first, min(target, 2 * WatermarkTracker.eventTimeMax))
         while low < high {
             let middle = low + (high - low) / 2 + (high - low) % 2
-            if count(middle) <= Self.sliceRowsMax { low = middle } else { high = middle - 1 }
+            if try countWaiting(through: middle) <= Self.sliceRowsMax {
+                low = middle
+            } else {
+                high = middle - 1
+            }
         }
         return low
+    }
+
+    private func countWaiting(through time: Int64) throws(Failure) -> Int {
+        var count = 0
+        for port in ports { count += try port.rows.count(through: time) }
+        return count
     }
 
     /// Drains and tells the operators further down where time is.
@@ -109,7 +124,11 @@ final class OrderedOperator {
     }
 
     fileprivate func checkpoint(into writer: any StateWriter) {
-        for port in ports { port.rows.checkpoint(into: writer) }
+        for port in ports {
+            // What the last commit wrote can be read back by now; what this one writes cannot.
+            port.rows.shrink(to: memoryBudgetBytes)
+            port.rows.checkpoint(into: writer)
+        }
         processor.checkpoint(into: writer)
         var progress = ByteWriter()
         progress.write(takenThrough)
@@ -135,7 +154,10 @@ final class OrderedOperator {
             }
             savedProgress = saved
         }
-        for port in ports { try port.rows.restore(from: reader, taken: takenThrough) }
+        for port in ports {
+            try port.rows.restore(
+                from: reader, taken: takenThrough, bytesMax: memoryBudgetBytes)
+        }
         try processor.restore(from: reader)
         try next.restore(from: reader, clocks: clocks, pending: pending)
     }

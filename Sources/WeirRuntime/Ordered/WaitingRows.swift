@@ -6,7 +6,8 @@
 //
 // Durable: a chunk that is left over at a commit is written once, as a block, and deleted when its last
 // row has been taken. Which of its rows are gone already follows from the event time up to which rows
-// have been taken, which the operator keeps.
+// have been taken, which the operator keeps. A chunk that has been written can leave memory; it is read
+// again when its rows are due.
 
 import WeirCore
 import WeirStore
@@ -21,31 +22,36 @@ final class WaitingRows {
     /// Saved chunks that are gone.
     private var retired: [UInt64] = []
     private let encoder = BatchEncoder()
+    private let decoder = BatchDecoder()
+    private var reader: (any StateReader)?
 
     /// Rows of one batch, in order; those before `taken` are gone.
     private final class Chunk {
         let number: UInt64
-        let batch: Batch
-        let times: UnsafePointer<Int64>
+        let rowCount: Int
+        let lastTime: Int64
+        /// The event time of the next row; there is one.
+        var firstTime: Int64
+        /// nil while the rows are in durable state alone.
+        var batch: Batch?
         var taken = 0
         var isSaved = false
 
         init(number: UInt64, batch: Batch, timeColumn: Int) {
             self.number = number
             self.batch = batch
-            times = UnsafePointer(batch.columns[timeColumn].ints)
+            rowCount = batch.rowCount
+            let times = batch.columns[timeColumn].ints
+            firstTime = times[0]
+            lastTime = times[batch.rowCount - 1]
         }
 
-        var isEmpty: Bool { taken == batch.rowCount }
+        var isEmpty: Bool { taken == rowCount }
 
-        /// How many of the rows from `taken` on are at or before `time`.
-        func count(through time: Int64) -> Int {
-            var (low, high) = (taken, batch.rowCount)
-            while low < high {
-                let middle = (low + high) / 2
-                if times[middle] <= time { low = middle + 1 } else { high = middle }
-            }
-            return low - taken
+        /// Counts `count` more rows as taken.
+        func take(_ count: Int, _ times: UnsafePointer<Int64>) {
+            taken += count
+            if taken < rowCount { firstTime = times[taken] }
         }
     }
 
@@ -56,15 +62,41 @@ final class WaitingRows {
     }
 
     /// Bytes of memory held.
-    var memoryBytes: Int { chunks.reduce(0) { $0 + $1.batch.memoryBytes } }
+    var memoryBytes: Int { chunks.reduce(0) { $0 + ($1.batch?.memoryBytes ?? 0) } }
 
     /// The least event time that waits; nil when nothing does.
-    var firstTime: Int64? {
-        chunks.reduce(nil) { least, chunk in min(least ?? .max, chunk.times[chunk.taken]) }
-    }
+    var firstTime: Int64? { chunks.lazy.map(\.firstTime).min() }
 
     /// How many rows wait that are at or before `time`.
-    func count(through time: Int64) -> Int { chunks.reduce(0) { $0 + $1.count(through: time) } }
+    func count(through time: Int64) throws(Failure) -> Int {
+        var count = 0
+        for chunk in chunks { count += try self.count(chunk, through: time) }
+        return count
+    }
+
+    private func count(_ chunk: Chunk, through time: Int64) throws(Failure) -> Int {
+        if time < chunk.firstTime { return 0 }
+        if time >= chunk.lastTime { return chunk.rowCount - chunk.taken }
+        let times = try rows(of: chunk).columns[timeColumn].ints
+        var (low, high) = (chunk.taken, chunk.rowCount)
+        while low < high {
+            let middle = (low + high) / 2
+            if times[middle] <= time { low = middle + 1 } else { high = middle }
+        }
+        return low - chunk.taken
+    }
+
+    /// The chunk's rows, read again if they had left memory.
+    private func rows(of chunk: Chunk) throws(Failure) -> Batch {
+        if let batch = chunk.batch { return batch }
+        guard let block = try reader?.get(key(chunk.number)) else { throw ByteReader.damaged }
+        let batch = try decoder.decode(block)
+        guard batch.schema == schema, batch.rowCount == chunk.rowCount else {
+            throw ByteReader.damaged
+        }
+        chunk.batch = batch
+        return batch
+    }
 
     /// Adds rows, which have event times.
     func append(_ batch: Batch) {
@@ -82,34 +114,41 @@ final class WaitingRows {
     }
 
     /// Takes all rows at or before `time`, in order.
-    func take(through time: Int64) -> Batch {
-        let parts = chunks.compactMap { chunk -> (chunk: Chunk, count: Int)? in
-            let count = chunk.count(through: time)
-            return count == 0 ? nil : (chunk, count)
+    func take(through time: Int64) throws(Failure) -> Batch {
+        var parts: [Part] = []
+        for chunk in chunks {
+            let count = try self.count(chunk, through: time)
+            guard count > 0 else { continue }
+            parts.append(
+                Part(batch: try rows(of: chunk), rows: chunk.taken..<chunk.taken + count))
+            chunk.take(count, try rows(of: chunk).columns[timeColumn].ints)
         }
+        retired += chunks.filter { $0.isEmpty && $0.isSaved }.map(\.number)
+        chunks.removeAll(where: \.isEmpty)
+        return joined(parts)
+    }
+
+    /// Some rows of a chunk.
+    private struct Part {
+        let batch: Batch
+        let rows: Range<Int>
+    }
+
+    private func joined(_ parts: [Part]) -> Batch {
         guard let first = parts.first else { return .empty(schema) }
-        defer {
-            for part in parts { part.chunk.taken += part.count }
-            retired += chunks.filter { $0.isEmpty && $0.isSaved }.map(\.number)
-            chunks.removeAll(where: \.isEmpty)
-        }
         if parts.count == 1 {
-            return first.count == first.chunk.batch.rowCount
-                ? first.chunk.batch
-                : first.chunk.batch.slice(first.chunk.taken..<first.chunk.taken + first.count)
+            return first.rows.count == first.batch.rowCount
+                ? first.batch : first.batch.slice(first.rows)
         }
-        let total = parts.reduce(0) { $0 + $1.count }
+        let total = parts.reduce(0) { $0 + $1.rows.count }
         let columns = schema.fields.indices.map { index -> Column in
             let column = Column(schema[index].type, capacity: total)
-            for (chunk, count) in parts {
-                column.append(
-                    from: chunk.batch.columns[index], range: chunk.taken..<chunk.taken + count)
-            }
+            for part in parts { column.append(from: part.batch.columns[index], range: part.rows) }
             return column
         }
         let joined = Batch(schema: schema, columns: columns, rowCount: total)
-        let order = TimeOrder.merged(parts.map(\.count), joined.columns[timeColumn].ints)
-        guard let order else { return joined }
+        let times = UnsafePointer(joined.columns[timeColumn].ints)
+        guard let order = TimeOrder.merged(parts.map(\.rows.count), times) else { return joined }
         return order.withUnsafeBufferPointer { joined.gather($0) }
     }
 }
@@ -126,15 +165,31 @@ extension WaitingRows {
         for number in retired { writer.delete(key(number)) }
         retired.removeAll(keepingCapacity: true)
         for chunk in chunks where !chunk.isSaved {
-            let rest = chunk.batch.slice(chunk.taken..<chunk.batch.rowCount)
-            encoder.encode(rest).withUnsafeBytes { writer.put(key(chunk.number), $0) }
+            guard let batch = chunk.batch else { preconditionFailure("rows that are nowhere") }
+            encoder.encode(batch).withUnsafeBytes { writer.put(key(chunk.number), $0) }
             chunk.isSaved = true
         }
     }
 
-    /// Takes back the rows above `taken`, the event time up to which rows had been taken.
-    func restore(from reader: any StateReader, taken: Int64) throws(Failure) {
-        let decoder = BatchDecoder()
+    /// Lets rows that a commit has made durable leave memory, those that are due last first, until no
+    /// more than `bytesMax` are held.
+    func shrink(to bytesMax: Int) {
+        var held = memoryBytes
+        guard held > bytesMax, reader != nil else { return }
+        let saved = chunks.filter { $0.isSaved && $0.batch != nil }
+        for chunk in saved.sorted(by: { $0.firstTime > $1.firstTime }) where held > bytesMax {
+            held -= chunk.batch?.memoryBytes ?? 0
+            chunk.batch = nil
+        }
+    }
+
+    /// Takes back the rows above `taken`, the event time up to which rows had been taken. At most
+    /// `bytesMax` are held in memory; the reader stays in use for the others.
+    func restore(
+        from reader: any StateReader, taken: Int64, bytesMax: Int
+    ) throws(Failure) {
+        self.reader = reader
+        var held = 0
         let end = keyPrefix.dropLast() + [(keyPrefix.last ?? 0) + 1]
         try reader.scan(keyPrefix, Array(end)) { key, value throws(Failure) in
             guard key.count == keyPrefix.count + 8 else { throw ByteReader.damaged }
@@ -143,10 +198,16 @@ extension WaitingRows {
             let batch = try decoder.decode(value)
             guard batch.schema == schema, batch.rowCount > 0 else { throw ByteReader.damaged }
             let chunk = Chunk(number: number, batch: batch, timeColumn: timeColumn)
-            chunk.taken = chunk.count(through: taken)
             chunk.isSaved = true
-            if chunk.isEmpty { retired.append(number) } else { chunks.append(chunk) }
+            chunk.take(try count(chunk, through: taken), batch.columns[timeColumn].ints)
             nextNumber = number + 1
+            if chunk.isEmpty {
+                retired.append(number)
+            } else {
+                chunks.append(chunk)
+                held += batch.memoryBytes
+                if held > bytesMax { chunk.batch = nil }
+            }
             return true
         }
     }
