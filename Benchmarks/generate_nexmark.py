@@ -67,7 +67,7 @@ def main():
                 "id": FIRST_ID + n // PERIOD, "name": f"{first} {last}", "emailAddress": f"{first}.{last}@example.net",
                 "creditCard": " ".join(f"{c:04d}" for c in cards[i].tolist()),
                 "city": CITIES[picks[i, 2] % len(CITIES)], "state": STATES[picks[i, 3] % len(STATES)],
-                "dateTime": int(time[n]), "extra": extra[i]}) + "\n")
+                "dateTime": int(time[n]), "extra": extra[i]}, separators=(",", ":")) + "\n")
 
     with open(os.path.join(folder, "auction.ndjson"), "w") as out:
         rows = number[(place >= PERSONS) & (place < PERSONS + AUCTIONS)]
@@ -82,7 +82,7 @@ def main():
                 "id": FIRST_ID + n // PERIOD * AUCTIONS + n % PERIOD - PERSONS, "itemName": names[i],
                 "description": descriptions[i], "initialBid": int(initial[i]), "reserve": int(initial[i] + more[i]),
                 "dateTime": int(time[n]), "expires": int(time[n] + length[i]), "seller": int(seller[i]),
-                "category": int(category[i]), "extra": extra[i]}) + "\n")
+                "category": int(category[i]), "extra": extra[i]}, separators=(",", ":")) + "\n")
 
     with open(os.path.join(folder, "bid.ndjson"), "w") as out:
         rows = number[place >= PERSONS + AUCTIONS]

@@ -1,4 +1,4 @@
 -- Bids with what a small table knows of their key.
-SELECT B.auction, B.bidder, B.price, B.dateTime, S.`value`
+SELECT B.auction, B.bidder, B.price, B.`dateTime`, S.`value`
 FROM bid AS B
-JOIN side_input FOR SYSTEM_TIME AS OF B.dateTime AS S ON MOD(B.auction, 10000) = S.`key`
+JOIN side_input FOR SYSTEM_TIME AS OF B.`dateTime` AS S ON MOD(B.auction, 10000) = S.`key`

@@ -6,5 +6,5 @@ SELECT auction, DATE_FORMAT(window_start, 'yyyy-MM-dd') AS `day`,
     COUNT(*) FILTER (WHERE price >= 1000000) AS rank3_bids,
     MIN(price) AS min_price, MAX(price) AS max_price, AVG(price) AS avg_price,
     SUM(price) AS sum_price
-FROM TABLE(TUMBLE(TABLE bid, DESCRIPTOR(dateTime), INTERVAL '1' DAY))
+FROM TABLE(TUMBLE(TABLE bid, DESCRIPTOR(`dateTime`), INTERVAL '1' DAY))
 GROUP BY auction, window_start, window_end
