@@ -164,6 +164,9 @@ public final class QueryPipeline {
         return counted
     }
 
+    /// Groups and rows of state that memory has no room for: they are in RocksDB alone.
+    public var spilledCount: Int { heads.reduce(0) { $0 + $1.first.spilledCount } }
+
     /// Bytes of memory that the query's state holds.
     public var memoryBytes: Int { heads.reduce(0) { $0 + $1.first.memoryBytes } }
 }

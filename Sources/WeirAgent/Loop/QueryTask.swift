@@ -115,6 +115,7 @@ final class QueryTask {
         status.rows.emitted = ledger.settledValue(counters.emitted)
         status.evaluationErrors = ledger.settledValue(counters.evaluationErrors)
         status.stateBytes = pipeline.memoryBytes
+        status.spilled = pipeline.spilledCount
         return status
     }
 

@@ -82,8 +82,12 @@ public enum AgentMetrics {
             "weir_query_evaluation_errors_total", "Values that gave NULL for an error.",
             each { $0.evaluationErrors })
         page.gauge(
-            "weir_query_state_bytes", "Window state in memory.",
+            "weir_query_state_bytes", "State in memory.",
             status.queries.map { ([("query", $0.name)], Double($0.stateBytes)) })
+        page.gauge(
+            "weir_query_state_spilled",
+            "Groups and rows of state beyond state_cache, in RocksDB alone.",
+            status.queries.map { ([("query", $0.name)], Double($0.spilled)) })
     }
 
     private static func streams(_ status: StatusSnapshot, _ page: inout MetricsText) {

@@ -60,6 +60,8 @@ public struct StatusSnapshot: Codable, Sendable, Equatable {
         public var evaluationErrors: UInt64 = 0
         /// Bytes of window state in memory.
         public var stateBytes = 0
+        /// Groups and rows of state that are in RocksDB alone, because memory has no room for them.
+        public var spilled = 0
 
         public struct Rows: Codable, Sendable, Equatable {
             public var `in`: UInt64 = 0

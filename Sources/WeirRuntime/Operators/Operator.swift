@@ -32,6 +32,9 @@ protocol Operator: AnyObject {
     ) throws(Failure)
     /// Bytes of memory held, here and further down.
     var memoryBytes: Int { get }
+    /// Groups and rows of state that memory has no room for, here and further down: they are in
+    /// durable state alone.
+    var spilledCount: Int { get }
     /// Values that could not be computed and became NULL, here and further down, since the start.
     var evaluationErrors: UInt64 { get }
 }
@@ -55,6 +58,7 @@ extension Operator {
         try next.restore(from: reader, clocks: clocks, pending: pending)
     }
     var memoryBytes: Int { next.memoryBytes }
+    var spilledCount: Int { next.spilledCount }
     var evaluationErrors: UInt64 { next.evaluationErrors }
 }
 

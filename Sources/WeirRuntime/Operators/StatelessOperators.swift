@@ -87,5 +87,6 @@ final class OutputOperator: Operator {
         from reader: any StateReader, clocks: WatermarkTracker, pending: ClockTrace?
     ) throws(Failure) {}
     var memoryBytes: Int { 0 }
+    var spilledCount: Int { 0 }
     var evaluationErrors: UInt64 { 0 }
 }

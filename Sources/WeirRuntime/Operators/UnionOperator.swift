@@ -124,5 +124,6 @@ final class UnionPort: Operator {
         if isFirst { try next.restore(from: reader, clocks: clocks, pending: pending) }
     }
     var memoryBytes: Int { isFirst ? next.memoryBytes : 0 }
+    var spilledCount: Int { isFirst ? next.spilledCount : 0 }
     var evaluationErrors: UInt64 { isFirst ? next.evaluationErrors : 0 }
 }

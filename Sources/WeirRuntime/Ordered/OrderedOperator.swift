@@ -165,6 +165,9 @@ final class OrderedOperator {
     fileprivate var memoryBytes: Int {
         ports.reduce(processor.memoryBytes + next.memoryBytes) { $0 + $1.rows.memoryBytes }
     }
+    fileprivate var spilledCount: Int {
+        ports.reduce(processor.spilledCount + next.spilledCount) { $0 + $1.rows.spilledCount }
+    }
     fileprivate var evaluationErrors: UInt64 { processor.evaluationErrors + next.evaluationErrors }
 }
 
@@ -252,6 +255,7 @@ final class OrderedPort: Operator {
         if isFirst { try core.restore(from: reader, clocks: clocks, pending: pending) }
     }
     var memoryBytes: Int { isFirst ? core.memoryBytes : 0 }
+    var spilledCount: Int { isFirst ? core.spilledCount : 0 }
     var evaluationErrors: UInt64 { isFirst ? core.evaluationErrors : 0 }
 }
 

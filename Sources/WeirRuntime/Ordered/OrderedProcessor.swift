@@ -31,6 +31,8 @@ protocol OrderedProcessor: AnyObject {
     var outputDelay: Int64 { get }
     /// Bytes of memory held.
     var memoryBytes: Int { get }
+    /// Rows of state that are in durable state alone.
+    var spilledCount: Int { get }
     /// Values that could not be computed and became NULL, since the start.
     var evaluationErrors: UInt64 { get }
 }
@@ -41,6 +43,7 @@ extension OrderedProcessor {
     func restore(from reader: any StateReader) throws(Failure) {}
     var outputDelay: Int64 { 0 }
     var memoryBytes: Int { 0 }
+    var spilledCount: Int { 0 }
     var evaluationErrors: UInt64 { 0 }
 }
 

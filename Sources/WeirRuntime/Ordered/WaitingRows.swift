@@ -64,6 +64,9 @@ final class WaitingRows {
     /// Bytes of memory held.
     var memoryBytes: Int { chunks.reduce(0) { $0 + ($1.batch?.memoryBytes ?? 0) } }
 
+    /// Rows that are in durable state alone.
+    var spilledCount: Int { chunks.reduce(0) { $0 + ($1.batch == nil ? $1.rowCount - $1.taken : 0) } }
+
     /// The least event time that waits; nil when nothing does.
     var firstTime: Int64? { chunks.lazy.map(\.firstTime).min() }
 

@@ -80,6 +80,12 @@ final class GroupStore {
     /// Notes that a pane got its first run.
     func noteSpill() { hasSpilledPanes = true }
 
+    /// Groups in runs outside of memory.
+    var spilledCount: Int {
+        hasSpilledPanes
+            ? panes.reduce(0) { $1.runs.reduce($0) { $0 + Int($1.groupCount) } } : 0
+    }
+
     /// Bytes of memory held, roughly.
     var memoryBytes: Int {
         let slots = keyOf.capacity * (fixedBytes - Self.bytesPerGroup + 25)

@@ -105,6 +105,7 @@ final class WindowAggregateOperator: Operator {
     }
 
     var memoryBytes: Int { store.memoryBytes + next.memoryBytes }
+    var spilledCount: Int { store.spilledCount + next.spilledCount }
     var evaluationErrors: UInt64 { rows.evaluationErrors + next.evaluationErrors }
 
     private func sendLateRows(_ run: RowRun) {
