@@ -1,14 +1,14 @@
 #!/usr/bin/env bash
 # Times `weir replay` with durable state on the workloads, and checks their results.
-#   Benchmarks/run.sh [WEIR] [w1 w2 w3]
+#   Benchmarks/run.sh [WEIR] [w1 w2 w3 w4]
 # For each workload: CPU seconds (user + system) and elapsed seconds of the whole process and its
-# peak memory, as medians of RUNS (5) runs. Data is made once, into DATA (.build/bench; 1.1 GB).
+# peak memory, as medians of RUNS (5) runs. Data is made once, into DATA (.build/bench; 1.2 GB).
 set -euo pipefail
 here=$(cd "$(dirname "$0")" && pwd)
 weir=$(realpath "${1:-$here/../.build/release/weir}")
 shift $(($# > 0 ? 1 : 0))
 workloads=("$@")
-[ ${#workloads[@]} -gt 0 ] || workloads=(w1 w2 w3)
+[ ${#workloads[@]} -gt 0 ] || workloads=(w1 w2 w3 w4)
 runs=${RUNS:-5}
 data=${DATA:-$here/../.build/bench}
 mkdir -p "$data"
@@ -35,7 +35,7 @@ median() { sort -g | sed -n "$(((runs + 1) / 2))p"; }
 
 printf '%-4s %12s %14s %14s %8s\n' "" "CPU seconds" "elapsed s" "peak memory" "rows"
 for workload in "${workloads[@]}"; do
-  case $workload in w3) generate w3 ;; *) generate w1 ;; esac
+  case $workload in w1 | w2) generate w1 ;; *) generate "$workload" ;; esac
   : > times
   for _ in $(seq "$runs"); do
     rm -rf state

@@ -1,5 +1,5 @@
 #!/usr/bin/env python3
-"""Checks a result of `weir replay` against numpy: verify.py w1|w2|w3 RESULT.ndjson
+"""Checks a result of `weir replay` against numpy: verify.py w1|w2|w3|w4 RESULT.ndjson
 
 Every row must be there once, with the right key, counts, minima and maxima; averages to 1 part in
 10^12.
@@ -13,6 +13,7 @@ import numpy
 
 import generate_w1
 import generate_w3
+import generate_w4
 
 
 def grouped(window, key, value):
@@ -61,6 +62,18 @@ def expected_w3():
     }
 
 
+def expected_w4():
+    device, time, temperature, _ = generate_w4.feed(generate_w4.EVENTS, generate_w4.DEVICES)
+    begins = numpy.r_[True, (numpy.diff(device) != 0) | (numpy.diff(time) > generate_w4.GAP_MS)]
+    first = numpy.flatnonzero(begins)
+    count = numpy.diff(numpy.r_[first, len(time)])
+    total = numpy.add.reduceat(temperature, first)
+    return {
+        (generate_w4.START_MS + start, "dev-%06d" % key): (n, sum_ / n)
+        for start, key, n, sum_ in zip(time[first].tolist(), device[first].tolist(), count.tolist(), total.tolist())
+    }
+
+
 def milliseconds(text):
     moment = datetime.fromisoformat(text.removesuffix("Z")).replace(tzinfo=timezone.utc)
     return round(moment.timestamp() * 1000)
@@ -68,11 +81,11 @@ def milliseconds(text):
 
 def main():
     workload, path = sys.argv[1:]
-    expected = {"w1": expected_w1, "w2": expected_w2, "w3": expected_w3}[workload]()
+    expected = {"w1": expected_w1, "w2": expected_w2, "w3": expected_w3, "w4": expected_w4}[workload]()
     key_name = "tag" if workload == "w3" else "device"
     value_names = {
         "w1": ["readings", "temperature_avg", "temperature_min", "temperature_max"],
-        "w2": ["readings", "temperature_avg"], "w3": ["posts"],
+        "w2": ["readings", "temperature_avg"], "w3": ["posts"], "w4": ["readings", "temperature_avg"],
     }[workload]
     seen = set()
     for line in open(path, encoding="utf-8"):
