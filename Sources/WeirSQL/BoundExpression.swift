@@ -74,36 +74,3 @@ public enum ScalarFunction: String, Hashable, Sendable, CaseIterable {
     // Arrays
     case cardinality, elementAt, arrayContains
 }
-
-/// An aggregate function over the rows of a group.
-public enum AggregateFunction: String, Hashable, Sendable, CaseIterable {
-    /// COUNT(*): rows; takes no argument.
-    case countStar
-    /// COUNT(x): rows in which x is not NULL.
-    case count
-    case sum, avg, min, max
-}
-
-/// One aggregate of a query, over an argument computed from the input.
-public struct AggregateCall: Hashable, Sendable {
-    public let function: AggregateFunction
-    /// nil for COUNT(*). The type is the argument's own (INT, BIGINT, DOUBLE, STRING, a timestamp, …).
-    public let argument: BoundExpression?
-    /// FILTER (WHERE …).
-    public let filter: BoundExpression?
-    public let isDistinct: Bool
-    /// The result's type, as Flink derives it: COUNT is BIGINT; SUM, AVG, MIN and MAX have the
-    /// argument's type (AVG of INT is INT, rounded toward zero).
-    public let type: DataType
-
-    public init(
-        function: AggregateFunction, argument: BoundExpression?, filter: BoundExpression? = nil,
-        isDistinct: Bool = false, type: DataType
-    ) {
-        self.function = function
-        self.argument = argument
-        self.filter = filter
-        self.isDistinct = isDistinct
-        self.type = type
-    }
-}

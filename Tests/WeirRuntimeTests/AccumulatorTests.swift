@@ -36,7 +36,8 @@ import WeirSQL
                         return
                     }
                     accumulator.update(
-                        RowSlots(rows: row, slots: target, count: rows.count), column)
+                        RowSlots(rows: row, slots: target, count: rows.count),
+                        AggregateInput(arguments: [column], times: nil))
                 }
             }
         }
@@ -128,7 +129,8 @@ import WeirSQL
                 guard let row = rows.baseAddress, let slot = slots.baseAddress else { return }
                 for index in 0..<5000 {
                     accumulator.update(
-                        RowSlots(rows: row + index, slots: slot + index, count: 1), column)
+                        RowSlots(rows: row + index, slots: slot + index, count: 1),
+                        AggregateInput(arguments: [column], times: nil))
                 }
             }
         }

@@ -22,24 +22,59 @@ struct RowSlots {
     let count: Int
 }
 
+/// What an aggregate reads of a batch.
+struct AggregateInput {
+    /// The call's arguments, in order; none for COUNT(*).
+    let arguments: [Column]
+    /// The rows' event times, ms; nil where rows have none.
+    let times: UnsafePointer<Int64>?
+
+    /// The first argument.
+    @inline(__always)
+    var argument: Column {
+        precondition(!arguments.isEmpty, "only COUNT(*) has no argument")
+        return arguments[0]
+    }
+}
+
 /// The groups' state of one aggregate function.
 protocol Accumulator: AnyObject {
     /// Bytes a group is charged for.
     var bytesPerGroup: Int { get }
-    /// Bytes beyond that, for text that groups hold.
+    /// Whether groups can hold more than that: texts, lists, sets.
+    var hasVariableSize: Bool { get }
+    /// Bytes that all groups hold beyond `bytesPerGroup`: a function of what they hold, not of how
+    /// memory came to be laid out.
     var variableBytes: Int { get }
+    /// The same of some groups.
+    func variableBytes(of slots: UnsafeBufferPointer<Int32>) -> Int
+    /// Values that a group's limit left out, since the start.
+    var droppedValues: UInt64 { get }
     /// Makes room for slots 0 ..< `count`.
     func reserve(_ count: Int)
     /// Makes slots empty groups.
     func clear(_ slots: UnsafeBufferPointer<Int32>)
-    /// Adds rows in order; `column` is the argument, nil for COUNT(*).
-    func update(_ rows: RowSlots, _ column: Column?)
-    /// Adds group `from[i]` to group `into[i]`, for each i in order.
+    /// Adds rows in order.
+    func update(_ rows: RowSlots, _ input: AggregateInput)
+    /// Whether `retract` can take rows out again.
+    var canRetract: Bool { get }
+    /// Takes out rows that were added before, leaving the state as if they had never been; only if
+    /// `canRetract`.
+    func retract(_ rows: RowSlots, _ input: AggregateInput)
+    /// Adds group `from[i]` to group `into[i]`, for each i in order; what `from` holds comes later.
     func merge(into: UnsafePointer<Int32>, from: UnsafePointer<Int32>, count: Int)
     /// Appends the groups' state.
     func save(_ slots: UnsafeBufferPointer<Int32>, into writer: inout ByteWriter)
     /// Takes back what `save` wrote for as many groups.
     func load(_ slots: UnsafeBufferPointer<Int32>, from reader: inout ByteReader) throws(Failure)
+    /// Appends what has been added to the groups since the last `saveChanges` or `loadChanges`, all
+    /// of it after `clear` or `forgetSaved`.
+    func saveChanges(_ slots: UnsafeBufferPointer<Int32>, into writer: inout ByteWriter)
+    /// Brings groups to where they were at a `saveChanges`, from where the one before left them.
+    func loadChanges(
+        _ slots: UnsafeBufferPointer<Int32>, from reader: inout ByteReader) throws(Failure)
+    /// What was saved of the groups is deleted: the next `saveChanges` writes all of them.
+    func forgetSaved(_ slots: UnsafeBufferPointer<Int32>)
     /// Appends the groups' results to a column of the aggregate's type.
     func emit(_ slots: UnsafeBufferPointer<Int32>, into column: Column)
     /// Says that slots are no longer used.
@@ -47,7 +82,23 @@ protocol Accumulator: AnyObject {
 }
 
 extension Accumulator {
+    var hasVariableSize: Bool { false }
     var variableBytes: Int { 0 }
+    func variableBytes(of slots: UnsafeBufferPointer<Int32>) -> Int { 0 }
+    var droppedValues: UInt64 { 0 }
+    var canRetract: Bool { false }
+    func retract(_ rows: RowSlots, _ input: AggregateInput) {
+        preconditionFailure("an aggregate that cannot take rows out again")
+    }
+    func saveChanges(_ slots: UnsafeBufferPointer<Int32>, into writer: inout ByteWriter) {
+        save(slots, into: &writer)
+    }
+    func loadChanges(
+        _ slots: UnsafeBufferPointer<Int32>, from reader: inout ByteReader
+    ) throws(Failure) {
+        try load(slots, from: &reader)
+    }
+    func forgetSaved(_ slots: UnsafeBufferPointer<Int32>) {}
     func release(_ slots: UnsafeBufferPointer<Int32>) {}
 }
 
@@ -57,6 +108,7 @@ func makeAccumulator(_ call: AggregateCall) throws(Failure) -> any Accumulator {
     if call.isDistinct, call.function != .min, call.function != .max {
         throw unsupported(call, "DISTINCT")
     }
+    if type.isDecimal, call.function != .count { throw unsupported(call, "\(type)") }
     switch (call.function, type.physical) {
     case (.countStar, _), (.count, _): return CountAccumulator()
     case (.sum, .int64), (.avg, .int64):
@@ -66,13 +118,13 @@ func makeAccumulator(_ call: AggregateCall) throws(Failure) -> any Accumulator {
         return IntegerExtreme(isMaximum: call.function == .max)
     case (.min, .double), (.max, .double): return DoubleExtreme(isMaximum: call.function == .max)
     case (.min, .string), (.max, .string): return TextExtreme(isMaximum: call.function == .max)
-    case (.sum, _), (.avg, _), (.min, _), (.max, _): throw unsupported(call, "\(type)")
+    default: throw unsupported(call, "\(type)")
     }
 }
 
 private func unsupported(_ call: AggregateCall, _ what: String) -> Failure {
     Failure(
-        .configuration, "planning", "\(call.function.rawValue.uppercased()) with \(what)",
+        .configuration, "planning", "\(call.function.name) with \(what)",
         "there is no such aggregate")
 }
 

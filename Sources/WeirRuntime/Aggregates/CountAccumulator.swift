@@ -18,12 +18,21 @@ final class CountAccumulator: Accumulator {
         for slot in slots { counts[Int(slot)] = 0 }
     }
 
-    func update(_ rows: RowSlots, _ column: Column?) {
+    func update(_ rows: RowSlots, _ input: AggregateInput) { add(1, rows, input) }
+
+    var canRetract: Bool { true }
+
+    func retract(_ rows: RowSlots, _ input: AggregateInput) { add(-1, rows, input) }
+
+    @inline(__always)
+    private func add(_ sign: Int64, _ rows: RowSlots, _ input: AggregateInput) {
         let (counts, slots) = (counts.base, rows.slots)
-        if let validity = column?.validity {
-            for i in 0..<rows.count { counts[Int(slots[i])] &+= Int64(validity[Int(rows.rows[i])]) }
+        if let validity = input.arguments.first?.validity {
+            for i in 0..<rows.count {
+                counts[Int(slots[i])] &+= sign &* Int64(validity[Int(rows.rows[i])])
+            }
         } else {
-            for i in 0..<rows.count { counts[Int(slots[i])] &+= 1 }
+            for i in 0..<rows.count { counts[Int(slots[i])] &+= sign }
         }
     }
 

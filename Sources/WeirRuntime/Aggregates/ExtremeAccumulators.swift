@@ -28,8 +28,8 @@ final class IntegerExtreme: Accumulator {
         }
     }
 
-    func update(_ rows: RowSlots, _ column: Column?) {
-        guard let column else { preconditionFailure("an extreme has an argument") }
+    func update(_ rows: RowSlots, _ input: AggregateInput) {
+        let column = input.argument
         if column.physical == .bool {
             let flags = column.bools
             if isMaximum {
@@ -136,8 +136,8 @@ final class DoubleExtreme: Accumulator {
         }
     }
 
-    func update(_ rows: RowSlots, _ column: Column?) {
-        guard let column else { preconditionFailure("an extreme has an argument") }
+    func update(_ rows: RowSlots, _ input: AggregateInput) {
+        let column = input.argument
         let numbers = column.doubles
         if isMaximum {
             take(rows, column.validity, { numbers[$0] }, Self.isGreater)

@@ -34,20 +34,26 @@ final class IntegerSum: Accumulator {
         }
     }
 
-    func update(_ rows: RowSlots, _ column: Column?) {
-        guard let column else { preconditionFailure("a sum has an argument") }
+    func update(_ rows: RowSlots, _ input: AggregateInput) { add(1, rows, input.argument) }
+
+    var canRetract: Bool { true }
+
+    func retract(_ rows: RowSlots, _ input: AggregateInput) { add(-1, rows, input.argument) }
+
+    @inline(__always)
+    private func add(_ sign: Int64, _ rows: RowSlots, _ column: Column) {
         let (sums, counts, values) = (sums.base, counts.base, column.ints)
         if let validity = column.validity {
             for i in 0..<rows.count where validity[Int(rows.rows[i])] != 0 {
                 let slot = Int(rows.slots[i])
-                sums[slot] &+= values[Int(rows.rows[i])]
-                counts[slot] &+= 1
+                sums[slot] &+= sign &* values[Int(rows.rows[i])]
+                counts[slot] &+= sign
             }
         } else {
             for i in 0..<rows.count {
                 let slot = Int(rows.slots[i])
-                sums[slot] &+= values[Int(rows.rows[i])]
-                counts[slot] &+= 1
+                sums[slot] &+= sign &* values[Int(rows.rows[i])]
+                counts[slot] &+= sign
             }
         }
     }
@@ -112,8 +118,8 @@ final class DoubleSum: Accumulator {
         }
     }
 
-    func update(_ rows: RowSlots, _ column: Column?) {
-        guard let column else { preconditionFailure("a sum has an argument") }
+    func update(_ rows: RowSlots, _ input: AggregateInput) {
+        let column = input.argument
         let (sums, counts, values) = (sums.base, counts.base, column.doubles)
         if let validity = column.validity {
             for i in 0..<rows.count where validity[Int(rows.rows[i])] != 0 {

@@ -22,7 +22,11 @@ final class TextExtreme: Accumulator {
     init(isMaximum: Bool) { self.isMaximum = isMaximum }
 
     var bytesPerGroup: Int { 12 }
+    var hasVariableSize: Bool { true }
     var variableBytes: Int { liveBytes }
+    func variableBytes(of slots: UnsafeBufferPointer<Int32>) -> Int {
+        slots.reduce(0) { $0 + max(0, Int(lengths.base[Int($1)])) }
+    }
     /// Bytes of the arena in use, replaced texts included.
     var arenaBytes: Int { arenaCount }
 
@@ -45,8 +49,8 @@ final class TextExtreme: Accumulator {
         sweep()
     }
 
-    func update(_ rows: RowSlots, _ column: Column?) {
-        guard let column else { preconditionFailure("an extreme has an argument") }
+    func update(_ rows: RowSlots, _ input: AggregateInput) {
+        let column = input.argument
         for i in 0..<rows.count where !column.isNull(Int(rows.rows[i])) {
             take(column.text(Int(rows.rows[i])), for: Int(rows.slots[i]))
         }

@@ -131,7 +131,7 @@ struct PipelineBuilder {
         }
         // Late rows have all columns but the arrays that UNNEST took apart: those would be copied
         // for each of their elements, only to be there if the row is late.
-        let computed = (keys + aggregates.flatMap { [$0.argument, $0.filter].compactMap(\.self) })
+        let computed = (keys + aggregates.flatMap { $0.arguments + ($0.filter.map { [$0] } ?? []) })
             .reduce(into: Set([window.timeColumn])) { $0.formUnion($1.columns) }
         let takenApart = Self.unnestedColumns(input).subtracting(computed)
         let lateColumns = input.schema.fields.indices.filter { !takenApart.contains($0) }

@@ -53,7 +53,7 @@ final class GroupStore {
         encoder = KeyEncoder(types: keyTypes)
         keys = KeyInterner(
             isSingleText: keyTypes.count == 1 && keyTypes[0].physical == .string, seed: seed)
-        hasVariableState = accumulators.contains { $0 is TextExtreme }
+        hasVariableState = accumulators.contains(where: \.hasVariableSize)
         fixedBytes = accumulators.reduce(Self.bytesPerGroup) { $0 + $1.bytesPerGroup }
         noPane = .allocate(capacity: 1)
         noPane.initialize(

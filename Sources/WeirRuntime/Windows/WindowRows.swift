@@ -11,15 +11,16 @@ final class WindowRows {
     private let keys: [CompiledExpression]
     private let arguments: [CompiledExpression]
     private let filters: [CompiledExpression]
-    /// For each aggregate the index of its argument and its filter; -1 for none.
-    private let uses: [(argument: Int, filter: Int)]
+    /// For each aggregate the indices of its arguments and of its filter; -1 for no filter.
+    private let uses: [(arguments: [Int], filter: Int)]
 
     // Of the current run.
     /// The rows' event times; the source's clock accepts no NULL.
     var times: UnsafePointer<Int64> { UnsafePointer(timeValues.ints) }
     private var timeValues = Column(.bigint)
     let numbers = Buffer<Int32>()
-    private var argumentColumns: [Column] = []
+    /// For each aggregate what it reads.
+    private var inputs: [AggregateInput] = []
     private var filterColumns: [Column] = []
 
     /// Rows collected since the last `apply`, the slot of each, and slots that are new.
@@ -37,7 +38,7 @@ final class WindowRows {
         var filters: [BoundExpression] = []
         uses = definition.aggregates.map { call in
             (
-                Self.index(of: call.argument, in: &arguments),
+                call.arguments.map { Self.index(of: $0, in: &arguments) },
                 Self.index(of: call.filter, in: &filters)
             )
         }
@@ -71,7 +72,10 @@ final class WindowRows {
         let batch = run.batch
         timeValues = batch.columns[timeColumn]
         let keyColumns = keys.map { $0.evaluate(batch) }
-        argumentColumns = arguments.map { $0.evaluate(batch) }
+        let argumentColumns = arguments.map { $0.evaluate(batch) }
+        inputs = uses.map { use in
+            AggregateInput(arguments: use.arguments.map { argumentColumns[$0] }, times: times)
+        }
         filterColumns = filters.map { $0.evaluate(batch) }
         numbers.reserve(batch.rowCount)
         collectedRows.reserve(batch.rowCount)
@@ -108,15 +112,14 @@ final class WindowRows {
         var filtered = all
         for (index, accumulator) in store.accumulators.enumerated() {
             let use = uses[index]
-            let argument = use.argument < 0 ? nil : argumentColumns[use.argument]
             if use.filter < 0 {
-                accumulator.update(all, argument)
+                accumulator.update(all, inputs[index])
             } else {
                 if use.filter != filterInUse {
                     filtered = select(all, filterColumns[use.filter])
                     filterInUse = use.filter
                 }
-                accumulator.update(filtered, argument)
+                accumulator.update(filtered, inputs[index])
             }
         }
     }

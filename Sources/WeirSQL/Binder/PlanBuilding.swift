@@ -160,13 +160,14 @@ extension AggregateCall {
     /// The call with its argument and filter replaced.
     func mapping(_ replacement: (BoundExpression) -> BoundExpression) -> AggregateCall {
         AggregateCall(
-            function: function, argument: argument.map(replacement),
-            filter: filter.map(replacement),
-            isDistinct: isDistinct, type: type)
+            function: function, arguments: arguments.map(replacement), parameters: parameters,
+            filter: filter.map(replacement), isDistinct: isDistinct, type: type)
     }
 
     /// The columns it reads.
-    var columns: Set<Int> { (argument?.columns ?? []).union(filter?.columns ?? []) }
+    var columns: Set<Int> {
+        arguments.reduce(into: filter?.columns ?? []) { $0.formUnion($1.columns) }
+    }
 }
 
 extension Array {

@@ -101,10 +101,16 @@ enum PlanText {
 
     /// `AVG(temperature) FILTER (WHERE …)`.
     static func aggregate(_ call: AggregateCall, _ column: @escaping (Int) -> String) -> String {
-        let argument = call.argument.map { expressionText($0, column) } ?? "*"
-        let name = call.function == .countStar ? "COUNT" : call.function.rawValue.uppercased()
+        let constants = call.parameters.map { parameter in
+            switch parameter {
+            case .integer(let value): "\(value)"
+            default: literal(parameter, .null)
+            }
+        }
+        let inside = call.arguments.map { expressionText($0, column) } + constants
+        let list = call.function == .countStar ? "*" : inside.joined(separator: ", ")
         let filter = call.filter.map { " FILTER (WHERE \(expressionText($0, column)))" } ?? ""
-        return "\(name)(\(call.isDistinct ? "DISTINCT " : "")\(argument))\(filter)"
+        return "\(call.function.name)(\(call.isDistinct ? "DISTINCT " : "")\(list))\(filter)"
     }
 
     // MARK: Expressions
