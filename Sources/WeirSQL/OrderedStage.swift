@@ -14,11 +14,14 @@ import WeirCore
 public indirect enum OrderedStage: Hashable, Sendable {
     /// Rows as they are: what is left of an operator whose conditions are all constant, and for tests.
     case sort(time: Int)
+    /// MATCH_RECOGNIZE: the PARTITION BY columns and the measures of each match.
+    case match(PatternSpec)
 
     /// For each input the column that orders it, a timestamp.
     public var timeColumns: [Int] {
         switch self {
         case .sort(let time): [time]
+        case .match(let pattern): [pattern.timeColumn]
         }
     }
 
@@ -27,6 +30,7 @@ public indirect enum OrderedStage: Hashable, Sendable {
     func columnsRead(of inputs: [LogicalPlan], needed: Set<Int>) -> [Set<Int>] {
         switch self {
         case .sort(let time): [needed.union([time])]
+        case .match(let pattern): [pattern.columnsRead]
         }
     }
 
@@ -41,6 +45,12 @@ public indirect enum OrderedStage: Hashable, Sendable {
             return (
                 .sort(time: places[0][time] ?? time), Schema(kept.map { schema[$0.key] }), places[0]
             )
+        case .match(let pattern):
+            let moved = pattern.renumbered(places[0], width: inputs[0].schema.count)
+            return (
+                .match(moved), schema,
+                Dictionary(uniqueKeysWithValues: schema.fields.indices.map { ($0, $0) })
+            )
         }
     }
 
@@ -48,6 +58,7 @@ public indirect enum OrderedStage: Hashable, Sendable {
     func text(_ column: @escaping (Int, Int) -> String) -> String {
         switch self {
         case .sort(let time): "sort by \(column(0, time))"
+        case .match(let pattern): pattern.text { column(0, $0) }
         }
     }
 }

@@ -87,6 +87,10 @@ final class BindingSession {
                 ))
             relation = nil
         case .join(let join): relation = bindJoin(join, tables)
+        case .match(let match):
+            relation = bindTable(match.input, tables).flatMap { input in
+                PatternBinder(self, match, input.assigningWindow()).bind()
+            }
         }
         guard let relation else { return nil }
         return attempt { () throws(Diagnostic) in

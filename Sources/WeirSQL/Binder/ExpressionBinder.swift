@@ -16,12 +16,16 @@ struct ExpressionBinder {
         case groupBy = "GROUP BY"
         case having = "HAVING"
         case aggregateFilter = "FILTER"
+        case define = "DEFINE"
+        case measures = "MEASURES"
     }
 
     let scope: Scope
     var clause: Clause
     /// What the rows are grouped by; nil where aggregates have no place.
     var grouping: Grouping?
+    /// What names mean inside MATCH_RECOGNIZE; nil elsewhere.
+    var pattern: PatternScope?
     /// Columns read outside of aggregates and of grouped expressions, in order.
     private(set) var ungrouped: [Identifier] = []
     /// The aggregate whose arguments are being bound.
@@ -114,6 +118,7 @@ struct ExpressionBinder {
     }
 
     private mutating func bindName(_ parts: [Identifier]) throws(Diagnostic) -> BoundExpression {
+        if pattern != nil { return try bindPatternName(parts) }
         do {
             let column = try scope.column(parts)
             return read(column, at: parts[parts.count - 1].position)

@@ -5,6 +5,7 @@ import WeirCore
 extension ExpressionBinder {
     mutating func bindCall(_ call: CallSyntax) throws(Diagnostic) -> BoundExpression {
         let name = call.name.name.uppercased()
+        if pattern != nil, let bound = try bindPatternCall(call, name) { return bound }
         if let over = call.over {
             throw Diagnostic(over.position, "OVER is not supported yet; group by a window instead")
         }
@@ -185,7 +186,7 @@ extension ExpressionBinder {
             position, "the aggregate \(name) cannot stand in \(clause.rawValue)\(advice)")
     }
 
-    private mutating func bindAggregateArgument(
+    mutating func bindAggregateArgument(
         _ call: CallSyntax, _ name: String
     ) throws(Diagnostic) -> BoundExpression? {
         if call.isStar {
@@ -199,7 +200,7 @@ extension ExpressionBinder {
         return try bind(call.arguments[0])
     }
 
-    private func aggregateCall(
+    func aggregateCall(
         _ function: AggregateFunction, _ argument: BoundExpression?, _ filter: BoundExpression?,
         _ name: String,
         at position: TextPosition

@@ -75,15 +75,25 @@ extension Parser {
         if isKeyword("FOR"), ahead(1).keyword == "SYSTEM_TIME" {
             throw unsupported("FOR SYSTEM_TIME AS OF (a temporal join)")
         }
-        if isKeyword("MATCH_RECOGNIZE") { throw unsupported("MATCH_RECOGNIZE") }
         if isKeyword("TABLESAMPLE") { throw unsupported("TABLESAMPLE") }
+        try parseAlias(&table)
+        var levels = 0
+        while isKeyword("MATCH_RECOGNIZE") {
+            table = try parseMatch(table)
+            try parseAlias(&table)
+            levels += 1
+            try checkLevels(levels, "matched")
+        }
+        return table
+    }
+
+    /// `[AS] name [(columns)]`, if it is there.
+    private mutating func parseAlias(_ table: inout TableSyntax) throws(Diagnostic) {
         let hasAs = takeKeyword("AS")
         table.alias = hasAs ? try expectName("a name for the table") : takeName() ?? table.alias
         if table.alias != nil, isSymbol("(") {
             table.columnAliases = try namesInParentheses("a column name")
         }
-        if isKeyword("MATCH_RECOGNIZE") { throw unsupported("MATCH_RECOGNIZE") }
-        return table
     }
 
     private mutating func parseTablePrimary() throws(Diagnostic) -> TableSyntax {

@@ -61,6 +61,7 @@ struct TableSyntax: Sendable {
         case windowFunction(WindowFunctionSyntax)
         case unnest(ExpressionSyntax)
         case join(JoinSyntax)
+        case match(MatchSyntax)
     }
 
     let kind: Kind
