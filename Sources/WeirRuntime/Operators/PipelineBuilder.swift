@@ -105,6 +105,10 @@ struct PipelineBuilder {
     ) throws(Failure) -> any OrderedProcessor {
         switch stage {
         case .sort: SortProcessor()
+        case .match(let pattern):
+            try PatternProcessor(
+                pattern, input: inputs[0].schema, schema: schema, stateTag: tag,
+                seed: options.hashSeed)
         }
     }
 

@@ -50,7 +50,7 @@ extension BoundExpression {
     }
 
     /// The expression with column `i` renumbered to `index(i)`.
-    func renumbered(_ index: (Int) -> Int) -> BoundExpression {
+    public func renumbered(_ index: (Int) -> Int) -> BoundExpression {
         replacing { part in
             if case .column(let old, let type) = part {
                 .column(index: index(old), type: type)
@@ -91,7 +91,7 @@ extension BoundExpression {
     }
 
     /// The operands of an AND, or the expression itself.
-    var conjuncts: [BoundExpression] {
+    public var conjuncts: [BoundExpression] {
         if case .call(.and, let operands, _) = self {
             operands.flatMap(\.conjuncts)
         } else {
@@ -100,7 +100,7 @@ extension BoundExpression {
     }
 
     /// The AND of `conditions`, or nil of none.
-    static func conjunction(_ conditions: [BoundExpression]) -> BoundExpression? {
+    public static func conjunction(_ conditions: [BoundExpression]) -> BoundExpression? {
         conditions.count > 1 ? .call(.and, arguments: conditions, type: .boolean) : conditions.first
     }
 }

@@ -58,7 +58,7 @@ private func message(_ sql: String) -> String? {
         #expect(message("’a’") == "1:1: the character U+2019 has no meaning in SQL")
         #expect(message("\u{feff}SELECT") == "1:1: the character U+FEFF has no meaning in SQL")
         #expect(message("a \u{0} b") == "1:3: the character U+0000 has no meaning in SQL")
-        #expect(message("a ? b") == "1:3: the character \"?\" has no meaning in SQL")
+        #expect(message("a ~ b") == "1:3: the character \"~\" has no meaning in SQL")
     }
 
     @Test func whatIsNotClosedIsReportedWhereItStarts() {
