@@ -16,12 +16,22 @@ public indirect enum OrderedStage: Hashable, Sendable {
     case sort(time: Int)
     /// MATCH_RECOGNIZE: the PARTITION BY columns and the measures of each match.
     case match(PatternSpec)
+    /// The rows of all inputs, which have columns of the same types and their event time in the same
+    /// place, in one order: UNION ALL.
+    case merge(times: [Int])
+    /// A join that time bounds: of intervals or of windows.
+    case join(JoinSpec)
+    /// A join with the versions of a table.
+    case temporalJoin(TemporalJoinSpec)
 
     /// For each input the column that orders it, a timestamp.
     public var timeColumns: [Int] {
         switch self {
         case .sort(let time): [time]
         case .match(let pattern): [pattern.timeColumn]
+        case .merge(let times): times
+        case .join(let spec): [spec.leftTime, spec.rightTime]
+        case .temporalJoin(let spec): [spec.leftTime, spec.rightTime]
         }
     }
 
@@ -31,6 +41,9 @@ public indirect enum OrderedStage: Hashable, Sendable {
         switch self {
         case .sort(let time): [needed.union([time])]
         case .match(let pattern): [pattern.columnsRead]
+        case .merge(let times): times.map { _ in needed.union(times) }
+        case .join(let spec): spec.columnsRead(needed: needed)
+        case .temporalJoin(let spec): spec.columnsRead(needed: needed)
         }
     }
 
@@ -51,6 +64,9 @@ public indirect enum OrderedStage: Hashable, Sendable {
                 .match(moved), schema,
                 Dictionary(uniqueKeysWithValues: schema.fields.indices.map { ($0, $0) })
             )
+        case .merge: preconditionFailure("a merge is pruned as the union that it is")
+        case .join(let spec): return spec.pruned(inputs: inputs, places: places)
+        case .temporalJoin(let spec): return spec.pruned(inputs: inputs, places: places)
         }
     }
 
@@ -59,6 +75,9 @@ public indirect enum OrderedStage: Hashable, Sendable {
         switch self {
         case .sort(let time): "sort by \(column(0, time))"
         case .match(let pattern): pattern.text { column(0, $0) }
+        case .merge(let times): "merge \(times.count) by \(column(0, times[0]))"
+        case .join(let spec): spec.text(column)
+        case .temporalJoin(let spec): spec.text(column)
         }
     }
 }

@@ -26,6 +26,11 @@ struct ByteReader {
         return UnsafeRawBufferPointer(rebasing: base[position..<position + count])
     }
 
+    /// All bytes that are left.
+    mutating func rest() throws(Failure) -> UnsafeRawBufferPointer {
+        try take(base.count - position)
+    }
+
     /// A byte string with its length before it.
     mutating func readString() throws(Failure) -> UnsafeRawBufferPointer {
         try take(Int(read(UInt32.self)))

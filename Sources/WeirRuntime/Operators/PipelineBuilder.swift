@@ -109,6 +109,11 @@ struct PipelineBuilder {
             try PatternProcessor(
                 pattern, input: inputs[0].schema, schema: schema, stateTag: tag,
                 seed: options.hashSeed)
+        case .merge: MergeProcessor()
+        case .join(let spec):
+            try JoinProcessor(spec, inputs.map(\.schema), schema, options, stateTag: tag)
+        case .temporalJoin(let spec):
+            try TemporalJoinProcessor(spec, inputs.map(\.schema), schema, options, stateTag: tag)
         }
     }
 

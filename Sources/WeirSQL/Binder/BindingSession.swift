@@ -52,23 +52,21 @@ final class BindingSession {
         return relation
     }
 
-    private func bindBody(_ body: QueryBodySyntax, _ tables: CommonTables) -> Relation? {
+    func bindBody(_ body: QueryBodySyntax, _ tables: CommonTables) -> Relation? {
         switch body {
         case .select(let select): return SelectBinder(self, tables).bind(select)
         case .query(let query): return bindQuery(query, tables)
         case .setOperation(let operation, let isAll, _, _):
-            report(
-                Diagnostic(
-                    operation.position,
-                    "\(operation.name)\(isAll ? " ALL" : "") is not supported yet; write two queries "
-                        + "with the same sink"))
-            return nil
+            return bindSetOperation(operation, isAll: isAll, body, tables)
         }
     }
 
     // MARK: Tables
 
-    func bindTable(_ table: TableSyntax, _ tables: CommonTables) -> Relation? {
+    /// `isJoined`: whether it is on the right side of a join.
+    func bindTable(
+        _ table: TableSyntax, _ tables: CommonTables, isJoined: Bool = false
+    ) -> Relation? {
         let relation: Relation?
         switch table.kind {
         case .named(let name):
@@ -86,14 +84,23 @@ final class BindingSession {
                     "UNNEST needs a table before it: FROM t CROSS JOIN UNNEST(column) AS u (element)"
                 ))
             relation = nil
-        case .join(let join): relation = bindJoin(join, tables)
         case .match(let match):
             relation = bindTable(match.input, tables).flatMap { input in
                 PatternBinder(self, match, input.assigningWindow()).bind()
             }
+        case .join:
+            var none: [ExpressionSyntax] = []
+            var inside = table
+            inside.alias = nil
+            relation = JoinBinder(session: self, tables: tables).bind(inside, where: &none)
         }
         guard let relation else { return nil }
         return attempt { () throws(Diagnostic) in
+            if let asOf = table.asOf, !isJoined {
+                throw Diagnostic(
+                    asOf.position,
+                    "FOR SYSTEM_TIME AS OF follows the table on the right side of a JOIN")
+            }
             if relation.plan.height > SQLLimits.planHeightMax {
                 throw Diagnostic(
                     table.position,
@@ -125,57 +132,6 @@ final class BindingSession {
         let listing = names.isEmpty ? "" : "; there are \(names.prefix(12).joined(separator: ", "))"
         throw Diagnostic(
             name.position, "no source or view is called \(name.name)\(near ?? listing)")
-    }
-
-    private func bindJoin(_ join: JoinSyntax, _ tables: CommonTables) -> Relation? {
-        guard case .unnest(let array) = join.right.kind else {
-            // Both sides are bound for their own errors; an UNNEST elsewhere has its own message.
-            _ = bindTable(join.left, tables)
-            if case .join = join.right.kind {} else { _ = bindTable(join.right, tables) }
-            report(
-                Diagnostic(
-                    join.position,
-                    "\(join.kind.rawValue) is not supported yet; FROM reads one source or view, and CROSS "
-                        + "JOIN UNNEST its arrays"))
-            return nil
-        }
-        guard let left = bindTable(join.left, tables) else { return nil }
-        return attempt { () throws(Diagnostic) in
-            guard join.kind == .cross || join.kind == .comma else {
-                throw Diagnostic(
-                    join.position,
-                    "\(join.kind.rawValue) UNNEST is not supported yet; CROSS JOIN UNNEST is")
-            }
-            return try bindUnnest(left, array, join.right)
-        }
-    }
-
-    private func bindUnnest(
-        _ left: Relation, _ array: ExpressionSyntax, _ table: TableSyntax
-    ) throws(Diagnostic) -> Relation {
-        var binder = ExpressionBinder(Scope(left), .select)
-        let bound = try binder.bind(array)
-        guard case .array(let type) = bound.type else {
-            throw Diagnostic(array.position, "UNNEST takes an array; this is \(bound.type)")
-        }
-        guard let column = bound.plainColumn else {
-            throw Diagnostic(
-                array.position, "UNNEST takes a column; computed arrays are not supported yet")
-        }
-        if table.columnAliases.count > 1 {
-            throw Diagnostic(
-                table.columnAliases[1].position,
-                "UNNEST of ARRAY<\(type)> gives one column; \(table.columnAliases.count) are named")
-        }
-        // Without a column list the alias names the element, as in Calcite.
-        let name = table.columnAliases.first?.name ?? table.alias?.name ?? "EXPR$0"
-        var relation = left
-        relation.plan = left.plan.unnested(column, element: Field(name, type))
-        relation.columns.append(
-            ScopeColumn(
-                table: table.alias?.name, name: name, index: left.plan.schema.count, type: type,
-                isTimeAttribute: false))
-        return relation
     }
 }
 

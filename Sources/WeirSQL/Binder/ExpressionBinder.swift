@@ -18,6 +18,7 @@ struct ExpressionBinder {
         case aggregateFilter = "FILTER"
         case define = "DEFINE"
         case measures = "MEASURES"
+        case on = "ON"
     }
 
     let scope: Scope
@@ -112,10 +113,13 @@ struct ExpressionBinder {
             throw Diagnostic(position, "ARRAY[…] is not supported yet; arrays come from columns")
         case .scalarQuery: throw Diagnostic(position, "a subquery as a value is not supported yet")
         case .inQuery:
-            throw Diagnostic(position, "IN (SELECT …) is not supported yet; list the values")
-        case .exists: throw Diagnostic(position, "EXISTS (SELECT …) is not supported yet")
+            throw Diagnostic(position, "IN (SELECT …)\(Self.placeOfSubqueries)")
+        case .exists: throw Diagnostic(position, "EXISTS (SELECT …)\(Self.placeOfSubqueries)")
         }
     }
+
+    private static let placeOfSubqueries =
+        " can stand as a condition of WHERE, alone or between ANDs, and nowhere else"
 
     private mutating func bindName(_ parts: [Identifier]) throws(Diagnostic) -> BoundExpression {
         if pattern != nil { return try bindPatternName(parts) }

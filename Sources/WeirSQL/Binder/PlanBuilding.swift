@@ -31,7 +31,9 @@ extension LogicalPlan {
             return split(predicate, below: input) {
                 .windowAssign($0, window: window, schema: schema)
             }
-        case .scan, .windowAggregate, .union, .ordered: break
+        case .union(let inputs, let schema):
+            return .union(inputs.map { $0.filtered(by: predicate) }, schema: schema)
+        case .scan, .windowAggregate, .ordered: break
         }
         return .filter(
             self, predicate: BoundExpression.conjunction(predicate.conjuncts) ?? predicate)
@@ -57,6 +59,9 @@ extension LogicalPlan {
                 return input.projected(
                     expressions.map { $0.replacingColumns { inner[$0] } }, schema)
             }
+        }
+        if case .union(let inputs, _) = self {
+            return .union(inputs.map { $0.projected(expressions, schema) }, schema: schema)
         }
         return isIdentity(expressions)
             ? self : .project(self, expressions: expressions, schema: schema)

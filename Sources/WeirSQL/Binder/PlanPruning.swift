@@ -67,6 +67,12 @@ extension LogicalPlan {
             return Pruned(plan: below.plan.windowed(below.renumber(window)), place: place)
         case .windowAggregate: return prunedAggregate(to: needed)
         case .union(let inputs, let schema): return Self.prunedUnion(inputs, schema, to: needed)
+        case .ordered(.merge(let times), let inputs, let schema):
+            let union = Self.prunedUnion(inputs, schema, to: needed.union(times))
+            let plan = LogicalPlan.ordered(
+                .merge(times: times.map { union.place[$0] ?? $0 }), inputs: union.plan.inputs,
+                schema: union.plan.schema)
+            return Pruned(plan: plan, place: union.place)
         case .ordered(let stage, let inputs, let schema):
             let read = stage.columnsRead(of: inputs, needed: needed)
             let below = zip(inputs, read).map { $0.pruned(to: $1) }

@@ -12,8 +12,11 @@ struct Scope {
     private let timeAttribute: String?
     /// The aliases of the SELECT list, which its other clauses cannot see.
     private let aliases: Set<String>
+    /// The columns of the query around this one, for names that mean nothing here; one at most.
+    private let around: [Scope]
 
-    init(_ relation: Relation, aliases: Set<String> = []) {
+    init(_ relation: Relation, aliases: Set<String> = [], around: Scope? = nil) {
+        self.around = around.map { [$0] } ?? []
         columns = relation.columns
         byName = Dictionary(grouping: relation.columns.indices) { relation.columns[$0].name }
         tableName = relation.tableName
@@ -32,6 +35,8 @@ struct Scope {
                     + "configuration")
         }
         let table = name.count == 2 ? name[0] : nil
+        let isKnown = byName[last.name]?.contains { table == nil || columns[$0].table == table?.name }
+        if isKnown != true, let outer = around.first { return try outer.column(name) }
         if let table { try checkTable(table) }
         let matches = (byName[last.name] ?? []).filter {
             table == nil || columns[$0].table == table?.name

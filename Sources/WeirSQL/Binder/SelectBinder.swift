@@ -26,15 +26,8 @@ struct SelectBinder {
                     select.position, "the query has no FROM; it must read a source or a view"))
             return nil
         }
-        guard var relation = session.bindTable(from, tables) else { return nil }
+        guard let relation = bindRows(of: select, from) else { return nil }
         let scope = Scope(relation, aliases: select.aliases)
-        if let condition = select.filter {
-            var binder = ExpressionBinder(scope, .filter)
-            let bound = session.attempt { () throws(Diagnostic) in
-                try binder.bindCondition(condition, "WHERE")
-            }
-            if let bound { relation.filter(bound) }
-        }
         if let groupBy = select.groupBy {
             return GroupedSelectBinder(session, relation, scope, select, groupBy).bind()
         }
@@ -44,6 +37,32 @@ struct SelectBinder {
         var binder = ExpressionBinder(scope, .select)
         guard let output = bindItems(select, relation, scope, &binder, session) else { return nil }
         return relation.projecting(output)
+    }
+
+    /// FROM and WHERE: joins take what they can use of the condition, tests by subqueries come last.
+    private func bindRows(of select: SelectSyntax, _ from: TableSyntax) -> Relation? {
+        let all = select.filter?.conjuncts ?? []
+        let tests = all.compactMap(\.subqueryTest)
+        var conditions = all.filter { $0.subqueryTest == nil }
+        guard var relation = JoinBinder(session: session, tables: tables)
+            .bind(from, where: &conditions)
+        else { return nil }
+        // As written, where nothing was taken out of it: a complaint then names the operator.
+        if let filter = select.filter, conditions.count == all.count { conditions = [filter] }
+        let scope = Scope(relation, aliases: select.aliases)
+        for condition in conditions {
+            var binder = ExpressionBinder(scope, .filter)
+            let bound = session.attempt { () throws(Diagnostic) in
+                try binder.bindCondition(condition, "WHERE")
+            }
+            if let bound { relation.filter(bound) }
+        }
+        let subqueries = SubqueryBinder(session: session, tables: tables)
+        for test in tests {
+            guard let passed = subqueries.bind(test, over: relation) else { return nil }
+            relation = passed
+        }
+        return relation
     }
 }
 

@@ -47,7 +47,9 @@ extension Parser {
         case "LEFT", "RIGHT", "FULL":
             take()
             if isKeyword("SEMI") || isKeyword("ANTI") {
-                throw unsupported("\(keyword) \(current.keyword) JOIN")
+                throw unsupported(
+                    "\(keyword) \(current.keyword) JOIN",
+                    "write WHERE \(current.keyword == "ANTI" ? "NOT " : "")EXISTS (SELECT …)")
             }
             _ = takeKeyword("OUTER")
             try expectKeyword("JOIN")
@@ -72,8 +74,10 @@ extension Parser {
 
     private mutating func parseTable() throws(Diagnostic) -> TableSyntax {
         var table = try nested { (parser) throws(Diagnostic) in try parser.parseTablePrimary() }
-        if isKeyword("FOR"), ahead(1).keyword == "SYSTEM_TIME" {
-            throw unsupported("FOR SYSTEM_TIME AS OF (a temporal join)")
+        if takeKeywords("FOR", "SYSTEM_TIME") {
+            try expectKeyword("AS")
+            try expectKeyword("OF")
+            table.asOf = try parseExpression()
         }
         if isKeyword("TABLESAMPLE") { throw unsupported("TABLESAMPLE") }
         try parseAlias(&table)
@@ -116,8 +120,9 @@ extension Parser {
                 throw unsupported("UNNEST of several arrays", "use one CROSS JOIN UNNEST an array")
             }
             try expectSymbol(")")
-            if isKeyword("WITH") { throw unsupported("WITH ORDINALITY", "leave it out") }
-            return TableSyntax(kind: .unnest(array), position: position)
+            let hasOrdinality = takeKeywords("WITH", "ORDINALITY")
+            return TableSyntax(
+                kind: .unnest(array, hasOrdinality: hasOrdinality), position: position)
         default: break
         }
         if isSymbol("(") { return try parseTableInParentheses() }

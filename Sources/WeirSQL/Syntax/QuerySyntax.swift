@@ -1,5 +1,5 @@
-// Queries as written. Joins, set operations, ORDER BY and OVER are read into the tree although the
-// binder refuses them for now: it then knows their place and can say which one is not supported.
+// Queries as written. What the binder refuses is read into the tree as well: it then knows its place and
+// can say what is not supported.
 
 import WeirCore
 
@@ -59,7 +59,8 @@ struct TableSyntax: Sendable {
         case named(Identifier)
         case subquery(QuerySyntax)
         case windowFunction(WindowFunctionSyntax)
-        case unnest(ExpressionSyntax)
+        /// UNNEST(array), perhaps WITH ORDINALITY.
+        case unnest(ExpressionSyntax, hasOrdinality: Bool)
         case join(JoinSyntax)
         case match(MatchSyntax)
     }
@@ -68,6 +69,8 @@ struct TableSyntax: Sendable {
     let position: TextPosition
     var alias: Identifier?
     var columnAliases: [Identifier] = []
+    /// The time of FOR SYSTEM_TIME AS OF.
+    var asOf: ExpressionSyntax?
 }
 
 /// Two tables side by side.
