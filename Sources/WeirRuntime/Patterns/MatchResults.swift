@@ -12,7 +12,7 @@ final class MatchResults {
     private let pool: MatchPool
     private let measures: [CompiledExpression]
     private let accumulators: [any Accumulator]
-    private let arguments: [Int?]
+    private let arguments: [[Int]]
     private var times: [Int64] = []
     /// A row of each match, for the PARTITION BY columns.
     private var anyRow: [Int32] = []
@@ -25,10 +25,10 @@ final class MatchResults {
     /// Rows that are noted for aggregates before matches are handed on.
     private static let aggregatedRowsMax = 1 << 20
 
-    /// - Parameter arguments: the column of `rows` with the argument of each aggregate.
+    /// - Parameter arguments: the columns of `rows` with the arguments of each aggregate.
     init(
         _ pattern: PatternSpec, schema: Schema, _ rows: PatternRows, _ pool: MatchPool,
-        arguments: [Int?]
+        arguments: [[Int]]
     ) throws(Failure) {
         self.pattern = pattern
         self.schema = schema
@@ -121,7 +121,7 @@ final class MatchResults {
                 }
                 accumulator.update(
                     RowSlots(rows: places, slots: slots, count: matches.count),
-                    arguments[index].map { rows.columns[$0] })
+                    rows.input(arguments[index], timeColumn: pattern.timeColumn))
             }
         }
     }

@@ -9,12 +9,14 @@ import WeirSQL
 final class PatternAccumulators {
     private let aggregates: [PatternAggregate]
     private let accumulators: [any Accumulator]
-    /// The column of `PatternRows` with each aggregate's argument.
-    private let arguments: [Int?]
+    /// The columns of `PatternRows` with each aggregate's arguments.
+    private let arguments: [[Int]]
+    private let timeColumn: Int
     private var reserved = 0
 
-    init(_ aggregates: [PatternAggregate], arguments: [Int?]) throws(Failure) {
+    init(_ aggregates: [PatternAggregate], arguments: [[Int]], timeColumn: Int) throws(Failure) {
         self.aggregates = aggregates
+        self.timeColumn = timeColumn
         self.arguments = arguments
         var made: [any Accumulator] = []
         for aggregate in aggregates { made.append(try makeAccumulator(aggregate.call)) }
@@ -100,7 +102,7 @@ final class PatternAccumulators {
             withUnsafePointer(to: slot) { slot in
                 accumulators[index].update(
                     RowSlots(rows: row, slots: slot, count: 1),
-                    arguments[index].map { rows.columns[$0] })
+                    rows.input(arguments[index], timeColumn: timeColumn))
             }
         }
     }

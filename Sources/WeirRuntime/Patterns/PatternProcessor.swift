@@ -54,7 +54,8 @@ final class PatternProcessor: OrderedProcessor {
         rows = PatternRows(schema: layout.schema)
         pool = MatchPool(variableCount: pattern.elements.count)
         accumulators = try PatternAccumulators(
-            pattern.defineValues.aggregates, arguments: layout.defineArguments)
+            pattern.defineValues.aggregates, arguments: layout.defineArguments,
+            timeColumn: pattern.timeColumn)
         results = try MatchResults(
             pattern, schema: schema, rows, pool, arguments: layout.measureArguments)
         matcher = try PatternMatcher(
@@ -261,14 +262,13 @@ struct PatternLayout {
     /// The input's columns, then those computed.
     let schema: Schema
     let computed: [CompiledExpression]
-    let defineArguments: [Int?]
-    let measureArguments: [Int?]
+    let defineArguments: [[Int]]
+    let measureArguments: [[Int]]
 
     init(_ pattern: PatternSpec, _ input: Schema) throws(Failure) {
         var fields = input.fields
         var expressions: [BoundExpression] = []
-        let place = { (aggregate: PatternAggregate) -> Int? in
-            guard let argument = aggregate.call.argument else { return nil }
+        let place = { (argument: BoundExpression) -> Int in
             if case .column(let index, _) = argument { return index }
             let known = expressions.firstIndex(of: argument)
             if known == nil {
@@ -277,8 +277,8 @@ struct PatternLayout {
             }
             return input.count + (known ?? expressions.count - 1)
         }
-        defineArguments = pattern.defineValues.aggregates.map(place)
-        measureArguments = pattern.measureValues.aggregates.map(place)
+        defineArguments = pattern.defineValues.aggregates.map { $0.call.arguments.map(place) }
+        measureArguments = pattern.measureValues.aggregates.map { $0.call.arguments.map(place) }
         schema = Schema(fields)
         var compiled: [CompiledExpression] = []
         for expression in expressions { compiled.append(try CompiledExpression(expression)) }

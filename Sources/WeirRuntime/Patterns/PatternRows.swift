@@ -40,6 +40,13 @@ final class PatternRows {
         count = places.count
     }
 
+    /// The columns `arguments`, as aggregates take them.
+    func input(_ arguments: [Int], timeColumn: Int) -> AggregateInput {
+        AggregateInput(
+            arguments: arguments.map { columns[$0] },
+            times: UnsafePointer(columns[timeColumn].ints))
+    }
+
     /// Column `column` at `places`; NULL where a place is -1.
     func values(_ column: Int, at places: [Int32]) -> Column {
         let from = columns[column]
