@@ -122,7 +122,7 @@ public:
         return to + date_length;
     }
 
-    /// Writes `13:00:00`, or `13:00:00.250`.
+    /// Writes `13:00:00`, or `13:00:00.25`.
     static uint8_t *write_time(uint8_t *to, int64_t milliseconds) {
         const unsigned second = static_cast<unsigned>(milliseconds / 1000);
         to = write_digits(to, second / 3600, 2);
@@ -132,7 +132,9 @@ public:
         to = write_digits(to, second % 60, 2);
         if (milliseconds % 1000 == 0) return to;
         *to++ = '.';
-        return write_digits(to, static_cast<unsigned>(milliseconds % 1000), 3);
+        to = write_digits(to, static_cast<unsigned>(milliseconds % 1000), 3);
+        while (to[-1] == '0') --to;
+        return to;
     }
 
     /// Writes `2026-11-21T13:00:00.000`. Years beyond 9999 or before 0 get a sign, as in ISO 8601.

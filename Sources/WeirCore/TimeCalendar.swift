@@ -74,6 +74,17 @@ public enum CivilCalendar {
         return month == 4 || month == 6 || month == 9 || month == 11 ? 30 : 31
     }
 
+    /// The day `months` calendar months after a day; the last day of a shorter month.
+    public static func addMonths(_ months: Int, toDay days: Int) -> Int {
+        let date = civilFromDays(days)
+        let (total, overflow) = (date.year * 12 + date.month - 1).addingReportingOverflow(months)
+        guard !overflow, total.magnitude < 1 << 40 else { return days }
+        let year = Int(floorDivide(Int64(total), by: 12))
+        let month = Int(floorModulo(Int64(total), by: 12)) + 1
+        return daysFromCivil(
+            year: year, month: month, day: min(date.day, daysInMonth(year: year, month: month)))
+    }
+
     /// The day that a moment falls in: `milliseconds` divided by a day, rounded down.
     @inlinable
     public static func day(ofMilliseconds milliseconds: Int64) -> Int {

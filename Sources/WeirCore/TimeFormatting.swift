@@ -39,6 +39,14 @@ public struct TimestampFormatter {
         write(milliseconds, to: buffer, separator: UInt8(ascii: " "))
     }
 
+    /// Writes the `yyyy-MM-dd` of a day and returns its length; room for `lengthMax` bytes.
+    public mutating func writeDate(_ day: Int64, to buffer: UnsafeMutablePointer<UInt8>) -> Int {
+        let (midnight, overflow) = day.multipliedReportingOverflow(
+            by: CivilCalendar.millisecondsPerDay)
+        if overflow { return Self.writeExpandedDate(Int(day), to: buffer) }
+        return writeSQL(midnight, to: buffer) - 13
+    }
+
     /// `yyyy-MM-ddTHH:mm:ss.SSSZ` as a String; for messages and tests.
     public static func isoString(_ milliseconds: Int64) -> String {
         String(unsafeUninitializedCapacity: lengthMax) { bytes in

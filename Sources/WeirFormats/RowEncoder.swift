@@ -3,7 +3,7 @@
 // How values are written, in both formats: a double as the shortest text that reads back as the
 // same double, always with a point or an exponent; TIMESTAMP_LTZ(3) as 2026-11-21T13:00:00.000Z and
 // TIMESTAMP(3) as 2026-11-21T13:00:00.000; a DECIMAL with as many digits behind the point as its type
-// says; DATE as 2026-11-21, TIME as 13:00:00 or 13:00:00.250; BYTES as base64; intervals as
+// says; DATE as 2026-11-21, TIME as 13:00:00 or 13:00:00.25; BYTES as base64; intervals as
 // milliseconds or months. DuckDB, pandas, Arrow and
 // Spark read both kinds of time (DuckDB guesses VARCHAR for TIMESTAMP(3) in NDJSON, and casts it).
 // What differs between the formats is said at the encoders.

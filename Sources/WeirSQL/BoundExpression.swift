@@ -43,10 +43,19 @@ public indirect enum BoundExpression: Hashable, Sendable {
 public enum LiteralValue: Hashable, Sendable {
     case null
     case boolean(Bool)
-    /// INT, BIGINT, timestamps and intervals (ms).
+    /// Whole numbers, dates (days), times, timestamps and intervals (ms or months), and decimals of up
+    /// to 18 digits (units of their scale).
     case integer(Int64)
+    /// Decimals of more digits.
+    case wide(Int128)
     case double(Double)
     case string(String)
+    case bytes([UInt8])
+
+    /// A decimal's value in the layout of its type.
+    static func decimal(_ value: Int128, _ type: DataType) -> LiteralValue {
+        type.physical == .int64 ? .integer(Int64(truncatingIfNeeded: value)) : .wide(value)
+    }
 }
 
 /// A scalar function or operator that a kernel exists for. The raw value names it in plans.
@@ -71,6 +80,8 @@ public enum ScalarFunction: String, Hashable, Sendable, CaseIterable {
     case floorTimeSecond, floorTimeMinute, floorTimeHour, floorTimeDay
     case dateFormat, toTimestampLtz, toTimestamp, extractQuarter, extractWeek
     case floorTimeWeek, floorTimeMonth, floorTimeQuarter, floorTimeYear
-    // Arrays
-    case cardinality, elementAt, arrayContains
+    // Arrays, maps and rows
+    case cardinality, elementAt, arrayContains, arrayOf, mapOf, rowOf, rowField
+    // Bytes
+    case fitBytes
 }

@@ -200,7 +200,7 @@ typedef enum weir_text_kind {
     WEIR_TEXT_WIDE_DECIMAL = 9,
     /// Days since the epoch as `2026-11-21`.
     WEIR_TEXT_DATE = 10,
-    /// Milliseconds since midnight as `13:00:00`, with `.250` where they are no whole second.
+    /// Milliseconds since midnight as `13:00:00`, with `.25` where they are no whole second.
     WEIR_TEXT_TIME = 11,
     /// Bytes as base64.
     WEIR_TEXT_BYTES = 12,

@@ -1,9 +1,8 @@
 // Gives expressions their meaning: names become columns, operators become functions with types, and
 // every implicit cast becomes a visible one.
 //
-// Types are Flink's: INT literals are INT, INT with BIGINT gives BIGINT, with DOUBLE gives DOUBLE, INT/INT
-// is INT, a text compared with a timestamp is read as one. One difference: weir has no DECIMAL yet, so
-// a literal with a point (80.0), DECIMAL(3, 1) in Flink, is a DOUBLE here.
+// Types are Flink's: INT literals are INT, 80.0 is DECIMAL(3, 1), 8e1 is DOUBLE, INT with BIGINT gives
+// BIGINT, with DOUBLE gives DOUBLE, INT/INT is INT, a text compared with a timestamp is read as one.
 
 import WeirCore
 
@@ -81,6 +80,7 @@ struct ExpressionBinder {
         case .string(let text): return .literal(.string(text), type: .string)
         case .interval(let milliseconds): return .literal(.integer(milliseconds), type: .interval)
         case .timestamp(let milliseconds): return .literal(.integer(milliseconds), type: .timestamp)
+        case .typed(let value, let type): return .literal(value, type: type)
         case .negate(let operand): return try apply(.negate, [try bind(operand)], "-", at: position)
         case .not(let operand):
             return try apply(.not, [try bindCondition(operand, "NOT")], "NOT", at: position)
@@ -102,15 +102,17 @@ struct ExpressionBinder {
         case .conditional(let operand, let branches, let otherwise):
             return try bindConditional(operand, branches, otherwise, at: position)
         case .cast(let value, let type, let isTry):
-            return try bindCast(value, to: type, isTry: isTry, at: position)
+            return try bindCast(value, toTarget: type, isTry: isTry, at: position)
         case .call(let call): return try bindCall(call)
         case .extract(let field, let value): return try bindExtract(field, value)
         case .roundTime(let value, let unit, let isCeiling):
             return try bindRoundTime(value, to: unit, isCeiling: isCeiling, at: position)
         case .element(let array, let index):
             return try apply(.elementAt, try bindAll([array, index]), "array[index]", at: position)
-        case .array:
-            throw Diagnostic(position, "ARRAY[…] is not supported yet; arrays come from columns")
+        case .array(let elements): return try bindNested(.arrayOf, elements, at: position)
+        case .map(let entries): return try bindNested(.mapOf, entries, at: position)
+        case .row(let members): return try bindNested(.rowOf, members, at: position)
+        case .field(let value, let field): return try bindField(of: try bind(value), field)
         case .scalarQuery: throw Diagnostic(position, "a subquery as a value is not supported yet")
         case .inQuery:
             throw Diagnostic(position, "IN (SELECT …)\(Self.placeOfSubqueries)")
@@ -124,8 +126,12 @@ struct ExpressionBinder {
     private mutating func bindName(_ parts: [Identifier]) throws(Diagnostic) -> BoundExpression {
         if pattern != nil { return try bindPatternName(parts) }
         do {
-            let column = try scope.column(parts)
-            return read(column, at: parts[parts.count - 1].position)
+            // What follows the column's name are fields of its rows.
+            let depth = try scope.columnNameLength(parts)
+            let column = try scope.column(Array(parts[..<depth]))
+            var value = read(column, at: parts[depth - 1].position)
+            for field in parts[depth...] { value = try bindField(of: value, field) }
+            return value
         } catch {
             if parts.count == 1, let refusal = refusalOfFunction(parts[0].name.uppercased()) {
                 throw Diagnostic(parts[0].position, refusal)
@@ -167,7 +173,8 @@ struct ExpressionBinder {
             let place = written.count > 1 ? written[1].position : position
             throw Diagnostic(place, "\(name ?? PlanText.symbol(function)): \(problem)")
         }
-        return .call(function, arguments: converted, type: signature.result)
+        let type = function.resultType(of: signature, for: converted)
+        return .call(function, arguments: converted, type: type)
     }
 
     private func mismatch(_ function: ScalarFunction, _ types: [DataType], _ name: String?)
@@ -193,7 +200,7 @@ struct ExpressionBinder {
     }
 
     private func castAdvice(_ types: [DataType]) -> String {
-        let areScalar = types.allSatisfy { if case .array = $0 { false } else { true } }
+        let areScalar = types.allSatisfy(\.isScalar)
         return areScalar ? "; CAST one of them" : ""
     }
 
@@ -205,9 +212,17 @@ struct ExpressionBinder {
         if case .literal(let literal, let from) = value {
             switch (literal, type) {
             case (.null, _): return .literal(.null, type: type)
-            case (.integer(let number), .double) where from.isNumeric:
+            case (.integer(let number), .double) where from.isInteger:
                 return .literal(.double(Double(number)), type: type)
-            case (.integer, .bigint) where from == .int: return .literal(literal, type: type)
+            case (_, .double) where from.isDecimal, (_, .decimal) where from.decimalShape != nil:
+                if let moved = literal.moved(from: from, to: type) { return .literal(moved, type: type) }
+            case (.string(let text), .date), (.string(let text), .time):
+                return .literal(.integer(try dayOrTime(text, type, at: position)), type: type)
+            case (.integer(let number), .float) where from.isInteger:
+                return .literal(.double(Double(Float(number))), type: type)
+            case (.integer, _) where from.isInteger && type.isInteger
+                && from.integerBits < type.integerBits:
+                return .literal(literal, type: type)
             case (.integer, .timestampLTZ) where from == .timestamp:
                 return .literal(literal, type: type)
             case (.string(let text), .timestamp), (.string(let text), .timestampLTZ):
@@ -238,6 +253,9 @@ struct ExpressionBinder {
                 )
             }
             return .literal(.integer(value), type: Int32(exactly: value) == nil ? .bigint : .int)
+        }
+        if !text.utf8.contains(where: { $0 | 0x20 == UInt8(ascii: "e") }) {
+            return try decimal(text, at: position)
         }
         guard let value = Double(text), value.isFinite else {
             throw Diagnostic(position, "\(Token.clipped(text)) does not fit DOUBLE")

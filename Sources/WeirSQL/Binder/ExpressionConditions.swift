@@ -126,13 +126,12 @@ extension ExpressionBinder {
         )
     }
 
-    mutating func bindCast(
-        _ value: ExpressionSyntax, to type: DataType, isTry: Bool, at position: TextPosition
+    func cast(
+        _ bound: BoundExpression, to type: DataType, isTry: Bool, at position: TextPosition
     ) throws(Diagnostic) -> BoundExpression {
-        let bound = try bind(value)
         if bound.type == type { return bound }
         if case .literal(.null, _) = bound { return .literal(.null, type: type) }
-        guard bound.type.canBeCast(to: type) else {
+        guard bound.type.canCast(to: type) else {
             let advice =
                 bound.type.isNumeric && type.isTimestamp
                 ? "; TO_TIMESTAMP_LTZ(epoch, 3) makes a timestamp of a number"
@@ -141,7 +140,7 @@ extension ExpressionBinder {
             throw Diagnostic(position, "\(bound.type) cannot be cast to \(type)\(advice)")
         }
         if !isTry, case .literal(.integer(let number), _) = bound,
-            type == .bigint || type == .double, bound.type.isNumeric
+            type == .bigint || type == .double, bound.type.isInteger
         {
             return type == .double
                 ? .literal(.double(Double(number)), type: type)
@@ -163,17 +162,5 @@ extension ExpressionBinder {
                 "the value compared here is too large to be repeated; compute it in a subquery or a view"
             )
         }
-    }
-}
-
-extension DataType {
-    /// Whether CAST takes a value of this type to `target`.
-    func canBeCast(to target: DataType) -> Bool {
-        if case .array = self { return false }
-        if case .array = target { return false }
-        if self == .interval || target == .interval || self == .null { return false }
-        if isTimestamp { return target.isTimestamp || target == .string }
-        if target.isTimestamp { return self == .string }
-        return true
     }
 }

@@ -168,6 +168,11 @@ enum PlanText {
         case .boolean(let value): return value ? "TRUE" : "FALSE"
         case .double(let value): return "\(value)"
         case .string(let value): return "'\(escaped(value, quote: "'"))'"
+        case .wide(let value):
+            return Decimals.string(value, scale: DecimalShape(type)?.scale ?? 0) + ":\(type)"
+        case .bytes(let value):
+            let digits = value.map { String($0 >> 4, radix: 16) + String($0 & 15, radix: 16) }
+            return "x'\(digits.joined())'"
         case .integer(let value):
             switch type {
             case .int: return "\(value)"
@@ -175,7 +180,9 @@ enum PlanText {
             case .interval: return "INTERVAL \(value) ms"
             case .timestamp, .timestampLTZ:
                 return "\(type) '\(TimestampFormatter.isoString(value))'"
-            case .decimal: return "\(value):\(type)"
+            case .intervalYearMonth: return "INTERVAL \(value) months"
+            case .decimal(_, let scale):
+                return Decimals.string(Int128(value), scale: scale) + ":\(type)"
             default: return "\(value):\(type)"
             }
         }

@@ -52,6 +52,17 @@ struct Scope {
         return columns[match]
     }
 
+    /// How many of the names `x.y.z` are the column's: two where the first is a table's, else one.
+    func columnNameLength(_ names: [Identifier]) throws(Diagnostic) -> Int {
+        guard names.count > 1, byName[names[0].name] != nil else { return min(names.count, 2) }
+        if columns.contains(where: { $0.table == names[0].name && $0.name == names[1].name }) {
+            return 2
+        }
+        let named = try column([names[0]])
+        if case .row = named.type { return 1 }
+        return 2
+    }
+
     /// The columns that `table.*` stands for.
     func columns(of table: Identifier) throws(Diagnostic) -> [ScopeColumn] {
         try checkTable(table)

@@ -39,6 +39,7 @@ final class IntegerArithmeticKernel: Kernel {
         case (.multiply, false): zipRows(x, a.step, y, b.step, out, rows) { $0 &* $1 }
         case (.multiply, true): zipRows(x, a.step, y, b.step, out, rows) { wrapped32($0 &* $1) }
         }
+        result.wrapSmallIntegers()
         result.clearNullSlots()
         return result
     }
@@ -76,6 +77,7 @@ final class IntegerDivisionKernel: Kernel {
                 return divisor == 0 ? 0 : dividend / divisor
             }
         }
+        result.wrapSmallIntegers()
         result.clearNullSlots()
         return result
     }
@@ -90,7 +92,17 @@ final class IntegerDivisionKernel: Kernel {
     }
 }
 
-/// + - * / % over DOUBLE.
+extension Column {
+    /// Cuts TINYINT and SMALLINT values to their size; others are left alone.
+    fileprivate func wrapSmallIntegers() {
+        guard type.integerBits < 32 else { return }
+        let (values, bits) = (ints, type.integerBits)
+        mapRows(values, 1, values, count) { wrapped($0, bits: bits) }
+    }
+}
+
+/// + - * / % over DOUBLE and FLOAT. A float's result is the double's rounded once more, which for these
+/// operations is the float that a processor would give.
 final class DoubleArithmeticKernel: Kernel {
     enum Operation { case add, subtract, multiply, divide, remainder }
 
@@ -98,17 +110,17 @@ final class DoubleArithmeticKernel: Kernel {
     private let left: Kernel
     private let right: Kernel
 
-    init(_ operation: Operation, _ left: Kernel, _ right: Kernel) {
+    init(_ operation: Operation, _ left: Kernel, _ right: Kernel, type: DataType) {
         self.operation = operation
         self.left = left
         self.right = right
-        super.init(type: .double, canFail: left.canFail || right.canFail)
+        super.init(type: type, canFail: left.canFail || right.canFail)
     }
 
     override func evaluate(_ input: KernelInput) -> Column {
         let a = left.operand(input)
         let b = right.operand(input)
-        let result = Column.strict(.double, [a, b], input.rowCount)
+        let result = Column.strict(type, [a, b], input.rowCount)
         let (x, y, out) = (a.column.doubles, b.column.doubles, result.doubles)
         let rows = input.rowCount
         switch operation {
@@ -118,6 +130,7 @@ final class DoubleArithmeticKernel: Kernel {
         case .divide: zipRows(x, a.step, y, b.step, out, rows) { $0 / $1 }
         case .remainder: zipRows(x, a.step, y, b.step, out, rows) { fmod($0, $1) }
         }
+        if type == .float { mapRows(out, 1, out, rows) { Double(Float($0)) } }
         result.clearNullSlots()
         return result
     }
@@ -135,13 +148,16 @@ final class NegationKernel: Kernel {
     override func evaluate(_ input: KernelInput) -> Column {
         let a = argument.operand(input)
         let result = Column.strict(type, [a], input.rowCount)
-        if type == .double {
+        if type.isApproximate {
             mapRows(a.column.doubles, a.step, result.doubles, input.rowCount) { -$0 }
+        } else if type.physical == .int128 {
+            mapRows(a.column.wides, a.step, result.wides, input.rowCount) { -$0 }
         } else if type == .int {
             mapRows(a.column.ints, a.step, result.ints, input.rowCount) { wrapped32(0 &- $0) }
         } else {
             mapRows(a.column.ints, a.step, result.ints, input.rowCount) { 0 &- $0 }
         }
+        result.wrapSmallIntegers()
         result.clearNullSlots()
         return result
     }

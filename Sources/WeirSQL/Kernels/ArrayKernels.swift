@@ -1,5 +1,5 @@
-// Arrays: CARDINALITY, element access, ARRAY_CONTAINS, and casts, which are casts of all elements
-// at once. Elements count from 1; an index outside of the array gives NULL.
+// Arrays: CARDINALITY, element access and ARRAY_CONTAINS. Elements count from 1; an index outside of
+// the array gives NULL. Making and casting nested values is in NestedKernels.
 
 import WeirCore
 
@@ -98,80 +98,4 @@ final class ArrayContainsKernel: Kernel {
         result.clearNullSlots()
         return result
     }
-}
-
-/// Casts the elements of arrays.
-final class ArrayCastKernel: Kernel {
-    private let array: Kernel
-    /// Casts column 0 of its input.
-    private let elementCast: Kernel
-
-    init(_ array: Kernel, elementCast: Kernel, type: DataType) {
-        self.array = array
-        self.elementCast = elementCast
-        super.init(type: type, canFail: array.canFail || elementCast.canFail)
-    }
-
-    override func evaluate(_ input: KernelInput) -> Column {
-        let a = array.evaluate(input)
-        let elements = castElements(a, elementCast, input)
-        let result = Column(type, capacity: input.rowCount)
-        guard let child = result.child else { preconditionFailure("an array has a child") }
-        child.append(from: elements, range: 0..<elements.count)
-        for row in 0...input.rowCount { result.offsets[row] = a.offsets[row] }
-        result.setCount(input.rowCount)
-        result.makeNull(where: [Operand(column: a, step: 1)])
-        return result
-    }
-}
-
-/// Casts arrays to text: `[1, 2, NULL]`.
-final class ArrayTextKernel: Kernel {
-    private let array: Kernel
-    /// Casts column 0 of its input to text.
-    private let elementCast: Kernel
-
-    init(_ array: Kernel, elementCast: Kernel) {
-        self.array = array
-        self.elementCast = elementCast
-        super.init(type: .string, canFail: array.canFail)
-    }
-
-    override func evaluate(_ input: KernelInput) -> Column {
-        let a = array.evaluate(input)
-        let elements = castElements(a, elementCast, input)
-        let offsets = a.offsets
-        let null: StaticString = "NULL"
-        let nullText = UnsafeBufferPointer(start: null.utf8Start, count: null.utf8CodeUnitCount)
-        return buildTexts([Operand(column: a, step: 1)], input) { row, text in
-            text.append(UInt8(ascii: "["))
-            for element in Int(offsets[row])..<Int(offsets[row + 1]) {
-                if element > Int(offsets[row]) {
-                    text.append(UInt8(ascii: ","))
-                    text.append(UInt8(ascii: " "))
-                }
-                text.append(elements.isNull(element) ? nullText : elements.text(element))
-            }
-            text.append(UInt8(ascii: "]"))
-            return .value
-        }
-    }
-}
-
-/// Runs a cast over the elements of all rows; failures in inactive rows' elements do not count.
-private func castElements(_ array: Column, _ cast: Kernel, _ input: KernelInput) -> Column {
-    guard let elements = array.child else { preconditionFailure("an array has a child") }
-    var mask: Column?
-    if let activeRows = input.activeRows, cast.canFail {
-        let spread = Column.filled(.boolean, elements.count)
-        for row in 0..<input.rowCount {
-            for element in Int(array.offsets[row])..<Int(array.offsets[row + 1]) {
-                spread.bools[element] = activeRows.bools[row]
-            }
-        }
-        mask = spread
-    }
-    return cast.evaluate(
-        KernelInput(
-            columns: [elements], rowCount: elements.count, activeRows: mask, errors: input.errors))
 }

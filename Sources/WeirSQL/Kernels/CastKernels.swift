@@ -1,7 +1,7 @@
 // CAST and TRY_CAST. A value that the target type has no place for becomes NULL; CAST counts it (a
 // Flink job ends there), TRY_CAST does not. What never fails: numbers to numbers (INT is the low 32
 // bits of a BIGINT; doubles are cut toward zero and saturate, NaN is 0, as in Java), anything to
-// text.
+// text (TextWritingKernel), timestamps to days and times. Decimals are in DecimalCasts.
 //
 // TIMESTAMP and TIMESTAMP_LTZ have one layout, and the session's zone is UTC: casts between them,
 // and from INT to BIGINT, only change the label.
@@ -33,7 +33,7 @@ final class RelabelKernel: Kernel {
     }
 }
 
-/// Casts among BOOLEAN, INT, BIGINT and DOUBLE.
+/// Casts among BOOLEAN, whole numbers, FLOAT and DOUBLE.
 final class NumberCastKernel: Kernel {
     private let argument: Kernel
 
@@ -48,18 +48,27 @@ final class NumberCastKernel: Kernel {
         let rows = input.rowCount
         let from = a.column
         switch (argument.type.physical, type) {
-        case (.bool, .double): mapRows(from.bools, a.step, result.doubles, rows) { Double($0) }
+        case (.bool, _) where type.isApproximate:
+            mapRows(from.bools, a.step, result.doubles, rows) { Double($0) }
         case (.bool, _): mapRows(from.bools, a.step, result.ints, rows) { Int64($0) }
         case (.int64, .boolean): mapRows(from.ints, a.step, result.bools, rows) { $0 == 0 ? 0 : 1 }
         case (.int64, .double): mapRows(from.ints, a.step, result.doubles, rows) { Double($0) }
-        case (.int64, _): mapRows(from.ints, a.step, result.ints, rows) { wrapped32($0) }
+        case (.int64, .float): mapRows(from.ints, a.step, result.doubles, rows) { Double(Float($0)) }
+        case (.int64, .int): mapRows(from.ints, a.step, result.ints, rows) { wrapped32($0) }
+        case (.int64, _):
+            let bits = type.integerBits
+            mapRows(from.ints, a.step, result.ints, rows) { wrapped($0, bits: bits) }
         case (.double, .boolean): mapRows(from.doubles, a.step, result.bools, rows) { $0 == 0 ? 0 : 1 }
-        case (.double, .int):
-            mapRows(from.doubles, a.step, result.ints, rows) {
-                saturated($0, min: Int64(Int32.min), max: Int64(Int32.max))
-            }
-        case (.double, _):
+        case (.double, .float):
+            mapRows(from.doubles, a.step, result.doubles, rows) { Double(Float($0)) }
+        case (.double, .bigint):
             mapRows(from.doubles, a.step, result.ints, rows) { saturated($0, min: .min, max: .max) }
+        case (.double, _):
+            // Java narrows a double to 32 bits first, and that to what is wanted.
+            let bits = type.integerBits
+            mapRows(from.doubles, a.step, result.ints, rows) {
+                wrapped(saturated($0, min: Int64(Int32.min), max: Int64(Int32.max)), bits: bits)
+            }
         default: preconditionFailure("no cast from \(argument.type) to \(type)")
         }
         result.clearNullSlots()
@@ -76,7 +85,7 @@ private func saturated(_ value: Double, min: Int64, max: Int64) -> Int64 {
     return value.isNaN ? 0 : Int64(value)
 }
 
-/// Casts from text to numbers, BOOLEAN and timestamps.
+/// Casts from text to whole and binary numbers, BOOLEAN, days, times and timestamps.
 final class TextParsingKernel: Kernel {
     private let argument: Kernel
     private let isTry: Bool
@@ -99,13 +108,26 @@ final class TextParsingKernel: Kernel {
             let result = Column.strict(.double, [a], input.rowCount)
             parse(result, result.doubles, input) { NumberText.double(texts[$0]) }
             return result
+        case .float:
+            let result = Column.strict(.float, [a], input.rowCount)
+            parse(result, result.doubles, input) {
+                NumberText.double(texts[$0]).map { Double(Float($0)) }
+            }
+            return result
+        case .date, .time:
+            let isDate = type == .date
+            let result = Column.strict(type, [a], input.rowCount)
+            parse(result, result.ints, input) {
+                isDate ? TemporalText.date(texts[$0]) : TemporalText.time(texts[$0])
+            }
+            return result
         case .timestamp, .timestampLTZ:
             let result = Column.strict(type, [a], input.rowCount)
             parse(result, result.ints, input) { TimestampCast.parse(texts[$0]) }
             return result
         default:
-            let range =
-                type == .int ? Int64(Int32.min)...Int64(Int32.max) : Int64.min...Int64.max
+            let bits = type.integerBits
+            let range = (Int64.min >> (64 - bits))...(Int64.max >> (64 - bits))
             let result = Column.strict(type, [a], input.rowCount)
             parse(result, result.ints, input) { NumberText.integer(texts[$0], in: range) }
             return result
@@ -128,75 +150,4 @@ final class TextParsingKernel: Kernel {
             }
         }
     }
-}
-
-/// Casts from anything that is not an array to text.
-final class TextWritingKernel: Kernel {
-    private let argument: Kernel
-
-    init(_ argument: Kernel) {
-        self.argument = argument
-        super.init(type: .string, canFail: argument.canFail)
-    }
-
-    override func evaluate(_ input: KernelInput) -> Column {
-        let a = argument.operand(input)
-        let step = a.step
-        switch argument.type {
-        case .boolean:
-            let values = a.column.bools
-            return buildTexts([a], input) { row, text in
-                let word: StaticString = values[row &* step] != 0 ? "TRUE" : "FALSE"
-                text.append(UnsafeBufferPointer(start: word.utf8Start, count: word.utf8CodeUnitCount))
-                return .value
-            }
-        case .double:
-            let values = a.column.doubles
-            return buildTexts([a], input) { row, text in
-                text.advance(NumberText.write(values[row &* step], to: text.room(NumberText.lengthMax)))
-                return .value
-            }
-        case .timestamp, .timestampLTZ:
-            let values = a.column.ints
-            var formatter = TimestampFormatter()
-            return buildTexts([a], input) { row, text in
-                let room = text.room(TimestampFormatter.lengthMax)
-                text.advance(formatter.writeSQL(values[row &* step], to: room))
-                return .value
-            }
-        case .interval:
-            let values = a.column.ints
-            return buildTexts([a], input) { row, text in
-                text.advance(writeInterval(values[row &* step], to: text.room(40)))
-                return .value
-            }
-        default:
-            let values = a.column.ints
-            return buildTexts([a], input) { row, text in
-                text.advance(NumberText.write(values[row &* step], to: text.room(NumberText.lengthMax)))
-                return .value
-            }
-        }
-    }
-}
-
-/// Writes an interval as `+d hh:mm:ss.SSS` and returns its length.
-private func writeInterval(_ value: Int64, to buffer: UnsafeMutablePointer<UInt8>) -> Int {
-    var rest = value.magnitude
-    buffer[0] = value < 0 ? UInt8(ascii: "-") : UInt8(ascii: "+")
-    let milliseconds = rest % 1000
-    rest /= 1000
-    let parts = [rest / 3600 % 24, rest / 60 % 60, rest % 60]
-    var at = 1 + NumberText.write(Int64(rest / 86_400), to: buffer + 1)
-    for (index, part) in parts.enumerated() {
-        buffer[at] = index == 0 ? UInt8(ascii: " ") : UInt8(ascii: ":")
-        buffer[at + 1] = UInt8(truncatingIfNeeded: 48 + part / 10)
-        buffer[at + 2] = UInt8(truncatingIfNeeded: 48 + part % 10)
-        at += 3
-    }
-    buffer[at] = UInt8(ascii: ".")
-    buffer[at + 1] = UInt8(truncatingIfNeeded: 48 + milliseconds / 100)
-    buffer[at + 2] = UInt8(truncatingIfNeeded: 48 + milliseconds / 10 % 10)
-    buffer[at + 3] = UInt8(truncatingIfNeeded: 48 + milliseconds % 10)
-    return at + 4
 }

@@ -52,17 +52,22 @@ final class ComparisonKernel: Kernel {
             compare(a.column.wides, a.step, b.column.wides, b.step, result.bools, input.rowCount)
         case .array, .row: preconditionFailure("arrays and rows are not compared")
         }
-        if nulls == .unknown {
+        Self.applyNulls(nulls, a, b, result)
+        return result
+    }
+
+    /// Turns the outcome for the slots of two operands into that for their values.
+    static func applyNulls(_ rule: NullRule, _ a: Operand, _ b: Operand, _ result: Column) {
+        if rule == .unknown {
             result.makeNull(where: [a, b])
             result.clearNullSlots()
         } else if a.column.validity != nil || b.column.validity != nil {
             // Slots of NULL rows are 0 on both sides, so two NULLs came out as equal; what is left
             // is a NULL against a value whose slot happens to be the same.
-            for row in 0..<input.rowCount where a.isNull(row) != b.isNull(row) {
-                result.bools[row] = nulls == .distinct ? 1 : 0
+            for row in 0..<result.count where a.isNull(row) != b.isNull(row) {
+                result.bools[row] = rule == .distinct ? 1 : 0
             }
         }
-        return result
     }
 
     @inline(__always)

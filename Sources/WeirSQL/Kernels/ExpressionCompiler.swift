@@ -50,7 +50,10 @@ struct ExpressionCompiler {
         switch value {
         case .null: column.appendNull()
         case .boolean(let value): column.append(value)
-        case .integer(let value) where type == .double: column.append(Double(value))
+        case .integer(let value) where type.isApproximate: column.append(Double(value))
+        case .integer(let value) where type.physical == .int128: column.append(Int128(value))
+        case .wide(let value): column.append(value)
+        case .bytes(let value): value.withUnsafeBufferPointer { column.append($0) }
         case .integer(let value): column.append(value)
         case .double(let value): column.append(value)
         case .string(let value): column.append(value)
@@ -99,7 +102,7 @@ struct ExpressionCompiler {
     private func equalities(_ value: Kernel, _ elements: [Kernel], isNegated: Bool) -> Kernel {
         var result: Kernel?
         for element in elements {
-            let equal = ComparisonKernel(.equal, value, element)
+            let equal = DecimalComparisonKernel.make(.equal, value, element)
             result = result.map { JunctionKernel(isAnd: false, $0, equal) } ?? equal
         }
         guard let result else { preconditionFailure("an empty list") }
@@ -113,19 +116,32 @@ struct ExpressionCompiler {
         if from == .null { return ConstantKernel(column(.null, type), type: type) }
         if from == type { return argument }
         precondition(from.canCast(to: type), "no cast from \(from) to \(type)")
+        if !from.isScalar { return nestedCast(argument, to: type, isTry: isTry) }
         switch (from, type) {
-        case (.array(let element), .string):
-            let elementCast = cast(ColumnKernel(index: 0, type: element), to: .string, isTry: isTry)
-            return ArrayTextKernel(argument, elementCast: elementCast)
-        case (.array(let element), .array(let target)):
-            let elementCast = cast(ColumnKernel(index: 0, type: element), to: target, isTry: isTry)
-            return ArrayCastKernel(argument, elementCast: elementCast, type: type)
         case (_, .string): return TextWritingKernel(argument)
-        case (.string, _): return TextParsingKernel(argument, type: type, isTry: isTry)
-        case (.int, .bigint), (.timestamp, .timestampLTZ), (.timestampLTZ, .timestamp):
+        case (.string, .bytes), (.timestamp, .timestampLTZ), (.timestampLTZ, .timestamp),
+            (.float, .double):
             return RelabelKernel(argument, type: type)
-        default: return NumberCastKernel(argument, type: type)
+        case (_, .decimal): return DecimalCastKernel(argument, type: type, isTry: isTry)
+        case (.decimal, _): return DecimalToNumberKernel(argument, type: type)
+        case (.string, _): return TextParsingKernel(argument, type: type, isTry: isTry)
+        default: break
         }
+        if from.isTemporal { return TemporalCastKernel(argument, type: type) }
+        if from.isInteger, type.isInteger, from.integerBits < type.integerBits {
+            return RelabelKernel(argument, type: type)
+        }
+        return NumberCastKernel(argument, type: type)
+    }
+
+    private func nestedCast(_ argument: Kernel, to type: DataType, isTry: Bool) -> Kernel {
+        let targets = type == .string ? argument.type.innerTypes.map { _ in .string } : type.innerTypes
+        let casts = zip(argument.type.innerTypes, targets).map { from, to in
+            cast(ColumnKernel(index: 0, type: from), to: to, isTry: isTry)
+        }
+        return type == .string
+            ? NestedTextKernel(argument, casts: casts)
+            : NestedCastKernel(argument, casts: casts, type: type)
     }
 
     // MARK: Calls
@@ -133,13 +149,22 @@ struct ExpressionCompiler {
     private func call(_ function: ScalarFunction, _ k: [Kernel], _ type: DataType) -> Kernel {
         if let kernel = Self.comparison(function, k) ?? Self.logic(function, k)
             ?? Self.arithmetic(function, k, type) ?? conditionalFunction(function, k, type)
-            ?? Self.math(function, k) ?? Self.text(function, k) ?? Self.time(function, k, type)
+            ?? Self.math(function, k, type) ?? Self.text(function, k) ?? Self.time(function, k, type)
         {
             return kernel
         }
         switch function {
         case .cardinality: return CardinalityKernel(k[0])
-        case .elementAt: return ElementKernel(k[0], index: k[1], type: type)
+        case .elementAt:
+            if case .map = k[0].type { return MapValueKernel(k[0], key: k[1], type: type) }
+            return ElementKernel(k[0], index: k[1], type: type)
+        case .arrayOf: return ArrayOfKernel(k, type: type)
+        case .mapOf: return MapOfKernel(k, type: type)
+        case .rowOf: return RowOfKernel(k, type: type)
+        case .rowField:
+            let index = k[1].constant.map { Int($0.ints[0]) } ?? 0
+            return RowFieldKernel(k[0], index: index, type: type)
+        case .fitBytes: return FitBytesKernel(k[0], length: k[1], pads: k[2])
         case .arrayContains: return ArrayContainsKernel(k[0], element: k[1])
         default: preconditionFailure("\(function) has no kernel")
         }
@@ -147,14 +172,16 @@ struct ExpressionCompiler {
 
     private static func comparison(_ function: ScalarFunction, _ k: [Kernel]) -> Kernel? {
         switch function {
-        case .equal: ComparisonKernel(.equal, k[0], k[1])
-        case .notEqual: ComparisonKernel(.notEqual, k[0], k[1])
-        case .less: ComparisonKernel(.less, k[0], k[1])
-        case .lessOrEqual: ComparisonKernel(.lessOrEqual, k[0], k[1])
-        case .greater: ComparisonKernel(.less, k[1], k[0])
-        case .greaterOrEqual: ComparisonKernel(.lessOrEqual, k[1], k[0])
-        case .isDistinctFrom: ComparisonKernel(.notEqual, k[0], k[1], nulls: .distinct)
-        case .isNotDistinctFrom: ComparisonKernel(.equal, k[0], k[1], nulls: .notDistinct)
+        case .equal: DecimalComparisonKernel.make(.equal, k[0], k[1])
+        case .notEqual: DecimalComparisonKernel.make(.notEqual, k[0], k[1])
+        case .less: DecimalComparisonKernel.make(.less, k[0], k[1])
+        case .lessOrEqual: DecimalComparisonKernel.make(.lessOrEqual, k[0], k[1])
+        case .greater: DecimalComparisonKernel.make(.less, k[1], k[0])
+        case .greaterOrEqual: DecimalComparisonKernel.make(.lessOrEqual, k[1], k[0])
+        case .isDistinctFrom:
+            DecimalComparisonKernel.make(.notEqual, k[0], k[1], nulls: .distinct)
+        case .isNotDistinctFrom:
+            DecimalComparisonKernel.make(.equal, k[0], k[1], nulls: .notDistinct)
         case .like, .notLike:
             LikeKernel(
                 k[0], pattern: k[1], escape: k.count > 2 ? k[2] : nil, isNegated: function == .notLike)
@@ -181,14 +208,18 @@ struct ExpressionCompiler {
         _ function: ScalarFunction, _ k: [Kernel], _ type: DataType
     ) -> Kernel? {
         if function == .negate { return NegationKernel(k[0], type: type) }
-        let isDouble = type == .double
+        if type.isApproximate, let operation = Self.doubleOperations[function] {
+            return DoubleArithmeticKernel(operation, k[0], k[1], type: type)
+        }
+        if type.isDecimal, let operation = Self.decimalOperations[function] {
+            return DecimalArithmeticKernel(operation, k[0], k[1], type: type)
+        }
+        if type.isTemporal, function == .add || function == .subtract {
+            return k[0].type.isTemporal
+                ? TemporalArithmeticKernel(k[0], k[1], isSubtraction: function == .subtract)
+                : TemporalArithmeticKernel(k[1], k[0], isSubtraction: false)
+        }
         switch function {
-        case .add where isDouble: return DoubleArithmeticKernel(.add, k[0], k[1])
-        case .subtract where isDouble: return DoubleArithmeticKernel(.subtract, k[0], k[1])
-        case .multiply where isDouble: return DoubleArithmeticKernel(.multiply, k[0], k[1])
-        case .divide where isDouble: return DoubleArithmeticKernel(.divide, k[0], k[1])
-        case .modulo where isDouble, .mod where isDouble:
-            return DoubleArithmeticKernel(.remainder, k[0], k[1])
         case .add: return IntegerArithmeticKernel(.add, k[0], k[1], type: type)
         case .subtract: return IntegerArithmeticKernel(.subtract, k[0], k[1], type: type)
         case .multiply: return IntegerArithmeticKernel(.multiply, k[0], k[1], type: type)
@@ -219,8 +250,29 @@ struct ExpressionCompiler {
         }
     }
 
-    private static func math(_ function: ScalarFunction, _ k: [Kernel]) -> Kernel? {
-        switch function {
+    private static let doubleOperations: [ScalarFunction: DoubleArithmeticKernel.Operation] = [
+        .add: .add, .subtract: .subtract, .multiply: .multiply, .divide: .divide,
+        .modulo: .remainder, .mod: .remainder,
+    ]
+
+    private static let decimalOperations: [ScalarFunction: DecimalArithmeticKernel.Operation] = [
+        .add: .add, .subtract: .subtract, .multiply: .multiply, .divide: .divide,
+        .modulo: .remainder, .mod: .remainder,
+    ]
+
+    private static let decimalFunctions: [ScalarFunction: DecimalFunctionKernel.Function] = [
+        .abs: .abs, .floor: .floor, .ceil: .ceil, .sign: .sign, .round: .round,
+        .truncate: .truncate,
+    ]
+
+    private static func math(
+        _ function: ScalarFunction, _ k: [Kernel], _ type: DataType
+    ) -> Kernel? {
+        if type.isDecimal, let function = decimalFunctions[function] {
+            return DecimalFunctionKernel(
+                function, k[0], places: k.count > 1 ? k[1] : nil, type: type)
+        }
+        return switch function {
         case .abs: MathKernel(.abs, k[0])
         case .floor: MathKernel(.floor, k[0])
         case .ceil: MathKernel(.ceil, k[0])

@@ -209,6 +209,13 @@ func zipRows<A, B, R>(
     }
 }
 
+/// `value` cut to the low `bits` bits, as Java's narrowing casts do it.
+@inline(__always)
+func wrapped(_ value: Int64, bits: Int) -> Int64 {
+    let shift = Int64(64 - bits)
+    return (value &<< shift) &>> shift
+}
+
 /// `value` cut to INT's 32 bits, as Java's arithmetic does it.
 @inline(__always)
 func wrapped32(_ value: Int64) -> Int64 { Int64(Int32(truncatingIfNeeded: value)) }

@@ -24,7 +24,7 @@ final class MathKernel: Kernel {
     override func evaluate(_ input: KernelInput) -> Column {
         let a = argument.operand(input)
         let result = Column.strict(type, [a], input.rowCount)
-        if type == .double {
+        if type.isApproximate {
             compute(a.column.doubles, a.step, result.doubles, input.rowCount)
         } else {
             compute(a.column.ints, a.step, result.ints, input.rowCount)

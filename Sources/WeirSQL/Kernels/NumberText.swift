@@ -71,6 +71,17 @@ enum NumberText {
         return length + writeShortest(size, to: buffer + length)
     }
 
+    /// Writes a double that is a float as Java's Float.toString, with the fewest digits that read back
+    /// as the float, and returns its length.
+    static func write(float value: Double, to buffer: UnsafeMutablePointer<UInt8>) -> Int {
+        guard value.isFinite, value != 0 else { return write(value, to: buffer) }
+        let isNegative = value < 0
+        if isNegative { buffer[0] = UInt8(ascii: "-") }
+        let start = isNegative ? 1 : 0
+        let digits = DecimalDigits(shortest: Float(value.magnitude).description)
+        return start + write(digits, value.magnitude, to: buffer + start)
+    }
+
     /// Writes `scaled` / 10^`decimals`; `decimals` is at least 1.
     private static func writeFixed(
         _ scaled: UInt64, _ decimals: Int, to buffer: UnsafeMutablePointer<UInt8>
@@ -90,8 +101,13 @@ enum NumberText {
     private static func writeShortest(
         _ value: Double, to buffer: UnsafeMutablePointer<UInt8>
     ) -> Int {
-        let decimal = DecimalDigits(value)
-        return withUnsafeTemporaryAllocation(of: UInt8.self, capacity: 24) { digits in
+        write(DecimalDigits(value), value, to: buffer)
+    }
+
+    private static func write(
+        _ decimal: DecimalDigits, _ value: Double, to buffer: UnsafeMutablePointer<UInt8>
+    ) -> Int {
+        withUnsafeTemporaryAllocation(of: UInt8.self, capacity: 24) { digits in
             let count = decimal.copyDigits(to: digits)
             var at = 0
             func put(_ byte: UInt8) {
@@ -240,9 +256,11 @@ struct DecimalDigits {
     /// How many of the digits stand before the point.
     let pointPosition: Int
 
-    init(_ value: Double) {
-        // Swift writes the shortest digits that read back, as "12.5", "1e-07" or "5e+20".
-        text = value.description
+    init(_ value: Double) { self.init(shortest: value.description) }
+
+    /// `text` is as Swift writes the shortest digits that read back: "12.5", "1e-07" or "5e+20".
+    init(shortest text: String) {
+        self.text = text
         var exponent = 0
         var before = 0
         var leadingZeros = 0

@@ -29,19 +29,20 @@ final class RoundKernel: Kernel {
         let d = digits.operand(input)
         let places = IntegerRows(d)
         let result = Column.strict(type, [a, d], input.rowCount)
-        if type == .double {
+        if type.isApproximate {
             let (values, out) = (a.column.doubles, result.doubles)
             for row in 0..<input.rowCount {
                 out[row] = DecimalRounding.round(
                     values[row &* a.step], places: places[row], isTruncation: isTruncation)
             }
+            if type == .float { mapRows(out, 1, out, input.rowCount) { Double(Float($0)) } }
         } else {
             let (values, out) = (a.column.ints, result.ints)
-            let isInt = type == .int
+            let bits = type.integerBits
             for row in 0..<input.rowCount {
                 let rounded = DecimalRounding.round(
                     values[row &* a.step], places: places[row], isTruncation: isTruncation)
-                out[row] = isInt ? wrapped32(rounded) : rounded
+                out[row] = wrapped(rounded, bits: bits)
             }
         }
         result.clearNullSlots()

@@ -34,56 +34,6 @@
 
 import WeirCore
 
-extension DataType {
-    /// The type that values of all of `types` can be brought to (for CASE, COALESCE, IN, GREATEST
-    /// …), or nil where there is none. Of nothing but NULLs it is `.null`.
-    public static func leastRestrictive(_ types: [DataType]) -> DataType? {
-        var merged = DataType.null
-        for type in types {
-            guard let next = merge(merged, type) else { return nil }
-            merged = next
-        }
-        return merged
-    }
-
-    private static func merge(_ a: DataType, _ b: DataType) -> DataType? {
-        if a == b || b == .null { return a }
-        if a == .null { return b }
-        if a.isNumeric && b.isNumeric {
-            if a == .double || b == .double { return .double }
-            return .bigint
-        }
-        if a.isTimestamp && b.isTimestamp { return .timestampLTZ }
-        if case .array(let x) = a, case .array(let y) = b { return merge(x, y).map(DataType.array) }
-        return nil
-    }
-
-    /// Whether CAST and TRY_CAST turn values of this type into `target`.
-    public func canCast(to target: DataType) -> Bool {
-        if self == target || self == .null { return true }
-        switch (self, target) {
-        case (.array(let from), .array(let to)): return from.canCast(to: to)
-        case (.array(let from), .string): return from.canCast(to: .string)
-        case (.string, .boolean), (.boolean, .string), (.interval, .string): return true
-        case (.string, _): return target.isNumeric || target.isTimestamp
-        case (_, .string): return isNumeric || isTimestamp
-        default:
-            let isNumberLike = isNumeric || self == .boolean
-            return (isNumberLike && (target.isNumeric || target == .boolean))
-                || (isTimestamp && target.isTimestamp)
-        }
-    }
-
-    /// The type in which `a` and `b` are compared, or nil where they cannot be.
-    public static func comparisonType(_ a: DataType, _ b: DataType) -> DataType? {
-        if a == .string && b.isTimestamp { return b }
-        if b == .string && a.isTimestamp { return a }
-        guard let merged = merge(a, b) else { return nil }
-        if case .array = merged { return nil }
-        return merged == .null ? .int : merged
-    }
-}
-
 extension ScalarFunction {
     /// The argument types of an overload and its result type.
     public typealias Signature = (arguments: [DataType], result: DataType)
@@ -119,6 +69,8 @@ extension ScalarFunction {
             pointInTime(types).map { ([$0], $0) }
         case .dateFormat, .toTimestamp, .toTimestampLtz: time(types)
         case .cardinality, .elementAt, .arrayContains: array(types)
+        case .arrayOf, .mapOf, .rowOf, .rowField: constructor(types)
+        case .fitBytes: fixed(types, [.bytes, .int, .boolean], result: .bytes)
         }
     }
 
@@ -126,36 +78,46 @@ extension ScalarFunction {
         if self == .negate {
             guard types.count == 1 else { return nil }
             if types[0] == .null { return ([.int], .int) }
-            return types[0].isNumeric || types[0] == .interval ? (types, types[0]) : nil
+            return types[0].isNumeric || types[0].isInterval ? (types, types[0]) : nil
         }
         guard types.count == 2 else { return nil }
         let (a, b) = (types[0], types[1])
-        if a == .interval || b == .interval { return intervalArithmetic(a, b) }
+        if a.isInterval || b.isInterval { return intervalArithmetic(a, b) }
+        if a.isDecimal || b.isDecimal, let result = decimalArithmetic(a, b) { return result }
         if a.isTimestamp && b == .null && self != .multiply { return intervalArithmetic(a, .interval) }
         guard let merged = DataType.leastRestrictive(types) else { return nil }
         let common = merged == .null ? .int : merged
         guard common.isNumeric else { return nil }
         if self == .modulo || self == .mod {
             let result = b == .null ? common : b
-            return ([common, common], common == .double ? .double : result)
+            return ([common, common], common.isApproximate ? common : result)
         }
         return ([common, common], common)
     }
 
+    /// Exact numbers, one of them a decimal, are taken as they are: the kernel knows scales.
+    private func decimalArithmetic(_ a: DataType, _ b: DataType) -> Signature? {
+        let (left, right) = (a == .null ? b : a, b == .null ? a : b)
+        guard let x = DecimalShape(left), let y = DecimalShape(right) else { return nil }
+        let shape: DecimalShape =
+            switch self {
+            case .add, .subtract: .sum(x, y)
+            case .multiply: .product(x, y)
+            case .divide: .quotient(x, y)
+            default: .remainder(x, y)
+            }
+        return ([left, right], shape.type)
+    }
+
     private func intervalArithmetic(_ a: DataType, _ b: DataType) -> Signature? {
-        switch (self, a, b) {
-        case (.add, .timestamp, .interval), (.add, .timestampLTZ, .interval),
-            (.subtract, .timestamp, .interval), (.subtract, .timestampLTZ, .interval):
-            ([a, .interval], a)
-        case (.add, .interval, .timestamp), (.add, .interval, .timestampLTZ): ([.interval, b], b)
-        case (.add, .interval, .interval), (.subtract, .interval, .interval),
-            (.add, .interval, .null), (.subtract, .interval, .null),
-            (.add, .null, .interval), (.subtract, .null, .interval):
-            ([.interval, .interval], .interval)
-        case (.multiply, .interval, .int), (.multiply, .interval, .bigint):
-            ([.interval, .bigint], .interval)
-        case (.multiply, .int, .interval), (.multiply, .bigint, .interval):
-            ([.bigint, .interval], .interval)
+        let isSum = self == .add || self == .subtract
+        if isSum, a.isInterval, b == a || b == .null { return ([a, a], a) }
+        if isSum, b.isInterval, a == .null { return ([b, b], b) }
+        if isSum, a.isTemporal, b.isInterval { return ([a, b], a) }
+        if self == .add, a.isInterval, b.isTemporal { return ([a, b], b) }
+        return switch (self, a, b) {
+        case (.multiply, _, _) where a.isInterval && b.isInteger: ([a, .bigint], a)
+        case (.multiply, _, _) where b.isInterval && a.isInteger: ([.bigint, b], b)
         default: nil
         }
     }
@@ -163,6 +125,8 @@ extension ScalarFunction {
     private func comparison(_ types: [DataType]) -> Signature? {
         guard types.count == 2, let common = DataType.comparisonType(types[0], types[1])
         else { return nil }
+        // Decimals are compared exactly, without being brought to one scale.
+        if common.isDecimal, types[0] != .null, types[1] != .null { return (types, .boolean) }
         return ([common, common], .boolean)
     }
 
@@ -173,7 +137,7 @@ extension ScalarFunction {
             return (types, types[0])
         }
         guard !types.isEmpty, let common = DataType.leastRestrictive(types) else { return nil }
-        if self != .coalesce, case .array = common { return nil }
+        if self != .coalesce, !common.isScalar { return nil }
         return every(types, common, result: common)
     }
 
@@ -181,6 +145,13 @@ extension ScalarFunction {
         guard let first = types.first, first.isNumeric || first == .null else { return nil }
         let type = first == .null ? .int : first
         switch (self, types.count) {
+        case (.floor, 1), (.ceil, 1):
+            if case .decimal(let precision, _) = type {
+                return ([type], .decimal(precision: precision, scale: 0))
+            }
+            return ([type], type)
+        case (.round, 1), (.truncate, 1):
+            return ([type], DecimalShape(type).map { type.isDecimal ? $0.rounded(places: 0).type : type } ?? type)
         case (_, 1): return ([type], type)
         case (.round, 2), (.truncate, 2): return types[1].isCount ? ([type, .int], type) : nil
         default: return nil
@@ -207,7 +178,7 @@ extension ScalarFunction {
 
     private func texts(_ types: [DataType], countMin: Int) -> Signature? {
         guard types.count >= countMin else { return nil }
-        for case .array in types { return nil }
+        if types.contains(where: { !$0.isScalar }) { return nil }
         return (types.map { _ in .string }, .string)
     }
 
@@ -223,27 +194,58 @@ extension ScalarFunction {
             if first == .string {
                 return optional(types, [.string, .string], required: 1, result: .timestampLTZ)
             }
-            let number: DataType = first == .double ? .double : .bigint
+            let number: DataType = first.isApproximate || first.isDecimal ? .double : .bigint
             return optional(types, [number, .int], required: 1, result: .timestampLTZ)
         }
     }
 
     private func array(_ types: [DataType]) -> Signature? {
-        guard let first = types.first, case .array(let element) = first else { return nil }
+        guard let first = types.first else { return nil }
+        if case .map(let key, let value) = first {
+            switch (self, types.count) {
+            case (.cardinality, 1): return ([first], .int)
+            case (.elementAt, 2):
+                let isFine = DataType.leastRestrictive([key, types[1]]) == key
+                return isFine ? ([first, key], value) : nil
+            default: return nil
+            }
+        }
+        guard case .array(let element) = first else { return nil }
         switch (self, types.count) {
         case (.cardinality, 1): return ([first], .int)
         case (.elementAt, 2): return types[1].isCount ? ([first, .int], element) : nil
         case (.arrayContains, 2):
-            if case .array = element { return nil }
+            if !element.isScalar { return nil }
             let isFine = DataType.leastRestrictive([element, types[1]]) == element
             return isFine ? ([first, element], .boolean) : nil
         default: return nil
         }
     }
 
+    /// ARRAY[…], MAP[…] and ROW(…); elements, keys and values are each brought to one type.
+    private func constructor(_ types: [DataType]) -> Signature? {
+        switch self {
+        case .arrayOf:
+            guard let element = DataType.leastRestrictive(types), element != .null else { return nil }
+            return (types.map { _ in element }, .array(element))
+        case .mapOf:
+            let keys = stride(from: 0, to: types.count, by: 2).map { types[$0] }
+            let values = stride(from: 1, to: types.count, by: 2).map { types[$0] }
+            guard keys.count == values.count, let key = DataType.leastRestrictive(keys),
+                let value = DataType.leastRestrictive(values), key.isScalar, key != .null,
+                value != .null
+            else { return nil }
+            return (types.indices.map { $0 % 2 == 0 ? key : value }, .map(key: key, value: value))
+        case .rowOf:
+            if types.isEmpty || types.contains(.null) { return nil }
+            return (types, .row(types.enumerated().map { Field("EXPR$\($0)", $1) }))
+        default: return nil
+        }
+    }
+
     private func pointInTime(_ types: [DataType]) -> DataType? {
         guard types.count == 1 else { return nil }
-        if types[0] == .null { return .timestamp }
+        if types[0] == .null || types[0] == .date || types[0] == .time { return .timestamp }
         return types[0].isTimestamp ? types[0] : nil
     }
 
@@ -275,5 +277,5 @@ extension ScalarFunction {
 
 extension DataType {
     /// Whether it can give a position or a count (cast to INT).
-    fileprivate var isCount: Bool { self == .int || self == .bigint || self == .null }
+    fileprivate var isCount: Bool { isInteger || self == .null }
 }

@@ -33,6 +33,8 @@ struct ExpressionSyntax: Sendable {
         case interval(Int64)
         /// TIMESTAMP '…', ms.
         case timestamp(Int64)
+        /// DATE '…', TIME '…', x'…', and an INTERVAL of months.
+        case typed(LiteralValue, DataType)
         case negate(ExpressionSyntax)
         case not(ExpressionSyntax)
         /// Arithmetic and comparison.
@@ -49,7 +51,7 @@ struct ExpressionSyntax: Sendable {
             ExpressionSyntax, pattern: ExpressionSyntax, escape: ExpressionSyntax?, isNegated: Bool)
         case conditional(
             operand: ExpressionSyntax?, branches: [Branch], otherwise: ExpressionSyntax?)
-        case cast(ExpressionSyntax, to: DataType, isTry: Bool)
+        case cast(ExpressionSyntax, to: CastTarget, isTry: Bool)
         case call(CallSyntax)
         /// EXTRACT(field FROM x).
         case extract(Identifier, ExpressionSyntax)
@@ -57,6 +59,12 @@ struct ExpressionSyntax: Sendable {
         case roundTime(ExpressionSyntax, to: Identifier, isCeiling: Bool)
         case element(ExpressionSyntax, ExpressionSyntax)
         case array([ExpressionSyntax])
+        /// MAP[key, value, …].
+        case map([ExpressionSyntax])
+        /// ROW(a, b) or (a, b).
+        case row([ExpressionSyntax])
+        /// `x.field` of anything but a name.
+        case field(ExpressionSyntax, Identifier)
         case scalarQuery(QuerySyntax)
         case exists(QuerySyntax)
     }

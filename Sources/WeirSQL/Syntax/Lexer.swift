@@ -153,7 +153,7 @@ struct Lexer {
         let (start, first) = (position, offset)
         while byte()?.isNamePart == true, punctuationLength() == 0 { offset += 1 }
         let word = text(from: first)
-        if byte() == UInt8(ascii: "'"), ["X", "U", "N", "E", "B"].contains(word.uppercased()) {
+        if byte() == UInt8(ascii: "'"), ["U", "N", "E", "B"].contains(word.uppercased()) {
             throw Diagnostic(start, "strings with a prefix (\(word)'…') are not supported")
         }
         return Token(.word, word, at: start)

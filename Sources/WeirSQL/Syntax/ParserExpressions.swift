@@ -49,12 +49,18 @@ extension Parser {
             return try ExpressionSyntax(.negate(operand), at: position, over: [operand])
         }
         var expression = try parsePrimary()
-        while isSymbol("[") {
-            let bracket = take().position
+        while isSymbol("[") || isSymbol(".") {
+            let mark = take()
+            if mark.text == "." {
+                let field = try expectName("a field's name")
+                expression = try ExpressionSyntax(
+                    .field(expression, field), at: field.position, over: [expression])
+                continue
+            }
             let index = try parseExpression()
             try expectSymbol("]")
             expression = try ExpressionSyntax(
-                .element(expression, index), at: bracket, over: [expression, index])
+                .element(expression, index), at: mark.position, over: [expression, index])
         }
         return expression
     }

@@ -30,9 +30,19 @@ extension Parser {
             return try ExpressionSyntax(.scalarQuery(query), at: position)
         }
         let expression = try parseExpression()
-        if isSymbol(",") { throw unsupported("a row value (a, b)", at: position) }
+        if isSymbol(",") { return try parseRow(from: expression, at: position) }
         try expectSymbol(")")
         return expression
+    }
+
+    /// The rest of `(first, …)`.
+    private mutating func parseRow(
+        from first: ExpressionSyntax, at position: TextPosition
+    ) throws(Diagnostic) -> ExpressionSyntax {
+        var members = [first]
+        while takeSymbol(",") { members.append(try parseExpression()) }
+        try expectSymbol(")")
+        return try ExpressionSyntax(.row(members), at: position, over: members)
     }
 
     private mutating func parseWord() throws(Diagnostic) -> ExpressionSyntax {
@@ -60,11 +70,24 @@ extension Parser {
                 ? [] : try list { (parser) throws(Diagnostic) in try parser.parseExpression() }
             try expectSymbol("]")
             return try ExpressionSyntax(.array(elements), at: token.position, over: elements)
-        case "MAP" where isSymbol("[", at: 1): throw unsupported("MAP[…]")
-        case "ROW" where isSymbol("(", at: 1): throw unsupported("ROW(…)")
+        case "MAP" where isSymbol("[", at: 1):
+            take()
+            take()
+            let entries = try list { (parser) throws(Diagnostic) in try parser.parseExpression() }
+            try expectSymbol("]")
+            if entries.count % 2 != 0 {
+                throw Diagnostic(token.position, "MAP[key, value, …] takes a value for each key")
+            }
+            return try ExpressionSyntax(.map(entries), at: token.position, over: entries)
+        case "ROW" where isSymbol("(", at: 1):
+            take()
+            take()
+            return try parseRow(from: try parseExpression(), at: token.position)
+        case "X" where ahead(1).kind == .string && ahead(1).isDirectly(behind: token):
+            return try parseBinary()
         case "TIMESTAMP" where ahead(1).kind == .string: return try parseTimestamp()
         case "DATE" where ahead(1).kind == .string, "TIME" where ahead(1).kind == .string:
-            throw unsupported("the type \(token.keyword)", "write TIMESTAMP 'yyyy-MM-dd HH:mm:ss'")
+            return try parseDayOrTime()
         case "LEFT" where isSymbol("(", at: 1), "RIGHT" where isSymbol("(", at: 1):
             return try parseCall()
         default: return try parseNameOrCall()
@@ -114,77 +137,10 @@ extension Parser {
         try expectSymbol("(")
         let value = try parseExpression()
         try expectKeyword("AS")
-        let type = try parseType()
+        let type = try parseCastTarget()
         try expectSymbol(")")
         return try ExpressionSyntax(
             .cast(value, to: type, isTry: keyword.keyword == "TRY_CAST"), at: keyword.position,
             over: [value])
-    }
-
-    private mutating func parseTimestamp() throws(Diagnostic) -> ExpressionSyntax {
-        let position = take().position
-        let literal = take()
-        guard let milliseconds = millisecondsOfTimestamp(literal.text) else {
-            let isFiner = TimestampText.parse(literal.text) != nil
-            let addition = isFiner ? " in milliseconds without a zone" : ""
-            throw Diagnostic(
-                literal.position,
-                "'\(Token.clipped(literal.text))' is not a timestamp\(addition); "
-                    + "one looks like '2026-11-21 13:45:00.250'")
-        }
-        return try ExpressionSyntax(.timestamp(milliseconds), at: position)
-    }
-
-    private mutating func parseInterval() throws(Diagnostic) -> ExpressionSyntax {
-        let position = take().position
-        let isNegative = takeSymbol("-")
-        if current.kind == .number {
-            throw Diagnostic(
-                current.position,
-                "an interval's value is written in quotes: INTERVAL '\(current.text)' \(ahead(1).keyword)"
-            )
-        }
-        guard current.kind == .string else {
-            throw unexpected("expected the interval's value in quotes")
-        }
-        let literal = take()
-        let first = try parseIntervalUnit()
-        let last = takeKeyword("TO") ? try parseIntervalUnit() : first
-        if last.rawValue < first.rawValue {
-            throw Diagnostic(
-                position, "\(first) TO \(last)".uppercased() + ": the longer unit stands first")
-        }
-        let milliseconds = try millisecondsOfInterval(
-            literal.text, from: first, to: last, at: literal.position)
-        return try ExpressionSyntax(
-            .interval(isNegative ? -milliseconds : milliseconds), at: position)
-    }
-
-    private mutating func parseIntervalUnit() throws(Diagnostic) -> IntervalUnit {
-        if let unit = IntervalUnit(keyword: current.keyword) {
-            take()
-            try skipPrecision()
-            return unit
-        }
-        if ["WEEK", "WEEKS", "MONTH", "MONTHS", "QUARTER", "QUARTERS", "YEAR", "YEARS"].contains(
-            current.keyword)
-        {
-            throw unsupported(
-                "an interval in \(current.keyword)", "use DAY, HOUR, MINUTE or SECOND")
-        }
-        throw unexpected(
-            "expected DAY, HOUR, MINUTE or SECOND", instead: ["DAY", "HOUR", "MINUTE", "SECOND"])
-    }
-
-    /// `(3)` or `(3, 3)`: how many digits the value may have, which nothing here depends on.
-    private mutating func skipPrecision() throws(Diagnostic) {
-        guard isSymbol("("), ahead(1).kind == .number else { return }
-        take()
-        take()
-        if takeSymbol(",") {
-            guard current.kind == .number else { throw unexpected("expected a number of digits") }
-            take()
-        }
-        try expectSymbol(")")
     }
 }

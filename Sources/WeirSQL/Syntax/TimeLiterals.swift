@@ -85,6 +85,23 @@ func millisecondsOfInterval(
     return isNegative ? -total : total
 }
 
+/// The value of INTERVAL 'text' in a unit worth `unit`, or of `years-months`; nil if it is none.
+func monthsOfInterval(_ text: String, unit: Int64, toMonth: Bool) -> Int64? {
+    var reader = DigitReader(text)
+    reader.skipBlanks()
+    let isNegative = reader.take("-")
+    if !isNegative { _ = reader.take("+") }
+    guard let first = reader.digits(1...4) else { return nil }
+    var total = first * unit
+    if toMonth {
+        guard reader.take("-"), let months = reader.digits(1...2), months < 12 else { return nil }
+        total += months
+    }
+    reader.skipBlanks()
+    guard reader.isAtEnd else { return nil }
+    return isNegative ? -total : total
+}
+
 /// Reads numbers and marks from the front of a short text.
 private struct DigitReader {
     private let bytes: [UInt8]

@@ -44,6 +44,12 @@ struct Token: Sendable {
         }
     }
 
+    /// Whether it stands where `token`, a word, ends.
+    func isDirectly(behind token: Token) -> Bool {
+        position.line == token.position.line
+            && position.column == token.position.column + token.text.utf8.count
+    }
+
     /// At most 40 characters of `text`, so that a message stays a line.
     static func clipped(_ text: String) -> String {
         text.utf8.count <= 40 ? text : "\(text.prefix(37))..."
