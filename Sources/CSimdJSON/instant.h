@@ -80,8 +80,9 @@ inline bool parse_zone(const uint8_t *p, size_t length, int &minutes) {
     return true;
 }
 
-/// Reads `2026-11-21T13:00:00.123Z` (a space may stand for the T; without a zone if `is_local`) as
-/// milliseconds. Second 60 is the first of the next minute.
+/// Reads `2026-11-21T13:00:00.123Z` (a space may stand for the T; without a zone if `is_local`,
+/// though many writers put a Z behind any time, which is then passed over) as milliseconds. Second
+/// 60 is the first of the next minute.
 inline TimeText parse_time(const uint8_t *p, size_t length, bool is_local, int64_t &milliseconds) {
     if (length < 19 || p[4] != '-' || p[7] != '-' || p[13] != ':' || p[16] != ':') {
         return TimeText::not_a_time;
@@ -106,7 +107,8 @@ inline TimeText parse_time(const uint8_t *p, size_t length, bool is_local, int64
         for (; places < 3; ++places) fraction *= 10;
     }
     int zone = 0;
-    if (is_local ? at != length : !parse_zone(p + at, length - at, zone))
+    const bool is_utc = at + 1 == length && (p[at] | 0x20) == 'z';
+    if (is_local ? at != length && !is_utc : !parse_zone(p + at, length - at, zone))
         return TimeText::not_a_time;
     const int64_t days =
         days_of_date(year, static_cast<unsigned>(month), static_cast<unsigned>(day));

@@ -67,8 +67,11 @@ static bool split_pointer(const std::string &pointer, std::vector<std::string> &
 static Layout layout_of(weir_json_kind kind) {
     switch (kind) {
     case WEIR_JSON_BOOL: return Layout::boolean;
-    case WEIR_JSON_DOUBLE: return Layout::real;
-    case WEIR_JSON_STRING: return Layout::string;
+    case WEIR_JSON_DOUBLE:
+    case WEIR_JSON_FLOAT: return Layout::real;
+    case WEIR_JSON_STRING:
+    case WEIR_JSON_BYTES: return Layout::string;
+    case WEIR_JSON_WIDE_DECIMAL: return Layout::wide;
     default: return Layout::int64;
     }
 }
@@ -88,6 +91,8 @@ bool add_to_plan(Node &root, const weir_json_column &declared, Column &column) {
     if (declared.is_array) column.rows.layout = Layout::array;
     store.layout = layout_of(declared.kind);
     auto leaf = std::make_unique<Leaf>(Leaf{&column, &store, declared.kind, declared.time});
+    leaf->precision = declared.precision;
+    leaf->scale = declared.scale;
 
     Node *node = &root;
     for (const auto &segment : segments) {
@@ -127,6 +132,7 @@ void finish_plan(Node &node) {
         case WEIR_JSON_DOUBLE: node.way = Way::real; break;
         case WEIR_JSON_STRING: node.way = Way::string; break;
         case WEIR_JSON_TIME: node.way = Way::time; break;
+        default: node.way = Way::special; break;
         }
     } else if (node.leaves.empty() && node.star == nullptr && !has_index) {
         node.way = Way::object;

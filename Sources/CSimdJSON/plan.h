@@ -37,6 +37,8 @@ struct Leaf {
     Store *store;
     weir_json_kind kind;
     weir_json_time time;
+    int32_t precision = 0;
+    int32_t scale = 0;
     /// The scope (row or array element) in which it was last filled, and last failed.
     uint64_t filled_in = 0;
     uint64_t failed_in = 0;
@@ -69,7 +71,7 @@ struct Slot {
 };
 
 /// How a node's value is read.
-enum class Way : uint8_t { boolean, int32, int64, real, string, time, object, other };
+enum class Way : uint8_t { boolean, int32, int64, real, string, time, special, object, other };
 
 /// A place in a document that some column needs.
 struct Node {

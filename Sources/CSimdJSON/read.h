@@ -171,8 +171,8 @@ inline const Token *Walk::read(Leaf &leaf, const Token *t, uint32_t depth) {
     case WEIR_JSON_DOUBLE: return read_double(leaf, t, depth);
     case WEIR_JSON_STRING: return read_string(leaf, t, depth);
     case WEIR_JSON_TIME: return read_time(leaf, t, depth);
+    default: return read_special(leaf, t, depth);
     }
-    return last;
 }
 
 }  // namespace weir

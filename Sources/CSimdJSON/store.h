@@ -21,7 +21,7 @@ inline void *resize(void *memory, size_t size) {
 }
 
 /// How values lie in memory; the raw values of PhysicalType in Swift.
-enum class Layout : uint8_t { boolean = 0, int64 = 1, real = 2, string = 3, array = 4 };
+enum class Layout : uint8_t { boolean = 0, int64 = 1, real = 2, string = 3, array = 4, wide = 5 };
 
 /// Bytes that may be written behind a string (it is copied in steps of 16).
 constexpr size_t text_slack = 32;
@@ -47,7 +47,10 @@ struct Store {
     }
 
     bool has_offsets() const { return layout == Layout::string || layout == Layout::array; }
-    size_t width() const { return layout == Layout::boolean ? 1 : has_offsets() ? 4 : 8; }
+    size_t width() const {
+        if (layout == Layout::wide) return 16;
+        return layout == Layout::boolean ? 1 : has_offsets() ? 4 : 8;
+    }
     int32_t *offsets() { return reinterpret_cast<int32_t *>(values); }
 
     /// Makes room for `rows` rows in all.
@@ -65,6 +68,11 @@ struct Store {
 
     void put_int(int64_t value) {
         reinterpret_cast<int64_t *>(values)[row] = value;
+        if (validity != nullptr) validity[row] = 1;
+    }
+
+    void put_wide(__int128 value) {
+        reinterpret_cast<__int128 *>(values)[row] = value;
         if (validity != nullptr) validity[row] = 1;
     }
 
@@ -118,6 +126,7 @@ struct Store {
         case Layout::boolean: values[row] = 0; break;
         case Layout::int64:
         case Layout::real: put_int(0); break;
+        case Layout::wide: put_wide(0); break;
         case Layout::string:
         case Layout::array: offsets()[row + 1] = offsets()[row]; break;
         }

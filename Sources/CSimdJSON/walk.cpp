@@ -79,6 +79,7 @@ inline const Token *Walk::value(Node &node, const Token *t, uint32_t depth) {
     case Way::real: return read_double(*node.leaves[0], t, depth);
     case Way::string: return read_string(*node.leaves[0], t, depth);
     case Way::time: return read_time(*node.leaves[0], t, depth);
+    case Way::special: return read_special(*node.leaves[0], t, depth);
     case Way::object:
         if (text[*t] == '{') return object(node, t, depth);
         return skip_value(t, depth);

@@ -97,6 +97,10 @@ private:
     const Token *read_string(Leaf &leaf, const Token *t, uint32_t depth);
     const Token *read_time(Leaf &leaf, const Token *t, uint32_t depth);
     const Token *read_time_text(Leaf &leaf, const Token *t);
+    const Token *read_special(Leaf &leaf, const Token *t, uint32_t depth);
+    const Token *read_special_number(Leaf &leaf, const Token *t, uint32_t depth);
+    void put_decimal(Leaf &leaf, const Number &number, weir_json_found found);
+    void put_special_text(Leaf &leaf, const uint8_t *p, const uint8_t *end);
     bool put_epoch(Leaf &leaf, const Number &number);
     /// A null, or a value of a wrong type.
     const Token *read_misfit(Leaf &leaf, const Token *t, uint32_t depth);

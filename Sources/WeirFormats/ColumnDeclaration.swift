@@ -96,8 +96,9 @@ public struct ColumnDeclaration: Hashable, Sendable {
 
     private static func problem(ofScalar type: DataType) -> String? {
         switch type {
-        case .boolean, .int, .bigint, .double, .string, .timestamp, .timestampLTZ: nil
-        default: "\(type) cannot be read from JSON"
+        case .interval, .intervalYearMonth, .array, .map, .row, .null:
+            "\(type) cannot be read from JSON"
+        default: nil
         }
     }
 

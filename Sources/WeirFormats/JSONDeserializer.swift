@@ -3,7 +3,8 @@
 //
 // Only the columns that queries need are read; that a document is valid JSON does not depend on
 // them. The rules for values are in docs/configuration.md: missing and null are NULL; an integer
-// column takes 1.0 and 1e3 and no fraction; a double takes integers; of a member that comes twice
+// column takes 1.0 and 1e3 and no fraction; a double takes integers; a decimal is rounded to its places
+// and may stand in a string; of a member that comes twice
 // the last counts; half a surrogate pair is U+FFFD; a byte order mark is ignored.
 
 import CSimdJSON
@@ -211,8 +212,16 @@ private func planned(_ column: ColumnDeclaration, pointerLength: Int) -> weir_js
         case .bigint: WEIR_JSON_INT64
         case .double: WEIR_JSON_DOUBLE
         case .string: WEIR_JSON_STRING
+        case .tinyint: WEIR_JSON_INT8
+        case .smallint: WEIR_JSON_INT16
+        case .float: WEIR_JSON_FLOAT
+        case .decimal: scalar.physical == .int64 ? WEIR_JSON_DECIMAL : WEIR_JSON_WIDE_DECIMAL
+        case .date: WEIR_JSON_DATE
+        case .time: WEIR_JSON_TIME_OF_DAY
+        case .bytes: WEIR_JSON_BYTES
         default: WEIR_JSON_TIME
         }
+    let digits = scalar.isDecimal ? scalar.decimalShape : nil
     let time =
         switch column.timestampEncoding {
         case .epochSeconds: WEIR_JSON_EPOCH_S
@@ -221,6 +230,7 @@ private func planned(_ column: ColumnDeclaration, pointerLength: Int) -> weir_js
         case .rfc3339: scalar == .timestamp ? WEIR_JSON_RFC3339_LOCAL : WEIR_JSON_RFC3339
         }
     return weir_json_column(
-        pointer: nil, pointer_length: pointerLength, kind: kind, time: time, is_array: isArray,
+        pointer: nil, pointer_length: pointerLength, kind: kind, time: time,
+        precision: Int32(digits?.precision ?? 0), scale: Int32(digits?.scale ?? 0), is_array: isArray,
         null_on_error: column.onTypeError == .null)
 }

@@ -26,6 +26,20 @@ typedef enum weir_json_kind {
     WEIR_JSON_DOUBLE = 3,
     WEIR_JSON_STRING = 4,
     WEIR_JSON_TIME = 5,
+    WEIR_JSON_INT8 = 6,
+    WEIR_JSON_INT16 = 7,
+    /// A double that a float can hold.
+    WEIR_JSON_FLOAT = 8,
+    /// A number, or one in a string, as an Int64 of `scale` places; up to 18 digits.
+    WEIR_JSON_DECIMAL = 9,
+    /// The same as an Int128.
+    WEIR_JSON_WIDE_DECIMAL = 10,
+    /// `2026-11-21` as days since the epoch.
+    WEIR_JSON_DATE = 11,
+    /// `13:00:00.250` as milliseconds since midnight.
+    WEIR_JSON_TIME_OF_DAY = 12,
+    /// Base64.
+    WEIR_JSON_BYTES = 13,
 } weir_json_kind;
 
 /// How a WEIR_JSON_TIME is written in the payload; the column gets milliseconds since the epoch.
@@ -35,7 +49,7 @@ typedef enum weir_json_time {
     WEIR_JSON_EPOCH_US = 2,
     /// RFC 3339 with its zone.
     WEIR_JSON_RFC3339 = 3,
-    /// The same without a zone: a wall clock's time.
+    /// The same without a zone (a Z is allowed for): a wall clock's time.
     WEIR_JSON_RFC3339_LOCAL = 4,
 } weir_json_time;
 
@@ -57,6 +71,7 @@ typedef enum weir_json_fault {
     WEIR_JSON_WRONG_TYPE,
     WEIR_JSON_FRACTION,
     WEIR_JSON_OUT_OF_RANGE,
+    /// A text that is not what the column holds.
     WEIR_JSON_NOT_A_TIME,
 } weir_json_fault;
 
@@ -76,6 +91,9 @@ typedef struct weir_json_column {
     size_t pointer_length;
     weir_json_kind kind;
     weir_json_time time;
+    /// Digits of a decimal, and how many of them stand behind the point.
+    int32_t precision;
+    int32_t scale;
     /// Whether the column is an array of `kind`; without a `*`, the pointer names the array.
     bool is_array;
     /// Whether a value of a wrong type becomes NULL instead of rejecting the row.
@@ -128,7 +146,7 @@ typedef struct weir_json_extent {
 
 /// A filled column; the memory is malloc's and belongs to whoever took it.
 typedef struct weir_json_values {
-    /// Int64, double, 0/1 bytes, or `count + 1` Int32 offsets.
+    /// Int64, Int128, double, 0/1 bytes, or `count + 1` Int32 offsets.
     void *values;
     /// One byte a row (1 = a value), or NULL when no row is NULL.
     uint8_t *validity;

@@ -139,10 +139,10 @@ struct ColumnBuilder {
                     + "\(name) = { type = \"\(type)\", from = \"rfc3339\" }, or epoch_s, epoch_ms, epoch_us"
             )
         }
-        if element != .timestampLTZ, let format {
+        if !element.isTimestamp, let format {
             log.error(
                 values.position(of: ColumnFields.from),
-                "column \(name): from = \"\(format.rawValue)\" is for type TIMESTAMP_LTZ(3), not \(type)"
+                "column \(name): from = \"\(format.rawValue)\" is for timestamps, not \(type)"
             )
         }
         if type == element, pointer.parts.contains("*") {

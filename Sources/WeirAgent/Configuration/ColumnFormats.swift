@@ -6,25 +6,26 @@ import WeirCore
 /// SQL types that a source's column can have.
 enum ColumnType {
     private static let scalars: [(name: String, type: DataType)] = [
-        ("BOOLEAN", .boolean), ("INT", .int), ("BIGINT", .bigint), ("DOUBLE", .double),
-        ("STRING", .string),
+        ("BOOLEAN", .boolean), ("TINYINT", .tinyint), ("SMALLINT", .smallint), ("INT", .int),
+        ("BIGINT", .bigint), ("FLOAT", .float), ("DOUBLE", .double), ("STRING", .string),
+        ("BYTES", .bytes), ("DATE", .date), ("TIME", .time), ("TIMESTAMP(3)", .timestamp),
         ("TIMESTAMP_LTZ(3)", .timestampLTZ),
     ]
     /// What other names of Flink's SQL are written as here.
     private static let substitutes: [String: String] = [
-        "INTEGER": "INT", "TINYINT": "INT", "SMALLINT": "INT", "LONG": "BIGINT", "FLOAT": "DOUBLE",
-        "REAL": "DOUBLE", "DECIMAL": "DOUBLE", "BOOL": "BOOLEAN", "VARCHAR": "STRING",
-        "CHAR": "STRING",
-        "TEXT": "STRING", "TIMESTAMP_LTZ": "TIMESTAMP_LTZ(3)", "TIMESTAMP": "TIMESTAMP_LTZ(3)",
-        "TIMESTAMP(3)": "TIMESTAMP_LTZ(3)", "TIMESTAMP_LTZ(6)": "TIMESTAMP_LTZ(3)",
-        "DATE": "STRING",
+        "INTEGER": "INT", "LONG": "BIGINT", "REAL": "FLOAT", "DECIMAL": "DECIMAL(p, s)",
+        "NUMERIC": "DECIMAL(p, s)", "BOOL": "BOOLEAN", "VARCHAR": "STRING", "CHAR": "STRING",
+        "TEXT": "STRING", "BINARY": "BYTES", "VARBINARY": "BYTES",
+        "TIMESTAMP_LTZ": "TIMESTAMP_LTZ(3)", "TIMESTAMP": "TIMESTAMP(3)",
+        "TIMESTAMP_LTZ(6)": "TIMESTAMP_LTZ(3)", "TIME(0)": "TIME", "TIME(3)": "TIME",
     ]
 
-    static let names = scalars.map(\.name) + ["ARRAY<…>"]
+    static let names = scalars.map(\.name) + ["DECIMAL(p, s)", "ARRAY<…>"]
 
     static func parse(_ text: String) -> Result<DataType, Complaint> {
         let word = text.uppercased().filter { $0 != " " }
         if let scalar = scalars.first(where: { $0.name == word }) { return .success(scalar.type) }
+        if let decimal = decimal(word) { return decimal }
         if word.hasPrefix("ARRAY<"), word.hasSuffix(">") {
             return parse(String(word.dropFirst(6).dropLast())).flatMap { element in
                 if case .array = element {
@@ -33,11 +34,29 @@ enum ColumnType {
                 return .success(.array(element))
             }
         }
-        let near =
+        let near: String? =
             substitutes[word] ?? substitutes[String(word.prefix { $0 != "(" })]
             ?? nearestSpelling(of: word, among: names)
         let hint = near.map { "; use \($0)" } ?? ""
         return .failure(Complaint("must be \(alternatives(names)), not \(quoted(text))\(hint)"))
+    }
+
+    /// DECIMAL(p) or DECIMAL(p, s); nil for what is neither.
+    private static func decimal(_ word: String) -> Result<DataType, Complaint>? {
+        guard let open = word.firstIndex(of: "("), word.last == ")",
+            ["DECIMAL", "DEC", "NUMERIC"].contains(word[..<open])
+        else { return nil }
+        let inside = word[word.index(after: open)...].dropLast()
+        let numbers = inside.split(separator: ",", omittingEmptySubsequences: false)
+            .map { Int($0) }
+        guard (1...2).contains(numbers.count), let precision = numbers[0],
+            (1...DataType.decimalPrecisionMax).contains(precision),
+            let scale = numbers.count == 2 ? numbers[1] : 0, (0...precision).contains(scale)
+        else {
+            return .failure(
+                Complaint("must be DECIMAL(p, s) with p from 1 to 38 and s from 0 to p"))
+        }
+        return .success(.decimal(precision: precision, scale: scale))
     }
 }
 

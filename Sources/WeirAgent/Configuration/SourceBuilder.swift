@@ -147,14 +147,14 @@ struct SourceBuilder {
         guard let name = values[SourceFields.timeColumn] else { return nil }
         let place = values.position(of: SourceFields.timeColumn)
         if let column = columns.first(where: { $0.name == name }) {
-            if column.type != .timestampLTZ {
+            if !column.type.isTimestamp {
                 log.error(
                     place,
-                    "time.column must be of type TIMESTAMP_LTZ(3), and \(quoted(name)) is of type \(column.type)"
+                    "time.column must be of type TIMESTAMP_LTZ(3) or TIMESTAMP(3), and \(quoted(name)) is of type \(column.type)"
                 )
             }
         } else if isSound {
-            let candidates = columns.filter { $0.type == .timestampLTZ }.map(\.name)
+            let candidates = columns.filter { $0.type.isTimestamp }.map(\.name)
             log.error(place, "time.column: " + missing(name, among: candidates))
         }
         let key = values[SourceFields.watermarkBy]

@@ -1,7 +1,7 @@
 // How types meet: the type that several values are brought to, the one that two are compared in, and
 // which casts there are. The rules are Flink's (Calcite's least restrictive type): whole numbers give the
 // wider one; with a decimal all are decimals; a float keeps company with whole numbers and gives way to
-// DOUBLE elsewhere; a day becomes a timestamp beside one.
+// DOUBLE beside a decimal; a day becomes a timestamp beside one.
 
 import WeirCore
 
@@ -36,6 +36,8 @@ extension DataType {
 
     private static func mergeNumbers(_ a: DataType, _ b: DataType) -> DataType {
         if a.isApproximate || b.isApproximate {
+            // Of FLOAT and DOUBLE the first decides: Calcite gives both the same precision.
+            if a.isApproximate && b.isApproximate { return a }
             let isDouble = a == .double || b == .double || a.isDecimal || b.isDecimal
             return isDouble ? .double : .float
         }

@@ -10,9 +10,10 @@ import WeirSQL
         ("count_now / 2", "(count_now / 2)", "INT"),
         ("count_now + total", "(CAST(count_now AS BIGINT) + total)", "BIGINT"),
         ("total * 2", "(total * 2L)", "BIGINT"),
-        ("total - 0.5", "(CAST(total AS DOUBLE) - 0.5)", "DOUBLE"),
+        ("total - 0.5", "(total - 0.5:DECIMAL(2, 1))", "DECIMAL(21, 1)"),
+        ("temperature - 0.5", "(temperature - 0.5)", "DOUBLE"),
         ("temperature + 1", "(temperature + 1.0)", "DOUBLE"),
-        ("80.0", "80.0", "DOUBLE"), ("1e3", "1000.0", "DOUBLE"),
+        ("80.0", "80.0:DECIMAL(3, 1)", "DECIMAL(3, 1)"), ("1e3", "1000.0", "DOUBLE"),
         ("2147483647", "2147483647", "INT"), ("2147483648", "2147483648L", "BIGINT"),
         ("-2147483648", "-2147483648", "INT"),
         ("-9223372036854775808", "-9223372036854775808L", "BIGINT"),
@@ -34,7 +35,7 @@ import WeirSQL
 
     @Test(arguments: [
         ("count_now = total", "(CAST(count_now AS BIGINT) = total)"),
-        ("total < 2.5", "(CAST(total AS DOUBLE) < 2.5)"),
+        ("total < 2.5", "(total < 2.5:DECIMAL(2, 1))"),
         ("ts > '2026-01-01 00:00:00'", "(ts > TIMESTAMP_LTZ(3) '2026-01-01T00:00:00.000Z')"),
         ("ts > line", "(ts > CAST(line AS TIMESTAMP_LTZ(3)))"),
         (
@@ -46,7 +47,10 @@ import WeirSQL
         ("is_on AND NULL", "(is_on AND NULL:BOOLEAN)"),
         ("is_on AND is_on AND NOT is_on", "(is_on AND is_on AND not(is_on))"),
         ("total IN (1, 2, NULL)", "(total IN (1L, 2L, NULL:BIGINT))"),
-        ("count_now NOT IN (1, 2.5)", "(CAST(count_now AS DOUBLE) NOT IN (1.0, 2.5))"),
+        (
+            "count_now NOT IN (1, 2.5)",
+            "(CAST(count_now AS DECIMAL(11, 1)) NOT IN (1.0:DECIMAL(11, 1), 2.5:DECIMAL(11, 1)))"
+        ),
         ("ts IN ('2026-01-01')", "(ts IN (TIMESTAMP_LTZ(3) '2026-01-01T00:00:00.000Z'))"),
         (
             "total BETWEEN 1 AND count_now",

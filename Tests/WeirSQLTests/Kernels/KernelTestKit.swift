@@ -68,6 +68,7 @@ private func append(_ value: Value, to column: Column) {
     case .null, .failed: column.appendNull()
     case .bool(let value): column.append(value)
     case .int(let value) where column.physical == .double: column.append(Double(value))
+    case .int(let value) where column.physical == .int128: column.append(Int128(value))
     case .int(let value): column.append(value)
     case .double(let value): column.append(value)
     case .text(let value): column.append(value)

@@ -51,7 +51,8 @@ private func outline(_ expression: ExpressionSyntax) -> String {
             "case(\(operand.map { outline($0) + " | " } ?? "")\(whens)"
             + "\(otherwise.map { "; else \(outline($0))" } ?? ""))"
     case .cast(let value, let type, let isTry):
-        return "\(isTry ? "tryCast" : "cast")(\(outline(value)), \(type))"
+        let length = type.length.map { "(\($0)\(type.pads ? " filled" : ""))" } ?? ""
+        return "\(isTry ? "tryCast" : "cast")(\(outline(value)), \(type.type)\(length))"
     case .call(let call):
         let star = call.isStar ? "*" : ""
         let filter = call.filter.map { " filter \(outline($0))" } ?? ""
@@ -66,6 +67,10 @@ private func outline(_ expression: ExpressionSyntax) -> String {
         return "\(isCeiling ? "ceil" : "floor")(\(outline(value)), \(unit.name))"
     case .element(let array, let index): return "\(outline(array))[\(outline(index))]"
     case .array(let elements): return "array(\(list(elements)))"
+    case .map(let entries): return "map(\(list(entries)))"
+    case .row(let members): return "row(\(list(members)))"
+    case .field(let value, let field): return "\(outline(value)).\(field.name)"
+    case .typed(let value, let type): return "\(type) \(value)"
     case .scalarQuery: return "query"
     case .exists: return "exists"
     }
