@@ -95,7 +95,8 @@ enum SourceFields {
 
     static let timeColumn = Setting.text(
         "time.column", .name, .required,
-        "The event-time column, of type TIMESTAMP_LTZ(3). Without `[source.time]` rows get their arrival time."
+        "The event-time column, of type TIMESTAMP_LTZ(3) or TIMESTAMP(3). "
+            + "Without `[source.time]` rows get their arrival time."
     )
     static let watermarkDelay = Setting.duration(
         "time.watermark_delay", .default("0s"), from: "0s", to: "30d",
@@ -145,7 +146,8 @@ enum TLSRefusals {
 enum ColumnFields {
     static let type = Setting.text(
         "type", .columnType, .required,
-        "BOOLEAN, INT, BIGINT, DOUBLE, STRING, TIMESTAMP_LTZ(3), or ARRAY<…> of one of them.")
+        "BOOLEAN, TINYINT, SMALLINT, INT, BIGINT, FLOAT, DOUBLE, DECIMAL(p, s), STRING, BYTES, DATE, TIME, "
+            + "TIMESTAMP(3), TIMESTAMP_LTZ(3), or ARRAY<…> of one of them (docs/types.md).")
     static let path = Setting.text(
         "path", .pointer, .optional,
         "JSON pointer to the value; for an array `*` stands for each element. Default: `/NAME`.")

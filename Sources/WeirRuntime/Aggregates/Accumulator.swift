@@ -108,15 +108,20 @@ func makeAccumulator(_ call: AggregateCall) throws(Failure) -> any Accumulator {
     if call.isDistinct, call.function != .min, call.function != .max {
         throw unsupported(call, "DISTINCT")
     }
-    if type.isDecimal, call.function != .count { throw unsupported(call, "\(type)") }
+    if type.isDecimal, call.function == .sum || call.function == .avg {
+        return DecimalSum(
+            isAverage: call.function == .avg, argument: type, result: call.type)
+    }
     switch (call.function, type.physical) {
     case (.countStar, _), (.count, _): return CountAccumulator()
     case (.sum, .int64), (.avg, .int64):
-        return IntegerSum(isAverage: call.function == .avg, wrapsAt32Bits: call.type == .int)
-    case (.sum, .double), (.avg, .double): return DoubleSum(isAverage: call.function == .avg)
+        return IntegerSum(isAverage: call.function == .avg, bits: call.type.integerBits)
+    case (.sum, .double), (.avg, .double):
+        return DoubleSum(isAverage: call.function == .avg, isFloat: call.type == .float)
     case (.min, .int64), (.max, .int64), (.min, .bool), (.max, .bool):
         return IntegerExtreme(isMaximum: call.function == .max)
     case (.min, .double), (.max, .double): return DoubleExtreme(isMaximum: call.function == .max)
+    case (.min, .int128), (.max, .int128): return WideExtreme(isMaximum: call.function == .max)
     case (.min, .string), (.max, .string): return TextExtreme(isMaximum: call.function == .max)
     default: throw unsupported(call, "\(type)")
     }

@@ -1,22 +1,23 @@
 // SUM and AVG. Both ignore NULLs and are NULL for a group without a value.
 //
 // Integers wrap (SUM(INT) at 32 bits, as Flink's); a sum kept at 64 bits and cut at the end is the
-// same. AVG of integers rounds toward zero. Doubles are added in the order of arrival within a pane
+// same. A float's sum is a double's, rounded in the end. AVG of integers rounds toward zero. Doubles are added in the order of arrival within a pane
 // and then pane by pane, so the last bits follow from the input alone; Windows/Spilling.swift says
 // why that holds when memory runs short, too.
 
 import WeirCore
 
-/// SUM and AVG of INT, BIGINT and intervals.
+/// SUM and AVG of whole numbers and intervals.
 final class IntegerSum: Accumulator {
     private let sums = Buffer<Int64>()
     private let counts = Buffer<Int64>()
     private let isAverage: Bool
-    private let wrapsAt32Bits: Bool
+    /// What is left of a 64-bit word behind the result's bits.
+    private let spareBits: Int64
 
-    init(isAverage: Bool, wrapsAt32Bits: Bool) {
+    init(isAverage: Bool, bits: Int) {
         self.isAverage = isAverage
-        self.wrapsAt32Bits = wrapsAt32Bits
+        spareBits = Int64(64 - bits)
     }
 
     var bytesPerGroup: Int { 16 }
@@ -84,12 +85,12 @@ final class IntegerSum: Accumulator {
             i -> Int64 in
             let slot = Int(slots[i])
             let result = isAverage ? sums[slot] / counts[slot] : sums[slot]
-            return wrapsAt32Bits ? Int64(Int32(truncatingIfNeeded: result)) : result
+            return (result &<< spareBits) &>> spareBits
         }
     }
 }
 
-/// SUM and AVG of DOUBLE.
+/// SUM and AVG of DOUBLE and FLOAT.
 final class DoubleSum: Accumulator {
     private let sums = Buffer<Double>()
     private let counts = Buffer<Int64>()
@@ -97,9 +98,11 @@ final class DoubleSum: Accumulator {
     /// What adding to leaves every value as it is. AVG starts at +0, as Flink's does, so that the
     /// average of -0 alone is 0; SUM of -0 alone is -0.
     private let zero: Double
+    private let isFloat: Bool
 
-    init(isAverage: Bool) {
+    init(isAverage: Bool, isFloat: Bool = false) {
         self.isAverage = isAverage
+        self.isFloat = isFloat
         zero = isAverage ? 0.0 : -0.0
     }
 
@@ -161,7 +164,8 @@ final class DoubleSum: Accumulator {
         column.appendWords(count: slots.count, isNull: { counts[Int(slots[$0])] == 0 }) {
             i -> Double in
             let slot = Int(slots[i])
-            return isAverage ? sums[slot] / Double(counts[slot]) : sums[slot]
+            let result = isAverage ? sums[slot] / Double(counts[slot]) : sums[slot]
+            return isFloat ? Double(Float(result)) : result
         }
     }
 }

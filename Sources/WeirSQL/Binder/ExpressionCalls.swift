@@ -223,12 +223,13 @@ extension ExpressionBinder {
             throw Diagnostic(position, "\(name)(NULL) has no type; write \(name)(CAST(NULL AS …))")
         }
         let isSummed = function == .sum || function == .avg
-        let isOrdered = type == .string || type == .boolean || type.isTimestamp
+        let isOrdered = type == .string || type == .boolean || type.isTemporal || type.isInterval
         guard type.isNumeric || (!isSummed && isOrdered) else {
-            let taken = isSummed ? "numbers" : "numbers, STRING, BOOLEAN and timestamps"
+            let taken = isSummed ? "numbers" : "numbers, STRING, BOOLEAN, dates, times and timestamps"
             throw Diagnostic(position, "\(name) does not take \(type); it takes \(taken)")
         }
-        return AggregateCall(function: function, argument: argument, filter: filter, type: type)
+        let result = function == .sum ? type.sumType : function == .avg ? type.averageType : type
+        return AggregateCall(function: function, argument: argument, filter: filter, type: result)
     }
 
     // MARK: TUMBLE_START and the like

@@ -77,6 +77,8 @@ final class FitBytesKernel: Kernel {
     private let argument: Kernel
     private let length: Kernel
     private let pads: Kernel
+    /// Bytes that a value keeps at most, so that no query can fill the memory with zeros.
+    private static let lengthMax = 1 << 20
 
     init(_ argument: Kernel, length: Kernel, pads: Kernel) {
         self.argument = argument
@@ -95,8 +97,11 @@ final class FitBytesKernel: Kernel {
                 result.appendNull()
                 continue
             }
-            var bytes = Array(a.text(row).prefix(lengths[row]))
-            while p.column.bools[row * p.step] != 0, bytes.count < lengths[row] { bytes.append(0) }
+            let wanted = min(max(lengths[row], 0), Self.lengthMax)
+            var bytes = Array(a.text(row).prefix(wanted))
+            if p.column.bools[row * p.step] != 0 {
+                bytes += [UInt8](repeating: 0, count: wanted - bytes.count)
+            }
             bytes.withUnsafeBufferPointer { result.append($0) }
         }
         return result

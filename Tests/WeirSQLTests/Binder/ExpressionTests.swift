@@ -111,7 +111,8 @@ import WeirSQL
         ("CAST(ts AS TIMESTAMP(3))", "CAST(ts AS TIMESTAMP(3))", "TIMESTAMP(3)"),
         (
             "CASE line WHEN 'a' THEN 1 WHEN 'b' THEN 2.5 END",
-            "CASE WHEN (line = 'a') THEN 1.0 WHEN (line = 'b') THEN 2.5 END", "DOUBLE"
+            "CASE WHEN (line = 'a') THEN 1.0:DECIMAL(11, 1) WHEN (line = 'b') THEN 2.5:DECIMAL(11, 1) END",
+            "DECIMAL(11, 1)"
         ),
         (
             "CASE WHEN is_on THEN count_now ELSE total END",
@@ -124,7 +125,10 @@ import WeirSQL
         ),
         ("IFNULL(line, 'x')", "coalesce(line, 'x')", "STRING"),
         ("NULLIF(line, 'x')", "nullif(line, 'x')", "STRING"),
-        ("GREATEST(count_now, 1.5)", "greatest(CAST(count_now AS DOUBLE), 1.5)", "DOUBLE"),
+        (
+            "GREATEST(count_now, 1.5)",
+            "greatest(CAST(count_now AS DECIMAL(11, 1)), 1.5:DECIMAL(11, 1))", "DECIMAL(11, 1)"
+        ),
     ])
     func timeAndChoice(_ sql: String, _ text: String, _ type: String) throws {
         let bound = try expression(sql)
