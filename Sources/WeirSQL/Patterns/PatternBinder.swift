@@ -147,6 +147,13 @@ struct PatternBinder {
             if let quantifier, quantifier.isReluctant, least == 0, most == 1 {
                 throw Diagnostic(quantifier.position, "the reluctant ?? is not supported; write ?")
             }
+            let isOptional = least == 0 && (most ?? 1) == 1
+            if let quantifier, isOptional, elements.last?.isGreedyLoop == true {
+                throw Diagnostic(
+                    quantifier.position,
+                    "a variable that may be left out cannot follow a greedy one; "
+                        + "make that one reluctant by a ? behind its quantifier")
+            }
             states += most ?? least + 1
             elements.append(
                 PatternElement(
@@ -169,8 +176,7 @@ struct PatternBinder {
                 match.pattern[0].name.position,
                 "the pattern would match without a row; one of its variables must take one")
         }
-        let isBounded = last.most == last.least || (last.least == 0 && last.most == 1)
-        if last.isGreedy, !isBounded {
+        if last.isGreedyLoop {
             throw Diagnostic(
                 place,
                 "the last variable cannot be greedy: no row would ever end the match; "

@@ -204,6 +204,9 @@ extension PatternSpec {
 }
 
 extension PatternElement {
+    /// Whether it is greedy and there is a choice of how many rows it takes, other than none or one.
+    var isGreedyLoop: Bool { isGreedy && most != least && !(least == 0 && most == 1) }
+
     /// `A{2,3}?`.
     fileprivate var text: String {
         let bounds: String

@@ -50,6 +50,16 @@ extension Parser {
         return .init(expression: expression, name: try expectName("a name for the measure"))
     }
 
+    /// `FINAL LAST(…)` and `RUNNING LAST(…)`: a call of FINAL or RUNNING with the call as its argument.
+    mutating func parseFinal() throws(Diagnostic) -> ExpressionSyntax {
+        let token = take()
+        let value = try nested { (parser) throws(Diagnostic) in try parser.parsePrimary() }
+        let call = CallSyntax(
+            name: Identifier(name: token.text, position: token.position), arguments: [value],
+            isStar: false, isDistinct: false, filter: nil, over: nil)
+        return try ExpressionSyntax(.call(call), at: token.position, over: [value])
+    }
+
     private mutating func parseRowsPerMatch() throws(Diagnostic) {
         if isKeyword("ALL"), ahead(1).keyword == "ROWS" {
             throw unsupported(
