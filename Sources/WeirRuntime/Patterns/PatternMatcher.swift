@@ -8,6 +8,13 @@
 import WeirCore
 import WeirSQL
 
+/// How much unfinished matches may hold; tests take less.
+struct MatchBounds {
+    var perKey = PatternLimits.partialMatchesPerKeyMax
+    var all = PatternLimits.partialMatchesMax
+    var rows = PatternLimits.rowsPerMatchMax
+}
+
 /// Takes the matches of keys further.
 final class PatternMatcher {
     private let pattern: PatternSpec
@@ -17,6 +24,7 @@ final class PatternMatcher {
     private let conditions: PatternConditions
     private let accumulators: PatternAccumulators
     private let results: MatchResults
+    private let bounds: MatchBounds
     /// Partial matches that were dropped because a limit was reached.
     private(set) var droppedCount: UInt64 = 0
     /// Matches whose AFTER MATCH SKIP named a row that they do not have, or their first.
@@ -41,8 +49,10 @@ final class PatternMatcher {
 
     init(
         _ pattern: PatternSpec, _ automaton: PatternAutomaton, _ rows: PatternRows,
-        _ pool: MatchPool, _ accumulators: PatternAccumulators, _ results: MatchResults
+        _ pool: MatchPool, _ accumulators: PatternAccumulators, _ results: MatchResults,
+        _ bounds: MatchBounds
     ) throws(Failure) {
+        self.bounds = bounds
         self.pattern = pattern
         self.automaton = automaton
         self.rows = rows
@@ -220,12 +230,12 @@ final class PatternMatcher {
     /// Drops the matches that started first while there are too many or too long ones.
     private func enforceLimits(_ key: PatternKey, time: Int64) {
         let excess = max(
-            key.partial.matches.count - 1 - PatternLimits.partialMatchesPerKeyMax,
-            pool.liveCount - PatternLimits.partialMatchesMax)
+            key.partial.matches.count - 1 - bounds.perKey,
+            pool.liveCount - bounds.all)
         var left = excess
         var hasDropped = false
         while let first = key.partial.first, first.id >= 0,
-            left > 0 || key.nextRow - first.start > PatternLimits.rowsPerMatchMax
+            left > 0 || key.nextRow - first.start > bounds.rows
         {
             _ = key.partial.pop()
             release(first)

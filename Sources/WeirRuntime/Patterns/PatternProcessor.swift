@@ -44,9 +44,10 @@ final class PatternProcessor: OrderedProcessor {
         let key: PatternKey
     }
 
-    init(_ pattern: PatternSpec, input: Schema, schema: Schema, stateTag: UInt8, seed: UInt64)
-        throws(Failure)
-    {
+    init(
+        _ pattern: PatternSpec, input: Schema, schema: Schema, stateTag: UInt8, seed: UInt64,
+        bounds: MatchBounds = MatchBounds()
+    ) throws(Failure) {
         self.pattern = pattern
         self.stateTag = stateTag
         let layout = try PatternLayout(pattern, input)
@@ -59,7 +60,8 @@ final class PatternProcessor: OrderedProcessor {
         results = try MatchResults(
             pattern, schema: schema, rows, pool, arguments: layout.measureArguments)
         matcher = try PatternMatcher(
-            pattern, PatternAutomaton(pattern.elements), rows, pool, accumulators, results)
+            pattern, PatternAutomaton(pattern.elements), rows, pool, accumulators, results,
+            bounds)
         let types = pattern.partition.map { input[$0].type }
         encoder = KeyEncoder(types: types)
         interner = KeyInterner(
@@ -71,6 +73,9 @@ final class PatternProcessor: OrderedProcessor {
         rows.memoryBytes + pool.memoryBytes + accumulators.memoryBytes + interner.byteCount
             + liveKeyCount * 256 + deadlines.count * 24
     }
+
+    /// Partial matches that were dropped because a limit was reached.
+    var droppedMatchCount: UInt64 { matcher.droppedCount }
 
     var evaluationErrors: UInt64 {
         matcher.evaluationErrors + results.evaluationErrors

@@ -50,6 +50,13 @@ extension Parser {
         return .init(expression: expression, name: try expectName("a name for the measure"))
     }
 
+    /// Whether the token `distance` ahead is the name of a call.
+    func startsCall(_ distance: Int) -> Bool {
+        let token = ahead(distance)
+        return token.kind == .word && !reservedWords.contains(token.keyword)
+            && isSymbol("(", at: distance + 1)
+    }
+
     /// `FINAL LAST(…)` and `RUNNING LAST(…)`: a call of FINAL or RUNNING with the call as its argument.
     mutating func parseFinal() throws(Diagnostic) -> ExpressionSyntax {
         let token = take()

@@ -88,7 +88,7 @@ extension Parser {
         case "TIMESTAMP" where ahead(1).kind == .string: return try parseTimestamp()
         case "DATE" where ahead(1).kind == .string, "TIME" where ahead(1).kind == .string:
             return try parseDayOrTime()
-        case "FINAL" where isSymbol("(", at: 2), "RUNNING" where isSymbol("(", at: 2):
+        case "FINAL" where startsCall(1), "RUNNING" where startsCall(1):
             return try parseFinal()
         case "LEFT" where isSymbol("(", at: 1), "RIGHT" where isSymbol("(", at: 1):
             return try parseCall()
