@@ -167,6 +167,9 @@ public final class QueryPipeline {
     /// Groups and rows of state that memory has no room for: they are in RocksDB alone.
     public var spilledCount: Int { heads.reduce(0) { $0 + $1.first.spilledCount } }
 
+    /// What limits of state have left out since the start, such as partial matches of patterns.
+    public var droppedCount: UInt64 { heads.reduce(0) { $0 + $1.first.droppedCount } }
+
     /// Bytes of memory that the query's state holds.
     public var memoryBytes: Int { heads.reduce(0) { $0 + $1.first.memoryBytes } }
 }

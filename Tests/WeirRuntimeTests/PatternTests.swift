@@ -126,7 +126,7 @@ import WeirCore
         let sink = OrderedOutput(next: OutputOperator(output))
         try processor.process(OrderedSlice(batches: [batch], timeColumns: [pattern.timeColumn]), into: sink)
         let starts = output.results.compactMap { line in Int64(line.filter(\.isNumber)) }
-        return (starts, processor.droppedMatchCount)
+        return (starts, processor.droppedCount)
     }
 
     @Test func theQueueOfMatchesIsAHeapByStart() {

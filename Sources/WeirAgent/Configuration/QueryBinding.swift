@@ -81,7 +81,11 @@ struct QueryBinding {
         var configuration: QueryConfiguration?
         if let sql = values[QueryFields.sql], broken.isDisjoint(with: names(readBy: sql)) {
             switch QueryBinder(catalog: catalog).bind(sql) {
-            case .success(let bound): plan = bound
+            case .success(let bound):
+                plan = bound
+                for warning in bound.warnings {
+                    log.warning(values.position(of: QueryFields.sql), warning)
+                }
             case .failure(let errors): report(errors.diagnostics, values, QueryFields.sql)
             }
             if let name, let plan {

@@ -116,6 +116,7 @@ final class QueryTask {
         status.evaluationErrors = ledger.settledValue(counters.evaluationErrors)
         status.stateBytes = pipeline.memoryBytes
         status.spilled = pipeline.spilledCount
+        status.dropped = pipeline.droppedCount
         return status
     }
 

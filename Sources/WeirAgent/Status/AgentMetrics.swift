@@ -88,6 +88,10 @@ public enum AgentMetrics {
             "weir_query_state_spilled",
             "Groups and rows of state beyond state_cache, in RocksDB alone.",
             status.queries.map { ([("query", $0.name)], Double($0.spilled)) })
+        page.counter(
+            "weir_query_state_dropped_total",
+            "What limits of state have left out since the start: partial matches of patterns.",
+            status.queries.map { ([("query", $0.name)], $0.dropped) })
     }
 
     private static func streams(_ status: StatusSnapshot, _ page: inout MetricsText) {

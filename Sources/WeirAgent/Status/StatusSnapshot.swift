@@ -62,6 +62,8 @@ public struct StatusSnapshot: Codable, Sendable, Equatable {
         public var stateBytes = 0
         /// Groups and rows of state that are in RocksDB alone, because memory has no room for them.
         public var spilled = 0
+        /// What limits of state have left out since the process started, such as partial matches.
+        public var dropped: UInt64 = 0
 
         public struct Rows: Codable, Sendable, Equatable {
             public var `in`: UInt64 = 0

@@ -35,6 +35,8 @@ protocol Operator: AnyObject {
     /// Groups and rows of state that memory has no room for, here and further down: they are in
     /// durable state alone.
     var spilledCount: Int { get }
+    /// What a limit of state has left out, here and further down, since the start.
+    var droppedCount: UInt64 { get }
     /// Values that could not be computed and became NULL, here and further down, since the start.
     var evaluationErrors: UInt64 { get }
 }
@@ -59,6 +61,7 @@ extension Operator {
     }
     var memoryBytes: Int { next.memoryBytes }
     var spilledCount: Int { next.spilledCount }
+    var droppedCount: UInt64 { next.droppedCount }
     var evaluationErrors: UInt64 { next.evaluationErrors }
 }
 

@@ -88,5 +88,6 @@ final class OutputOperator: Operator {
     ) throws(Failure) {}
     var memoryBytes: Int { 0 }
     var spilledCount: Int { 0 }
+    var droppedCount: UInt64 { 0 }
     var evaluationErrors: UInt64 { 0 }
 }

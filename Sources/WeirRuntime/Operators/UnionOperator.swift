@@ -125,5 +125,6 @@ final class UnionPort: Operator {
     }
     var memoryBytes: Int { isFirst ? next.memoryBytes : 0 }
     var spilledCount: Int { isFirst ? next.spilledCount : 0 }
+    var droppedCount: UInt64 { isFirst ? next.droppedCount : 0 }
     var evaluationErrors: UInt64 { isFirst ? next.evaluationErrors : 0 }
 }

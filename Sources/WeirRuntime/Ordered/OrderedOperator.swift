@@ -165,6 +165,7 @@ final class OrderedOperator {
     fileprivate var memoryBytes: Int {
         ports.reduce(processor.memoryBytes + next.memoryBytes) { $0 + $1.rows.memoryBytes }
     }
+    fileprivate var droppedCount: UInt64 { processor.droppedCount + next.droppedCount }
     fileprivate var spilledCount: Int {
         ports.reduce(processor.spilledCount + next.spilledCount) { $0 + $1.rows.spilledCount }
     }
@@ -256,6 +257,7 @@ final class OrderedPort: Operator {
     }
     var memoryBytes: Int { isFirst ? core.memoryBytes : 0 }
     var spilledCount: Int { isFirst ? core.spilledCount : 0 }
+    var droppedCount: UInt64 { isFirst ? core.droppedCount : 0 }
     var evaluationErrors: UInt64 { isFirst ? core.evaluationErrors : 0 }
 }
 

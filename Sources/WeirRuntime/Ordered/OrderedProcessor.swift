@@ -33,6 +33,8 @@ protocol OrderedProcessor: AnyObject {
     var memoryBytes: Int { get }
     /// Rows of state that are in durable state alone.
     var spilledCount: Int { get }
+    /// What a limit of state has left out, since the start.
+    var droppedCount: UInt64 { get }
     /// Values that could not be computed and became NULL, since the start.
     var evaluationErrors: UInt64 { get }
 }
@@ -44,6 +46,7 @@ extension OrderedProcessor {
     var outputDelay: Int64 { 0 }
     var memoryBytes: Int { 0 }
     var spilledCount: Int { 0 }
+    var droppedCount: UInt64 { 0 }
     var evaluationErrors: UInt64 { 0 }
 }
 

@@ -75,7 +75,7 @@ final class PatternProcessor: OrderedProcessor {
     }
 
     /// Partial matches that were dropped because a limit was reached.
-    var droppedMatchCount: UInt64 { matcher.droppedCount }
+    var droppedCount: UInt64 { matcher.droppedCount }
 
     var evaluationErrors: UInt64 {
         matcher.evaluationErrors + results.evaluationErrors
