@@ -58,8 +58,10 @@ public enum LiteralValue: Hashable, Sendable {
     }
 }
 
-/// A scalar function or operator that a kernel exists for. The raw value names it in plans.
-public enum ScalarFunction: String, Hashable, Sendable, CaseIterable {
+/// A scalar function or operator that a kernel exists for.
+public enum ScalarFunction: Hashable, Sendable {
+    /// A function that one declaration says everything about (Functions/LibraryFunction.swift).
+    case named(String)
     // Operators
     case add, subtract, multiply, divide, modulo, negate
     case equal, notEqual, less, lessOrEqual, greater, greaterOrEqual

@@ -125,7 +125,7 @@ enum PlanText {
 
     /// How SQL writes the function, if it is an operator, else its name in plans.
     static func symbol(_ function: ScalarFunction) -> String {
-        operators[function] ?? function.rawValue
+        operators[function] ?? function.planName
     }
 
     private static let tests: [ScalarFunction: String] = [
@@ -150,7 +150,7 @@ enum PlanText {
             if let test = tests[function], let value = arguments.first {
                 return "(\(text(value)) \(test))"
             }
-            return "\(function.rawValue)(\(list(arguments)))"
+            return "\(function.planName)(\(list(arguments)))"
         case .cast(let value, let type, let isTry):
             return "\(isTry ? "TRY_CAST" : "CAST")(\(text(value)) AS \(type))"
         case .conditional(let branches, let otherwise, _):

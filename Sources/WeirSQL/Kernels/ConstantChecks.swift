@@ -14,6 +14,7 @@ extension ScalarFunction {
             return text
         }
         switch self {
+        case .named: return declaration?.problem?(arguments)
         case .like, .notLike:
             guard let pattern = text(1), arguments.count < 3 || text(2) != nil else { return nil }
             return Self.likeProblem(pattern, escape: text(2))

@@ -19,7 +19,7 @@ struct ExpressionCompiler {
             return fold(cast(argument, to: type, isTry: isTry), [argument])
         case .call(let function, let arguments, let type):
             if let problem = function.problem(withConstants: arguments) {
-                throw Failure(.configuration, "compiling", function.rawValue, problem)
+                throw Failure(.configuration, "compiling", function.planName, problem)
             }
             let kernels = try compile(arguments)
             return fold(call(function, kernels, type), kernels)
@@ -147,6 +147,7 @@ struct ExpressionCompiler {
     // MARK: Calls
 
     private func call(_ function: ScalarFunction, _ k: [Kernel], _ type: DataType) -> Kernel {
+        if let declaration = function.declaration { return declaration.kernel(k, type) }
         if let kernel = Self.comparison(function, k) ?? Self.logic(function, k)
             ?? Self.arithmetic(function, k, type) ?? conditionalFunction(function, k, type)
             ?? Self.math(function, k, type) ?? Self.text(function, k) ?? Self.time(function, k, type)

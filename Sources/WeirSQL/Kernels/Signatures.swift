@@ -42,6 +42,7 @@ extension ScalarFunction {
     /// the function does not take such arguments.
     public func signature(for types: [DataType]) -> Signature? {
         switch self {
+        case .named: declaration?.signature(for: types)
         case .add, .subtract, .multiply, .divide, .modulo, .mod, .negate: arithmetic(types)
         case .equal, .notEqual, .less, .lessOrEqual, .greater, .greaterOrEqual, .isDistinctFrom,
             .isNotDistinctFrom:

@@ -111,11 +111,12 @@ struct TextBuilder {
 /// A text column made row by row: NULL where an operand is NULL, else what `body` appends.
 @inline(__always)
 func buildTexts(
-    _ operands: [Operand], _ input: KernelInput, _ body: (Int, inout TextBuilder) -> RowOutcome
+    _ operands: [Operand], _ input: KernelInput, type: DataType = .string,
+    _ body: (Int, inout TextBuilder) -> RowOutcome
 ) -> Column {
     defer { withExtendedLifetime(operands) {} }
     let rows = input.rowCount
-    let column = Column(.string, capacity: rows)
+    let column = Column(type, capacity: rows)
     var builder = TextBuilder(column)
     let nulls = Column.strict(.boolean, operands, rows)
     var isNullFree = nulls.validity == nil
