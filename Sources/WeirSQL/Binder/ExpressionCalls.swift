@@ -26,7 +26,10 @@ extension ExpressionBinder {
                 "\(name) stands in GROUP BY, or in FROM as TABLE(\(name)(TABLE …, DESCRIPTOR(…), …))"
             )
         }
-        if let refusal = refusalOfFunction(name) { throw Diagnostic(call.name.position, refusal) }
+        let isOfText = name == "UNIX_TIMESTAMP" && !call.arguments.isEmpty
+        if !isOfText, let refusal = refusalOfFunction(name) {
+            throw Diagnostic(call.name.position, refusal)
+        }
         if call.isStar || call.isDistinct || call.filter != nil {
             let what = call.isStar ? "*" : call.isDistinct ? "DISTINCT" : "FILTER"
             throw Diagnostic(
@@ -49,6 +52,7 @@ extension ExpressionBinder {
         let position = call.name.position
         if name == "IF" { return try bindIf(call) }
         let arguments = try bindAll(call.arguments)
+        if let bound = try bindLibrary(call, name, arguments) { return bound }
         if let named = NamedFunction.byName[name] {
             if named.function == .coalesce, name == "IFNULL", arguments.count != 2 {
                 throw Diagnostic(
@@ -88,52 +92,10 @@ extension ExpressionBinder {
         }
         let known =
             NamedFunction.byName.keys.sorted() + ["IF", "INSTR", "LOG"]
+            + FunctionLibrary.byName.keys.filter { !$0.contains(" ") }.sorted()
             + NamedFunction.aggregates.keys.sorted()
         return nearestSpelling(of: name, among: known).map { "; did you mean \($0)?" }
             ?? " here yet"
-    }
-
-    mutating func bindExtract(_ field: Identifier, _ value: ExpressionSyntax) throws(Diagnostic)
-        -> BoundExpression
-    {
-        guard let function = NamedFunction.fields[field.name] else {
-            throw unknownUnit(field, NamedFunction.fields.keys.sorted(), "EXTRACT")
-        }
-        return try apply(
-            function, [try bind(value)], "EXTRACT(\(field.name) FROM time)", at: value.position,
-            from: [value])
-    }
-
-    mutating func bindRoundTime(
-        _ value: ExpressionSyntax, to unit: Identifier, isCeiling: Bool, at position: TextPosition
-    ) throws(Diagnostic) -> BoundExpression {
-        let name = isCeiling ? "CEIL" : "FLOOR"
-        guard let function = NamedFunction.units[unit.name] else {
-            throw unknownUnit(unit, NamedFunction.units.keys.sorted(), name)
-        }
-        var time = try bind(value)
-        if isCeiling {
-            guard let length = NamedFunction.unitMilliseconds[unit.name] else {
-                throw Diagnostic(
-                    unit.position, "CEIL(x TO \(unit.name)) is not supported yet; FLOOR is")
-            }
-            // The least multiple that is not below x is the greatest not above x + unit - 1 ms.
-            let almost = BoundExpression.literal(.integer(length - 1), type: .interval)
-            guard time.type.isTimestamp else {
-                throw Diagnostic(
-                    value.position, "CEIL(time TO \(unit.name)) does not take (\(time.type))")
-            }
-            time = try apply(.add, [time, almost], nil, at: position)
-        }
-        return try apply(function, [time], "\(name)(time TO \(unit.name))", at: value.position)
-    }
-
-    private func unknownUnit(_ unit: Identifier, _ known: [String], _ what: String) -> Diagnostic {
-        let nearest = nearestSpelling(of: unit.name, among: known).map { "did you mean \($0)?" }
-        return Diagnostic(
-            unit.position,
-            "\(what) does not know \(unit.name); \(nearest ?? "it knows \(known.joined(separator: ", "))")"
-        )
     }
 
     // MARK: Aggregates

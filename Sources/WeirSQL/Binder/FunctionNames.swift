@@ -82,12 +82,6 @@ struct NamedFunction: Sendable {
         "YEAR": .floorTimeYear,
     ]
 
-    /// Units of one length, ms, to which CEIL can round as well.
-    static let unitMilliseconds: [String: Int64] = [
-        "SECOND": 1_000, "MINUTE": 60_000, "HOUR": 3_600_000, "DAY": 86_400_000,
-        "WEEK": 604_800_000,
-    ]
-
     /// Functions of the machine's clock or of chance: a result that depends on them could not be
     /// computed again after a crash.
     static let unrepeatable: Set<String> = [

@@ -132,8 +132,9 @@ private func rounding(_ unit: CalendarUnit, isCeiling: Bool) -> LibraryFunction 
     let name = isCeiling ? "CEIL" : "FLOOR"
     return LibraryFunction(
         "\(name) TO \(unit.rawValue)", .time, [.temporal], .first,
-        "`\(name)(time TO \(unit.rawValue))`: the \(isCeiling ? "first start of the unit that is not before" : "start of the unit of") "
-            + "the moment." + (unit == .week ? " Weeks begin on Sunday." : "")
+        "`\(name)(time TO \(unit.rawValue))`: the "
+            + (isCeiling ? "first start of the unit that is not before" : "start of the unit of")
+            + " the moment." + (unit == .week ? " Weeks begin on Sunday." : "")
     ) { call in
         let a = call.operands[0]
         let result = Column.strict(call.type, [a], call.input.rowCount)

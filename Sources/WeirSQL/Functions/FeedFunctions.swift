@@ -32,11 +32,11 @@ let feedFunctions: [LibraryFunction] = [
         }
     },
     LibraryFunction(
-        "SENTIMENT(text)", .feed, [.string, .optional(.string)], .double,
+        "SENTIMENT(text[, words])", .feed, [.string, .optional(.string)], .double,
         "The mean weight, from -1 to 1, of the words of the text that are in the word list; 0 if none is. `not` "
-            + "and its like turn the next word that is found within three around. The list is built in, or the "
-            + "user's own: `sentiment_words` in [agent].",
-        isPortable: false,
+            + "and its like turn the next word that is found within three around. The list is built in, or "
+            + "the constant second argument: a word and its weight (or `negation`) a line.",
+        isPortable: false, problem: listProblem,
         kernel: { arguments, type in
             let own = arguments.count > 1 ? arguments[1].constant.map { $0.string(0) } : nil
             let list = SentimentList(own ?? SentimentList.builtIn) ?? SentimentList("")
@@ -49,3 +49,11 @@ let feedFunctions: [LibraryFunction] = [
             }
         }),
 ]
+
+/// What is wrong with the user's list.
+@Sendable
+private func listProblem(_ arguments: [BoundExpression]) -> String? {
+    guard arguments.count > 1 else { return nil }
+    guard case .literal(.string(let words), _) = arguments[1] else { return "the word list has to be a constant" }
+    return SentimentList.problem(in: words).map { "line \($0.line) of the word list: \($0.message)" }
+}

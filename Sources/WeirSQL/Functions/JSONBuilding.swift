@@ -14,14 +14,15 @@ let jsonBuildingFunctions: [LibraryFunction] = [
         "JSON_OBJECT", .json, [.string, .list(.any)], .derived("STRING") { writable($0.dropFirst()) ? .string : nil },
         "`JSON_OBJECT([[KEY] key VALUE value, …] [{NULL | ABSENT} ON NULL])`: an object, keys in order; NULLs "
             + "are written by default. DATE and TIME values are refused, as in Flink: CAST them to STRING.",
-        nulls: .never, canFail: true
+        nulls: .never, problem: modeProblem, canFail: true
     ) { call in
-        let mode = Array(call.operands[0].column.string(0).utf8)
+        let mode = Array(call.word(0).utf8)
         return buildTexts([], call.input) { row, builder in
             var members: [(key: String, value: JSONDocument)] = []
             for (number, flag) in mode.dropFirst().enumerated() {
+                guard 2 + 2 * number < call.count else { return .failed }
                 let (key, value) = (call.operands[1 + 2 * number], call.operands[2 + 2 * number])
-                if key.isNull(row) { return .failed }
+                if key.isNull(row) || key.column.type != .string { return .failed }
                 guard let document = JSONWriting.member(value, row, isJSON: flag == UInt8(ascii: "J"))
                 else { return .failed }
                 if document.isNull, mode.first == UInt8(ascii: "A") { continue }
@@ -36,13 +37,13 @@ let jsonBuildingFunctions: [LibraryFunction] = [
     LibraryFunction(
         "JSON_ARRAY", .json, [.string, .list(.any)], .derived("STRING") { writable($0.dropFirst()) ? .string : nil },
         "`JSON_ARRAY([value, …] [{NULL | ABSENT} ON NULL])`: an array; NULLs are left out by default.",
-        nulls: .never, canFail: true
+        nulls: .never, problem: modeProblem, canFail: true
     ) { call in
-        let mode = Array(call.operands[0].column.string(0).utf8)
+        let mode = Array(call.word(0).utf8)
         return buildTexts([], call.input) { row, builder in
             var elements: [JSONDocument] = []
             for (number, flag) in mode.dropFirst().enumerated() {
-                guard
+                guard 1 + number < call.count,
                     let document = JSONWriting.member(
                         call.operands[1 + number], row, isJSON: flag == UInt8(ascii: "J"))
                 else { return .failed }
@@ -64,6 +65,11 @@ let jsonBuildingFunctions: [LibraryFunction] = [
         }
     },
 ]
+
+@Sendable
+private func modeProblem(_ arguments: [BoundExpression]) -> String? {
+    arguments.first?.isTextLiteral == true ? nil : "it is written without quotes around its name"
+}
 
 /// Whether JSON can hold values of all these types.
 private func writable(_ types: some Sequence<DataType>) -> Bool {
@@ -89,7 +95,9 @@ private enum JSONWriting {
     /// A value of an object or array; nil if a text that should be JSON is none. An empty one is null.
     static func member(_ operand: Operand, _ row: Int, isJSON: Bool) -> JSONDocument? {
         let place = row * operand.step
-        guard isJSON, !operand.column.isNull(place) else { return document(operand.column, place) }
+        guard isJSON, operand.column.type == .string, !operand.column.isNull(place) else {
+            return document(operand.column, place)
+        }
         let text = operand.column.text(place)
         if text.allSatisfy({ [0x20, 0x09, 0x0A, 0x0D].contains($0) }) { return .null }
         return JSONDocument(text)
@@ -104,7 +112,8 @@ private enum JSONWriting {
         case .decimal(_, let scale):
             let value = column.physical == .int64 ? Int128(column.ints[row]) : column.wides[row]
             return .number(Decimals.string(value, scale: scale))
-        case .timestamp, .timestampLTZ: return .string(moment(column.ints[row], isInstant: column.type == .timestampLTZ))
+        case .timestamp, .timestampLTZ:
+            return .string(moment(column.ints[row], isInstant: column.type == .timestampLTZ))
         case .bytes: return .string(base64(column.text(row)))
         case .array:
             guard let child = column.child else { return .null }
@@ -151,7 +160,8 @@ private enum JSONWriting {
         var at = 0
         while at < bytes.count {
             let left = bytes.count - at
-            let word = Int(bytes[at]) << 16 | (left > 1 ? Int(bytes[at + 1]) << 8 : 0) | (left > 2 ? Int(bytes[at + 2]) : 0)
+            let word = Int(bytes[at]) << 16 | (left > 1 ? Int(bytes[at + 1]) << 8 : 0)
+                | (left > 2 ? Int(bytes[at + 2]) : 0)
             for place in 0..<4 { text.append(place > left ? "=" : letters[word >> (18 - 6 * place) & 63]) }
             at += 3
         }

@@ -20,7 +20,12 @@ enum JSONBehavior: String {
 extension LibraryCall {
     /// The behaviour that the constant argument `index` names.
     fileprivate func behavior(_ index: Int) -> JSONBehavior {
-        JSONBehavior(rawValue: operands[index].column.string(0)) ?? .null
+        JSONBehavior(rawValue: word(index)) ?? .null
+    }
+
+    /// The text of the constant argument `index`; empty where there are no rows.
+    func word(_ index: Int) -> String {
+        index < count && operands[index].column.count > 0 ? operands[index].column.string(0) : ""
     }
 
     /// The same call with the first `count` operands deciding what is NULL.
@@ -32,6 +37,8 @@ extension LibraryCall {
 /// A constant path that is none.
 @Sendable
 private func pathProblem(_ arguments: [BoundExpression]) -> String? {
+    let words = arguments.indices.filter { $0 > 1 && ($0 % 2 == 0 || arguments.count < 6) }
+    for word in words where !arguments[word].isTextLiteral { return "what to do without a result is a constant" }
     guard arguments.count > 1, case .literal(.string(let path), _) = arguments[1], JSONPath(path) == nil
     else { return nil }
     return "'\(Token.clipped(path))' is not a path such as 'lax $.name[0]'; filters and functions in paths "
@@ -39,11 +46,11 @@ private func pathProblem(_ arguments: [BoundExpression]) -> String? {
 }
 
 private func pathFunction(
-    _ form: String, _ count: Int, _ result: ResultRule, _ note: String,
+    _ form: String, _ further: [Parameter], _ result: ResultRule, _ note: String,
     _ compute: @escaping @Sendable (LibraryCall, JSONPathCache) -> Column
 ) -> LibraryFunction {
     LibraryFunction(
-        form, .json, [.string, .string] + Array(repeating: .optional(.any), count: count), result, note,
+        form, .json, [.string, .string] + further.map { .optional($0) }, result, note,
         nulls: .own, problem: pathProblem,
         kernel: { arguments, type in
             let cache = JSONPathCache()
@@ -54,7 +61,7 @@ private func pathFunction(
 /// The functions that read JSON.
 let jsonFunctions: [LibraryFunction] = [
     pathFunction(
-        "JSON_EXISTS(json, path)", 1, .boolean,
+        "JSON_EXISTS(json, path)", [.string], .boolean,
         "`JSON_EXISTS(json, path [{TRUE | FALSE | UNKNOWN | ERROR} ON ERROR])`: whether the path finds a value "
             + "that is not null; FALSE on an error by default."
     ) { call, cache in
@@ -73,12 +80,12 @@ let jsonFunctions: [LibraryFunction] = [
         }
     },
     pathFunction(
-        "JSON_VALUE(json, path)", 4, .string,
+        "JSON_VALUE(json, path)", [.string, .any, .string, .any], .string,
         "`JSON_VALUE(json, path [RETURNING type] [{NULL | ERROR | DEFAULT value} ON EMPTY] [… ON ERROR])`: a "
             + "scalar as STRING, BOOLEAN, INT or DOUBLE; NULL by default. A value of another type is an error; "
             + "in Flink it ends the job.", jsonValue),
     pathFunction(
-        "JSON_QUERY(json, path)", 3, .string,
+        "JSON_QUERY(json, path)", [.string, .string, .string], .string,
         "`JSON_QUERY(json, path [RETURNING type] [{WITHOUT | WITH [CONDITIONAL | UNCONDITIONAL]} [ARRAY] "
             + "WRAPPER] [{NULL | EMPTY ARRAY | EMPTY OBJECT | ERROR} ON EMPTY] [… ON ERROR])`: an array or object "
             + "as STRING or ARRAY<STRING>, keys in order; NULL by default.", jsonQuery),
@@ -152,7 +159,9 @@ private func jsonValue(_ call: LibraryCall, _ cache: JSONPathCache) -> Column {
     let (texts, paths) = (call.text(0), call.text(1))
     return call.strict(2).buildRows { row, result in
         func settle(_ behavior: JSONBehavior, _ place: Int) -> RowOutcome {
-            guard behavior == .default else { return behavior == .error ? .failed : .null }
+                guard behavior == .default, call.operands[place].column.type == result.type else {
+                return behavior == .error ? .failed : .null
+            }
             let value = call.operands[place]
             result.append(row: row * value.step, of: value.column)
             return .value
@@ -189,7 +198,7 @@ private func append(_ scalar: JSONDocument, to column: Column) -> Bool {
 
 @Sendable
 private func jsonQuery(_ call: LibraryCall, _ cache: JSONPathCache) -> Column {
-    let wrapper = call.count > 2 ? call.operands[2].column.string(0) : "WITHOUT"
+    let wrapper = call.count > 2 ? call.word(2) : "WITHOUT"
     let (onEmpty, onError): (JSONBehavior, JSONBehavior) =
         call.count > 4 ? (call.behavior(3), call.behavior(4)) : (.null, .null)
     let (texts, paths) = (call.text(0), call.text(1))
@@ -261,4 +270,9 @@ private func quote(_ text: String, _ builder: inout TextBuilder) {
         }
     }
     builder.append(0x22)
+}
+
+extension BoundExpression {
+    /// Whether it is a text known when the query is planned.
+    var isTextLiteral: Bool { if case .literal(.string, _) = self { true } else { false } }
 }

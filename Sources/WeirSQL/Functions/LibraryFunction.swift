@@ -75,12 +75,13 @@ struct LibraryFunction: Sendable {
     /// value may not exist.
     init(
         _ form: String, _ theme: FunctionTheme, _ parameters: [Parameter], _ result: ResultRule,
-        _ note: String, nulls: NullRule = .strict, isPortable: Bool = true, canFail: Bool = false,
+        _ note: String, nulls: NullRule = .strict, isPortable: Bool = true,
+        problem: (@Sendable ([BoundExpression]) -> String?)? = nil, canFail: Bool = false,
         compute: @escaping @Sendable (LibraryCall) -> Column
     ) {
         self.init(
             form, theme, parameters, result, note, nulls: nulls, isPortable: isPortable,
-            kernel: { LibraryKernel($0, type: $1, canFail: canFail, compute) })
+            problem: problem, kernel: { LibraryKernel($0, type: $1, canFail: canFail, compute) })
     }
 
     /// The overload for arguments of these types, or nil.

@@ -20,14 +20,17 @@ extension Parser {
         case "SUBSTRING", "SUBSTR": return try parseSubstring(name)
         case "POSITION": return try parsePosition(name)
         case "TRIM": return try parseTrim(name)
-        case "OVERLAY", "JSON_VALUE", "JSON_QUERY", "JSON_EXISTS", "JSON_OBJECT", "JSON_ARRAY",
-            "JSON_OBJECTAGG", "JSON_ARRAYAGG", "TIMESTAMPADD", "TIMESTAMPDIFF":
+        case "OVERLAY": return try parseOverlay(name)
+        case "TIMESTAMPADD", "TIMESTAMPDIFF": return try parseUnitCall(name)
+        case "JSON_VALUE", "JSON_QUERY", "JSON_EXISTS": return try parseJSONRead(name)
+        case "JSON_OBJECT", "JSON_ARRAY": return try parseJSONBuild(name)
+        case "JSON_OBJECTAGG", "JSON_ARRAYAGG":
             throw unsupported("the function \(token.keyword)", at: name.position)
         default: return try parseArguments(name)
         }
     }
 
-    private func call(_ name: Identifier, _ arguments: [ExpressionSyntax]) throws(Diagnostic)
+    func call(_ name: Identifier, _ arguments: [ExpressionSyntax]) throws(Diagnostic)
         -> ExpressionSyntax
     {
         let call = CallSyntax(
@@ -36,7 +39,7 @@ extension Parser {
         return try ExpressionSyntax(.call(call), at: name.position, over: arguments)
     }
 
-    private mutating func takeWord(_ what: String) throws(Diagnostic) -> Identifier {
+    mutating func takeWord(_ what: String) throws(Diagnostic) -> Identifier {
         guard current.kind == .word else { throw unexpected("expected \(what)") }
         let token = take()
         return Identifier(name: token.keyword, position: token.position)

@@ -89,6 +89,7 @@ extension Parser {
             case "OR": return try parseChain(.or, left, Precedence.or, minimum)
             case "AND": return try parseChain(.and, left, Precedence.and, minimum)
             case "IS": return minimum <= Precedence.test ? try parseTest(left) : nil
+            case "OVERLAPS": return minimum <= Precedence.range ? try parseOverlaps(left) : nil
             case "NOT", "BETWEEN", "IN", "LIKE", "SIMILAR":
                 return minimum <= Precedence.range ? try parseRange(left) : nil
             default: return nil
@@ -143,7 +144,7 @@ extension Parser {
         case "NULL", "UNKNOWN": function = isNegated ? .isNotNull : .isNull
         case "TRUE": function = isNegated ? .isNotTrue : .isTrue
         case "FALSE": function = isNegated ? .isNotFalse : .isFalse
-        case "JSON": throw unsupported("IS JSON")
+        case "JSON": return try parseIsJSON(value, isNegated: isNegated, at: position)
         default: throw unexpected("expected NULL, TRUE, FALSE or DISTINCT FROM after IS")
         }
         take()
@@ -158,13 +159,23 @@ extension Parser {
         switch current.keyword {
         case "BETWEEN":
             take()
-            if isKeyword("SYMMETRIC") {
-                throw unsupported("BETWEEN SYMMETRIC", "put the smaller bound first")
-            }
-            _ = takeKeyword("ASYMMETRIC")
+            let isSymmetric = takeKeyword("SYMMETRIC")
+            if !isSymmetric { _ = takeKeyword("ASYMMETRIC") }
             let low = try parseExpression(Precedence.sum)
             try expectKeyword("AND")
             let high = try parseExpression(Precedence.sum)
+            if isSymmetric {
+                // Between the bounds in either order.
+                let children = [value, low, high]
+                let (there, back) = (
+                    try ExpressionSyntax(
+                        .between(value, low: low, high: high, isNegated: isNegated), at: position, over: children),
+                    try ExpressionSyntax(
+                        .between(value, low: high, high: low, isNegated: isNegated), at: position, over: children)
+                )
+                return try ExpressionSyntax(
+                    .chain(isNegated ? .and : .or, [there, back]), at: position, over: [there, back])
+            }
             return try ExpressionSyntax(
                 .between(value, low: low, high: high, isNegated: isNegated), at: position,
                 over: [value, low, high])
@@ -178,7 +189,9 @@ extension Parser {
             return try ExpressionSyntax(
                 .like(value, pattern: pattern, escape: escape, isNegated: isNegated), at: position,
                 over: [value, pattern] + (escape.map { [$0] } ?? []))
-        case "SIMILAR": throw unsupported("SIMILAR TO", "use LIKE")
+        case "SIMILAR":
+            take()
+            return try parseSimilar(value, isNegated: isNegated, at: position)
         default: throw unexpected("expected BETWEEN, IN or LIKE after NOT")
         }
     }

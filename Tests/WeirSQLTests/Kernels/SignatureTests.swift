@@ -12,6 +12,27 @@ private let types: [DataType] = [
     .decimal(precision: 38, scale: 4), .date, .bytes,
 ]
 
+/// The functions with a kernel each, and those that tables declare.
+private let functions: [ScalarFunction] =
+    [
+        .add, .subtract, .multiply, .divide, .modulo, .negate, .equal, .notEqual, .less,
+        .lessOrEqual, .greater, .greaterOrEqual, .isDistinctFrom, .isNotDistinctFrom, .and, .or,
+        .not, .isNull, .isNotNull, .isTrue, .isNotTrue, .isFalse, .isNotFalse, .like, .notLike,
+        .concat, .coalesce, .nullif, .greatest, .least, .abs, .floor, .ceil, .round, .power,
+        .sqrt, .exp, .ln, .log10, .mod, .sign, .truncate, .log2, .upper, .lower, .trim, .ltrim,
+        .rtrim, .charLength, .substring, .replace, .position, .concatFunction, .concatWs,
+        .startsWith, .endsWith, .reverse, .lpad, .rpad, .splitIndex, .left, .right, .`repeat`,
+        .extractYear, .extractMonth, .extractDay, .extractHour, .extractMinute, .extractSecond,
+        .extractDayOfWeek, .extractDayOfYear, .extractEpoch, .extractMillisecond,
+        .floorTimeSecond, .floorTimeMinute, .floorTimeHour, .floorTimeDay, .dateFormat,
+        .toTimestampLtz, .toTimestamp, .extractQuarter, .extractWeek, .floorTimeWeek,
+        .floorTimeMonth, .floorTimeQuarter, .floorTimeYear, .cardinality, .elementAt,
+        .arrayContains, .arrayOf, .mapOf, .rowOf, .rowField, .fitBytes,
+    ] + FunctionLibrary.all.map(\.name).filter { !constantForms.contains($0) }.map { .named($0) }
+
+/// Functions that take constants, which the parser writes, among their arguments.
+private let constantForms = ["SENTIMENT", "JSON_OBJECT", "JSON_ARRAY", "JSON_VALUE", "JSON_QUERY", "JSON_EXISTS"]
+
 /// Values that every function must live with.
 private func values(_ type: DataType) -> [Value] {
     switch type {
@@ -29,7 +50,7 @@ private func values(_ type: DataType) -> [Value] {
 }
 
 @Suite struct SignatureTests {
-    @Test(arguments: ScalarFunction.allCases) func everySignatureHasAKernel(_ function: ScalarFunction) throws {
+    @Test(arguments: functions) func everySignatureHasAKernel(_ function: ScalarFunction) throws {
         var seen: Set<[DataType]> = []
         var combinations: [[DataType]] = [[]]
         for _ in 0..<3 {
@@ -58,7 +79,7 @@ private func values(_ type: DataType) -> [Value] {
             }
         }
         // The binder makes a field's access itself.
-        #expect(!seen.isEmpty || function == .rowField, "\(function) takes nothing")
+        #expect(!seen.isEmpty || function.declaration != nil || function == .rowField, "\(function) takes nothing")
     }
 
     @Test func everyCastThatIsOfferedWorks() throws {
