@@ -101,7 +101,7 @@ import WeirSQL
         ("HOUR(ts)", "extractHour(ts)", "BIGINT"),
         ("DAYOFWEEK(ts)", "extractDayOfWeek(ts)", "BIGINT"),
         ("FLOOR(ts TO HOUR)", "floorTimeHour(ts)", "TIMESTAMP_LTZ(3)"),
-        ("CEIL(ts TO MINUTE)", "floorTimeMinute((ts + INTERVAL 59999 ms))", "TIMESTAMP_LTZ(3)"),
+        ("CEIL(ts TO MINUTE)", "CEIL TO MINUTE(ts)", "TIMESTAMP_LTZ(3)"),
         ("DATE_FORMAT(ts, 'yyyy-MM-dd')", "dateFormat(ts, 'yyyy-MM-dd')", "STRING"),
         (
             "TO_TIMESTAMP_LTZ(count_now, 3)", "toTimestampLtz(CAST(count_now AS BIGINT), 3)",
