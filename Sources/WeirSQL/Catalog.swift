@@ -28,11 +28,25 @@ public struct Catalog: Sendable {
         }
     }
 
+    /// A named expression over parameters, written out where it is called.
+    public struct Macro: Sendable {
+        public let name: String
+        public let parameters: [String]
+        public let sql: String
+        public init(name: String, parameters: [String], sql: String) {
+            self.name = name
+            self.parameters = parameters
+            self.sql = sql
+        }
+    }
+
     public var tables: [Table]
     public var views: [View]
+    public var macros: [Macro]
 
-    public init(tables: [Table], views: [View] = []) {
+    public init(tables: [Table], views: [View] = [], macros: [Macro] = []) {
         self.tables = tables
         self.views = views
+        self.macros = macros
     }
 }

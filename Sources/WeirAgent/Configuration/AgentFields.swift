@@ -54,6 +54,20 @@ enum ViewFields {
         fields: [name.declaration, sql.declaration])
 }
 
+/// The keys of `[[macro]]`.
+enum MacroFields {
+    static let name = Setting.text("name", .name, .required, "The name that queries call it by, as a function.")
+    static let parameters = Setting.texts(
+        "parameters", .name, .required, "The names of its arguments, in the order in which calls give them.")
+    static let sql = Setting.text(
+        "sql", .sql, .required, "An expression over the parameters; it may call functions and other macros.")
+
+    static let section = SectionDeclaration(
+        "macro", isList: true,
+        "A named expression with parameters. A call is replaced by the expression when the query is read.",
+        fields: [name.declaration, parameters.declaration, sql.declaration])
+}
+
 /// The keys of `[[query]]`.
 enum QueryFields {
     static let name = Setting.text(

@@ -65,8 +65,8 @@ private struct Assembly {
     let log: ProblemLog
 
     private static let sections = [
-        AgentFields.section, SourceFields.section, ViewFields.section, QueryFields.section,
-        SinkFields.section,
+        AgentFields.section, SourceFields.section, ViewFields.section, MacroFields.section,
+        QueryFields.section, SinkFields.section,
     ]
 
     func assemble() -> Result<AgentConfiguration, ConfigurationErrors> {
@@ -83,7 +83,8 @@ private struct Assembly {
         checkNames(sources: sources, views: views, queries: queries, sinks: sinks)
         checkSessions(sources)
         var binding = QueryBinding(
-            document: reader.document, log: log, sources: sources, views: views)
+            document: reader.document, log: log, sources: sources, views: views,
+            macros: sections["macro", default: []])
         let boundViews = binding.bindViews()
         let boundQueries = queries.map { binding.bindQuery($0) }
         let links = SinkLinks(log: log, sinks: sinks)
@@ -98,7 +99,7 @@ private struct Assembly {
             let sinkConfigurations = all(sinks.map(\.configuration)),
             let queryConfigurations = all(boundQueries.map(\.configuration))
         else { preconditionFailure("a section that could not be built has been complained of") }
-        let order = ["agent", "source", "view", "query", "sink"]
+        let order = ["agent", "source", "view", "macro", "query", "sink"]
         return .success(
             AgentConfiguration(
                 path: path, agent: agent, sources: sourceConfigurations, views: boundViews,

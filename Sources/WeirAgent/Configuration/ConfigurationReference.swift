@@ -8,7 +8,7 @@ public enum ConfigurationReference {
         introduction
             + [
                 AgentFields.section, SourceFields.section, ColumnFields.section, ViewFields.section,
-                QueryFields.section, SinkFields.section,
+                MacroFields.section, QueryFields.section, SinkFields.section,
             ].map(section).joined()
     }
 

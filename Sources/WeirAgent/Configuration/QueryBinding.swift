@@ -29,7 +29,10 @@ struct QueryBinding {
     /// Sources and views that are wrong.
     private var broken: Set<String>
 
-    init(document: TOMLDocument, log: ProblemLog, sources: [BuiltSource], views: [SectionValues]) {
+    init(
+        document: TOMLDocument, log: ProblemLog, sources: [BuiltSource], views: [SectionValues],
+        macros: [SectionValues]
+    ) {
         self.document = document
         self.log = log
         self.sources = sources
@@ -48,6 +51,11 @@ struct QueryBinding {
                 catalog.tables.contains { $0.name == name }
                 || catalog.views.contains { $0.name == name }
             if !isTaken { catalog.views.append(Catalog.View(name: name, sql: sql)) }
+        }
+        catalog.macros = macros.compactMap { values in
+            guard let name = values[MacroFields.name], let sql = values[MacroFields.sql] else { return nil }
+            let parameters = values[MacroFields.parameters] ?? []
+            return Catalog.Macro(name: name, parameters: parameters, sql: sql)
         }
         self.catalog = catalog
         reach = Self.reach(of: catalog.views)

@@ -20,6 +20,10 @@ struct ExpressionSyntax: Sendable {
     /// Where its first word stands, without parentheses around it.
     let start: TextPosition
     let height: Int
+    /// Its parts. Only macros within macros can make them many more than the text has bytes.
+    let size: Int
+
+    private static let sizeMax = 600_000
 
     indirect enum Kind: Sendable {
         /// `x` or `t.x`.
@@ -83,6 +87,10 @@ struct ExpressionSyntax: Sendable {
         self.position = position
         start = children.reduce(position) { min($0, $1.start) }
         height = 1 + children.reduce(0) { max($0, $1.height) }
+        size = 1 + children.reduce(0) { $0 + $1.size }
+        if size > Self.sizeMax {
+            throw Diagnostic(position, "macros make this expression too large; compute parts in a view")
+        }
         if height > SQLLimits.expressionHeightMax {
             throw Diagnostic(
                 position,

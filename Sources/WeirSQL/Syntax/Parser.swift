@@ -13,12 +13,34 @@ struct Parser {
     private let tokens: [Token]
     private var index = 0
     private var depth = 0
+    /// What calls can name beside functions, by name in capitals.
+    let macros: [String: Catalog.Macro]
+    /// The parameters of the macro that is being read, by name.
+    let parameters: [String: ExpressionSyntax]
+    /// The macros being read, outermost first.
+    let openMacros: [String]
 
-    init(_ text: String) throws(Diagnostic) { tokens = try Lexer.tokens(of: text) }
+    init(_ text: String, macros: [Catalog.Macro] = []) throws(Diagnostic) {
+        tokens = try Lexer.tokens(of: text)
+        self.macros = Dictionary(macros.map { ($0.name.uppercased(), $0) }) { first, _ in first }
+        parameters = [:]
+        openMacros = []
+    }
+
+    /// For the text of a macro; all its places are that of the call.
+    init(
+        macro: Catalog.Macro, _ parameters: [String: ExpressionSyntax], within parser: Parser,
+        at position: TextPosition
+    ) throws(Diagnostic) {
+        tokens = try Lexer.tokens(of: macro.sql).map { Token($0.kind, $0.text, at: position) }
+        macros = parser.macros
+        self.parameters = parameters
+        openMacros = parser.openMacros + [macro.name.uppercased()]
+    }
 
     /// The query that `text` is.
-    static func query(of text: String) throws(Diagnostic) -> QuerySyntax {
-        var parser = try Parser(text)
+    static func query(of text: String, macros: [Catalog.Macro] = []) throws(Diagnostic) -> QuerySyntax {
+        var parser = try Parser(text, macros: macros)
         return try parser.parseStatement()
     }
 

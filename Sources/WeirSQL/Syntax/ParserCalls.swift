@@ -26,7 +26,9 @@ extension Parser {
         case "JSON_OBJECT", "JSON_ARRAY": return try parseJSONBuild(name)
         case "JSON_OBJECTAGG", "JSON_ARRAYAGG":
             throw unsupported("the function \(token.keyword)", at: name.position)
-        default: return try parseArguments(name)
+        default:
+            if let macro = macros[token.keyword] { return try parseMacroCall(macro, at: name.position) }
+            return try parseArguments(name)
         }
     }
 

@@ -102,6 +102,10 @@ extension Parser {
         {
             return try parseCall()
         }
+        if current.kind == .word, !isSymbol("(", at: 1), let argument = parameters[current.text] {
+            take()
+            return argument
+        }
         let first = try expectName("an expression")
         var parts = [first]
         while takeSymbol(".") {
