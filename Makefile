@@ -7,7 +7,7 @@ RELEASE = $(SWIFT_FLAGS) -c release --static-swift-stdlib -Xswiftc -use-ld=lld \
 WEIR = .build/release/weir
 PYTEST = .build/venv/bin/python -m pytest -q -p no:cacheprovider
 
-.PHONY: build demo test unit integration crash crash-full bench docs install clean
+.PHONY: build demo test unit integration crash crash-full bench docs differential-scalar install clean
 
 build:
 	packaging/install-tools.sh build
@@ -46,6 +46,11 @@ bench: build
 # The configuration reference is generated from the declarations in the code.
 docs: build
 	$(WEIR) config reference > docs/configuration.md
+	WEIR_UPDATE_DOCS=1 swift test --explicit-target-dependency-import-check error --filter FunctionReferenceTests
+
+# 20,000 random scalar expressions, by weir and by SQLite; prints its seed, --seed replays one.
+differential-scalar: build
+	python3 Tests/Differential/scalar_sqlite.py --weir $(WEIR)
 
 install: build
 	install -D -m 755 -s $(WEIR) $(DESTDIR)/usr/bin/weir
