@@ -151,7 +151,7 @@ enum DecimalMath {
             while spare < most, Int128(quotient) < Decimals.power(most - 1 - spare) { spare += 1 }
             let (scaled, overflow) = (gap - remainder).multipliedReportingOverflow(
                 by: UInt128(Decimals.power(spare)))
-            isUp = !overflow && scaled <= b.magnitude
+            isUp = spare > 0 && !overflow && scaled <= b.magnitude
         }
         let magnitude = Int128(quotient) + (isUp ? 1 : 0)
         return (a < 0) != (b < 0) ? -magnitude : magnitude

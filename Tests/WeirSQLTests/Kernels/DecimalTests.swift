@@ -149,6 +149,10 @@ private func value(_ units: Int128, _ type: DataType) -> Value {
         #expect(DecimalMath.quotient(most, 1, shift: 1) == nil)
         #expect(DecimalMath.quotient(1, Decimals.power(37), shift: 75) == Decimals.power(38))
         #expect(DecimalMath.quotient(-5, 10, shift: 0) == -1)
+        #expect(DecimalMath.quotient(most, 3, shift: 0) == Int128(String(repeating: "3", count: 38)))
+        // To 38 digits the quotient is 0.5, and so it is rounded up as Flink does.
+        let half = Decimals.power(37) * 5
+        #expect(DecimalMath.quotient(half - 1 + Decimals.power(38), Decimals.power(38), shift: 0) == 2)
     }
 
     @Test func scalesDoNotMatterToComparisons() throws {
