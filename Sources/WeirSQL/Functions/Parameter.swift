@@ -94,7 +94,7 @@ indirect enum Parameter: Sendable {
 
     private func target(_ type: DataType, before: [DataType]) -> DataType? {
         switch self {
-        case .exact(let want): DataType.leastRestrictive([type, want]) == want ? want : nil
+        case .exact(let want): DataType.leastRestrictive([want, type]) == want ? want : nil
         case .count: type.isInteger || type == .null ? .int : nil
         case .number: type.isNumeric ? type : type == .null ? .int : nil
         case .integer: type.isInteger ? type : type == .null ? .int : nil

@@ -251,7 +251,7 @@ extension ScalarFunction {
     }
 
     private func every(_ types: [DataType], _ wanted: DataType, result: DataType) -> Signature? {
-        for type in types where DataType.leastRestrictive([type, wanted]) != wanted { return nil }
+        for type in types where DataType.leastRestrictive([wanted, type]) != wanted { return nil }
         return (types.map { _ in wanted }, result)
     }
 
@@ -268,7 +268,7 @@ extension ScalarFunction {
         guard (required...wanted.count).contains(types.count) else { return nil }
         for (type, want) in zip(types, wanted) {
             let isFine =
-                DataType.leastRestrictive([type, want]) == want || (want == .int && type.isCount)
+                DataType.leastRestrictive([want, type]) == want || (want == .int && type.isCount)
                 || (fromText && type == .string && want.isTimestamp)
             guard isFine else { return nil }
         }
