@@ -58,8 +58,9 @@ final class MathKernel: Kernel {
         _ rows: Int
     ) {
         switch function {
-        case .abs where type == .int:
-            mapRows(from, step, to, rows) { wrapped32($0 < 0 ? 0 &- $0 : $0) }
+        case .abs where type.integerBits < 64:
+            let bits = type.integerBits
+            mapRows(from, step, to, rows) { wrapped($0 < 0 ? 0 &- $0 : $0, bits: bits) }
         case .abs: mapRows(from, step, to, rows) { $0 < 0 ? 0 &- $0 : $0 }
         case .sign: mapRows(from, step, to, rows) { $0.signum() }
         // Whole numbers are their own floor and ceiling; the others take doubles only.
