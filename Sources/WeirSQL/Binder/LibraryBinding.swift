@@ -20,6 +20,12 @@ extension ExpressionBinder {
                 .named("TO_TIMESTAMP_LTZ IN ZONE"), arguments, "TO_TIMESTAMP_LTZ(text, pattern, zone)",
                 at: position, from: call.arguments)
         }
+        if name == "JSON_STRING", arguments.count == 1, case .call(.named(let maker), _, _) = arguments[0],
+            maker == "JSON_OBJECT" || maker == "JSON_ARRAY"
+        {
+            // It is JSON already.
+            return arguments[0]
+        }
         guard let function = FunctionLibrary.byName[name] else { return nil }
         var arguments = arguments
         if ["JSON_VALUE", "JSON_QUERY", "JSON_EXISTS"].contains(name), let type = arguments.popLast()?.type {

@@ -102,6 +102,9 @@ struct JSONReader {
 
     init(_ text: TextView) { self.text = text }
 
+    /// Whether all of the text has been read.
+    var isAtEnd: Bool { at == text.count }
+
     private mutating func skipBlanks() {
         while at < text.count, [0x20, 0x09, 0x0A, 0x0D].contains(text[at]) { at += 1 }
     }

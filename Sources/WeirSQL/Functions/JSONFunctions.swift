@@ -110,7 +110,8 @@ let jsonFunctions: [LibraryFunction] = [
         let texts = call.text(0)
         return call.buildText { row, builder in
             let text = texts[row]
-            if text.count >= 2, text.first == 0x22, text.last == 0x22, case .string(let plain)? = JSONDocument(text) {
+            var reader = JSONReader(text)
+            if text.first == 0x22, let plain = reader.string(), reader.isAtEnd {
                 builder.append(plain)
             } else {
                 builder.append(text)
