@@ -3,13 +3,12 @@
 // panes lie in the same arrays, so that a run of rows is added in one loop whatever panes it
 // touches.
 //
-// A new aggregate is one new file with one class and one line in `makeAccumulator`. It must be
+// A new aggregate is one new file with one class and one line in AccumulatorFactory. It must be
 // mergeable: hopping windows add up panes, and spilled state comes back in parts. The outcome may
 // depend on the order of rows and of merges, both of which follow from the input alone; it may
 // never depend on anything else.
 
 import WeirCore
-import WeirSQL
 
 #if canImport(Glibc)
 import Glibc
@@ -100,37 +99,6 @@ extension Accumulator {
     }
     func forgetSaved(_ slots: UnsafeBufferPointer<Int32>) {}
     func release(_ slots: UnsafeBufferPointer<Int32>) {}
-}
-
-/// The accumulator of an aggregate call.
-func makeAccumulator(_ call: AggregateCall) throws(Failure) -> any Accumulator {
-    let type = call.argument?.type ?? .bigint
-    if call.isDistinct, call.function != .min, call.function != .max {
-        throw unsupported(call, "DISTINCT")
-    }
-    if type.isDecimal, call.function == .sum || call.function == .avg {
-        return DecimalSum(
-            isAverage: call.function == .avg, argument: type, result: call.type)
-    }
-    switch (call.function, type.physical) {
-    case (.countStar, _), (.count, _): return CountAccumulator()
-    case (.sum, .int64), (.avg, .int64):
-        return IntegerSum(isAverage: call.function == .avg, bits: call.type.integerBits)
-    case (.sum, .double), (.avg, .double):
-        return DoubleSum(isAverage: call.function == .avg, isFloat: call.type == .float)
-    case (.min, .int64), (.max, .int64), (.min, .bool), (.max, .bool):
-        return IntegerExtreme(isMaximum: call.function == .max)
-    case (.min, .double), (.max, .double): return DoubleExtreme(isMaximum: call.function == .max)
-    case (.min, .int128), (.max, .int128): return WideExtreme(isMaximum: call.function == .max)
-    case (.min, .string), (.max, .string): return TextExtreme(isMaximum: call.function == .max)
-    default: throw unsupported(call, "\(type)")
-    }
-}
-
-private func unsupported(_ call: AggregateCall, _ what: String) -> Failure {
-    Failure(
-        .configuration, "planning", "\(call.function.name) with \(what)",
-        "there is no such aggregate")
 }
 
 extension Column {

@@ -1,5 +1,6 @@
-// Groups as bytes: their keys, then the state of each aggregate, column by column. Delta blocks and
-// chunks of spilled runs are both made of this.
+// Groups as bytes: their keys, then the state of each aggregate, column by column. Chunks of spilled
+// runs hold the whole state of a group; delta blocks hold what has been added to it since the block
+// before, which for lists and sets is their new end.
 
 import WeirCore
 
@@ -21,6 +22,27 @@ extension GroupStore {
             try slots.withUnsafeBufferPointer { (slots) throws(Failure) in
                 try accumulator.load(slots, from: &reader)
             }
+        }
+    }
+
+    /// Appends what is new in the state of the groups in `slots`.
+    func writeChanges(_ slots: UnsafeBufferPointer<Int32>, into writer: inout ByteWriter) {
+        for accumulator in accumulators { accumulator.saveChanges(slots, into: &writer) }
+    }
+
+    /// Takes back what `writeChanges` wrote for as many groups.
+    func readChanges(_ slots: [Int32], from reader: inout ByteReader) throws(Failure) {
+        for accumulator in accumulators {
+            try slots.withUnsafeBufferPointer { (slots) throws(Failure) in
+                try accumulator.loadChanges(slots, from: &reader)
+            }
+        }
+    }
+
+    /// The blocks that told of these groups are going to be deleted.
+    func forgetSaved(_ slots: [Int32]) {
+        slots.withUnsafeBufferPointer { slots in
+            for accumulator in accumulators { accumulator.forgetSaved(slots) }
         }
     }
 

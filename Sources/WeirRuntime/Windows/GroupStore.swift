@@ -41,6 +41,8 @@ final class GroupStore {
     /// What a group takes beside its key and its accumulators: the slot, its share of the tables,
     /// and of what sorting needs, measured on a million groups.
     private static let bytesPerGroup = 120
+    /// Blocks of a pane may exceed twice its size by this much before they are replaced.
+    private static let blockBytesSlack = 64 << 10
     /// Memory that keys without a group may take.
     private static let unusedKeyBytesMax = 4 << 20
 
@@ -71,6 +73,23 @@ final class GroupStore {
     var variableBytes: Int {
         hasVariableState ? accumulators.reduce(0) { $0 + $1.variableBytes } : 0
     }
+    /// Bytes of a pane's groups in memory: what is charged, and what its aggregates hold beyond.
+    func bytes(of pane: Pane) -> Int {
+        guard hasVariableState else { return pane.chargedBytes }
+        return pane.slots.withUnsafeBufferPointer { slots in
+            accumulators.reduce(pane.chargedBytes) { $0 + $1.variableBytes(of: slots) }
+        }
+    }
+
+    /// Whether a pane's blocks take so much more than the pane that a full copy is better.
+    func isWasteful(blockBytes: Int, of pane: Pane) -> Bool {
+        blockBytes > 2 * pane.chargedBytes + Self.blockBytesSlack
+            && blockBytes > 2 * bytes(of: pane) + Self.blockBytesSlack
+    }
+
+    /// Values that the limits of groups left out.
+    var droppedValues: UInt64 { accumulators.reduce(0) { $0 + $1.droppedValues } }
+
     /// Whether a group's size can grow after it was charged.
     var hasVariableSizes: Bool { hasVariableState }
 

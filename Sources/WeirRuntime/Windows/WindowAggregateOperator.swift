@@ -106,7 +106,9 @@ final class WindowAggregateOperator: Operator {
 
     var memoryBytes: Int { store.memoryBytes + next.memoryBytes }
     var spilledCount: Int { store.spilledCount + next.spilledCount }
-    var evaluationErrors: UInt64 { rows.evaluationErrors + next.evaluationErrors }
+    var evaluationErrors: UInt64 {
+        rows.evaluationErrors + store.droppedValues + next.evaluationErrors
+    }
 
     private func sendLateRows(_ run: RowRun) {
         let late = rows.takeLate()

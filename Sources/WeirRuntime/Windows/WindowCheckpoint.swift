@@ -9,8 +9,6 @@ import WeirCore
 import WeirStore
 
 extension WindowAggregateOperator {
-    /// Blocks of a pane may exceed twice its size by this much before they are replaced.
-    private static let blockBytesSlack = 64 << 10
     /// Up to so many keys are deleted one by one, which costs later reads less than a deleted
     /// range.
     private static let singleDeletesMax: UInt32 = 16
@@ -71,9 +69,10 @@ extension WindowAggregateOperator {
         pane.dirty.removeAll(keepingCapacity: true)
         if !changed.isEmpty || !pane.removedLocals.isEmpty {
             var block = encodeBlock(pane, changed)
-            if pane.blockBytes + block.count > 2 * pane.chargedBytes + Self.blockBytesSlack {
+            if store.isWasteful(blockBytes: pane.blockBytes + block.count, of: pane) {
                 replaceBlocks(of: pane, into: writer)
                 for slot in pane.slots { store.localOf.base[Int(slot)] = -1 }
+                store.forgetSaved(pane.slots)
                 block = encodeBlock(pane, pane.slots)
             }
             let number = pane.blocks.upperBound
@@ -115,7 +114,7 @@ extension WindowAggregateOperator {
         block.writePacked(count: known.count) { Int64(localOf[Int(known[$0])]) }
         block.write(UInt32(new.count))
         new.withUnsafeBufferPointer { store.writeKeys($0, into: &block) }
-        (known + new).withUnsafeBufferPointer { store.writeState($0, into: &block) }
+        (known + new).withUnsafeBufferPointer { store.writeChanges($0, into: &block) }
         return block
     }
 

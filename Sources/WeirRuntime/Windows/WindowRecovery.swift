@@ -85,7 +85,7 @@ extension WindowAggregateOperator {
             slots.append(slot)
             changed.append(slot)
         }
-        try store.readState(changed, from: &block)
+        try store.readChanges(changed, from: &block)
         guard block.isAtEnd else { throw ByteReader.damaged }
     }
 

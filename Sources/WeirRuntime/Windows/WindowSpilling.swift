@@ -33,16 +33,18 @@ extension WindowAggregateOperator {
 
     private func largestPane() -> Pane? {
         var largest: Pane?
-        for pane in store.panes where pane.chargedBytes > largest?.chargedBytes ?? 0 {
-            largest = pane
+        var most = 0
+        for pane in store.panes {
+            let bytes = store.bytes(of: pane)
+            if bytes > most { (largest, most) = (pane, bytes) }
         }
         return largest
     }
 
     private func spill(_ pane: Pane, _ reader: any StateReader) throws(Failure) {
         let sorted = store.sortedSlots(pane.slots, scratch)
-        let bytesEach = max(1, pane.chargedBytes / max(1, sorted.count))
-        let groupsEach = max(16, Self.chunkBytes / bytesEach)
+        let bytesEach = max(1, store.bytes(of: pane) / max(1, sorted.count))
+        let groupsEach = max(store.hasVariableSizes ? 1 : 16, Self.chunkBytes / bytesEach)
         let prefix = keyspace.run(pane.start, pane.nextRun)
         let store = store
         var first = 0
