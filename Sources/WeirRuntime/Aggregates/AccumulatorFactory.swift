@@ -62,8 +62,7 @@ private func makeSum(
     switch type.physical {
     case .int64:
         return IntegerSum(isAverage: call.function == .avg, bits: call.type.integerBits)
-    case .double:
-        return DoubleSum(isAverage: call.function == .avg, isFloat: call.type == .float)
+    case .double: return DoubleSum(isAverage: call.function == .avg, isFloat: type == .float)
     default: throw unsupported(call, "\(type)")
     }
 }

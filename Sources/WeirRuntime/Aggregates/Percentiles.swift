@@ -1,6 +1,6 @@
 // PERCENTILE over all values of a group, and the rule that it shares with APPROX_PERCENTILE: of n
-// values in order the one at place f × (n - 1), or between its two neighbours in proportion, as in
-// Flink. All NaN come last.
+// values in order the one at place f × (n - 1) + 1, or between its two neighbours in proportion, as in
+// Flink, to the last bit. All NaN come last.
 
 import WeirCore
 import WeirSQL
@@ -35,11 +35,11 @@ struct PercentileFractions {
     private static func between(
         _ total: Int64, _ fraction: Double, _ value: (Int64) -> Double
     ) -> Double {
-        let place = Double(total - 1) * fraction
+        let place = fraction * Double(total - 1) + 1
         let (lower, upper) = (place.rounded(.down), place.rounded(.up))
-        let low = value(min(Int64(lower), total - 1))
+        let low = value(min(Int64(lower), total) - 1)
         if lower == upper { return low }
-        let high = value(min(Int64(upper), total - 1))
+        let high = value(min(Int64(upper), total) - 1)
         if low == high { return low }
         return (upper - place) * low + (place - lower) * high
     }

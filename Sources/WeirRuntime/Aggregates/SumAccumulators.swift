@@ -1,23 +1,23 @@
 // SUM and AVG. Both ignore NULLs and are NULL for a group without a value.
 //
-// Integers wrap (SUM(INT) at 32 bits, as Flink's); a sum kept at 64 bits and cut at the end is the
-// same. A float's sum is a double's, rounded in the end. AVG of integers rounds toward zero. Doubles are added in the order of arrival within a pane
+// Integers wrap (SUM(INT) at 32 bits, as Flink's, and so on); a sum kept at 64 bits and cut at the end is the
+// same. AVG of integers rounds toward zero. Doubles are added in the order of arrival within a pane
 // and then pane by pane, so the last bits follow from the input alone; Windows/Spilling.swift says
 // why that holds when memory runs short, too.
 
 import WeirCore
 
-/// SUM and AVG of whole numbers and intervals.
+/// SUM and AVG of integers and intervals.
 final class IntegerSum: Accumulator {
     private let sums = Buffer<Int64>()
     private let counts = Buffer<Int64>()
     private let isAverage: Bool
-    /// What is left of a 64-bit word behind the result's bits.
-    private let spareBits: Int64
+    /// Bits that the result's type does not have.
+    private let spareBits: Int
 
     init(isAverage: Bool, bits: Int) {
         self.isAverage = isAverage
-        spareBits = Int64(64 - bits)
+        spareBits = 64 - bits
     }
 
     var bytesPerGroup: Int { 16 }
@@ -85,12 +85,13 @@ final class IntegerSum: Accumulator {
             i -> Int64 in
             let slot = Int(slots[i])
             let result = isAverage ? sums[slot] / counts[slot] : sums[slot]
-            return (result &<< spareBits) &>> spareBits
+            return (result << spareBits) >> spareBits
         }
     }
 }
 
-/// SUM and AVG of DOUBLE and FLOAT.
+/// SUM and AVG of DOUBLE and FLOAT. A SUM of FLOAT has the precision of a FLOAT in each step, as
+/// Flink's; its AVG is rounded at the end.
 final class DoubleSum: Accumulator {
     private let sums = Buffer<Double>()
     private let counts = Buffer<Int64>()
@@ -124,6 +125,7 @@ final class DoubleSum: Accumulator {
     func update(_ rows: RowSlots, _ input: AggregateInput) {
         let column = input.argument
         let (sums, counts, values) = (sums.base, counts.base, column.doubles)
+        if isFloat, !isAverage { return addFloats(rows, column) }
         if let validity = column.validity {
             for i in 0..<rows.count where validity[Int(rows.rows[i])] != 0 {
                 let slot = Int(rows.slots[i])
@@ -139,10 +141,20 @@ final class DoubleSum: Accumulator {
         }
     }
 
+    private func addFloats(_ rows: RowSlots, _ column: Column) {
+        for i in 0..<rows.count where !column.isNull(Int(rows.rows[i])) {
+            let slot = Int(rows.slots[i])
+            let sum = sums.base[slot] + column.doubles[Int(rows.rows[i])]
+            sums.base[slot] = Double(Float(sum))
+            counts.base[slot] &+= 1
+        }
+    }
+
     func merge(into: UnsafePointer<Int32>, from: UnsafePointer<Int32>, count: Int) {
         let (sums, counts) = (sums.base, counts.base)
         for i in 0..<count {
-            sums[Int(into[i])] += sums[Int(from[i])]
+            let sum = sums[Int(into[i])] + sums[Int(from[i])]
+            sums[Int(into[i])] = isFloat && !isAverage ? Double(Float(sum)) : sum
             counts[Int(into[i])] &+= counts[Int(from[i])]
         }
     }
@@ -164,8 +176,9 @@ final class DoubleSum: Accumulator {
         column.appendWords(count: slots.count, isNull: { counts[Int(slots[$0])] == 0 }) {
             i -> Double in
             let slot = Int(slots[i])
-            let result = isAverage ? sums[slot] / Double(counts[slot]) : sums[slot]
-            return isFloat ? Double(Float(result)) : result
+            if !isAverage { return sums[slot] }
+            let average = sums[slot] / Double(counts[slot])
+            return isFloat ? Double(Float(average)) : average
         }
     }
 }

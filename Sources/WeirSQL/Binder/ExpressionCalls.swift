@@ -15,7 +15,7 @@ extension ExpressionBinder {
         if NamedFunction.missingAggregates.contains(name) {
             throw Diagnostic(
                 call.name.position,
-                "\(name) is not supported yet; the aggregates are COUNT, SUM, AVG, MIN and MAX")
+                "\(name) is not supported yet")
         }
         if let companion = GroupWindowFunction.companion(name) {
             return try bindCompanion(call, name, companion.window, companion.column)
@@ -99,100 +99,6 @@ extension ExpressionBinder {
     }
 
     // MARK: Aggregates
-
-    private mutating func bindAggregate(
-        _ call: CallSyntax, _ function: AggregateFunction, _ name: String
-    ) throws(Diagnostic) -> BoundExpression {
-        let position = call.name.position
-        try checkAggregatePlace(name, at: position)
-        if call.isDistinct {
-            throw Diagnostic(
-                position,
-                "\(name)(DISTINCT …) is not supported yet; "
-                    + "the aggregates are COUNT, SUM, AVG, MIN and MAX of all values"
-            )
-        }
-        enclosingAggregate = name
-        let outer = clause
-        defer {
-            enclosingAggregate = nil
-            clause = outer
-        }
-        let argument = try bindAggregateArgument(call, name)
-        clause = .aggregateFilter
-        let filter = try call.filter.map { (filter) throws(Diagnostic) in
-            try bindCondition(filter, "FILTER")
-        }
-        for part in [argument, filter] where part?.columns.contains(where: { $0 < 0 }) == true {
-            throw Diagnostic(
-                position,
-                "\(name) cannot read window_start, window_end or window_time; they are the same for all "
-                    + "rows of a group")
-        }
-        let bound = try aggregateCall(function, argument, filter, name, at: position)
-        return grouping?.aggregate(bound) ?? .literal(.null, type: bound.type)
-    }
-
-    private func checkAggregatePlace(_ name: String, at position: TextPosition) throws(Diagnostic) {
-        if let outer = enclosingAggregate {
-            throw Diagnostic(
-                position,
-                "\(name) stands inside \(outer); aggregates cannot be nested, use a subquery")
-        }
-        if grouping != nil { return }
-        if clause == .select || clause == .having {
-            throw Diagnostic(position, unboundedAdvice(name))
-        }
-        let advice = clause == .filter ? "; conditions on aggregates go into HAVING" : ""
-        throw Diagnostic(
-            position, "the aggregate \(name) cannot stand in \(clause.rawValue)\(advice)")
-    }
-
-    mutating func bindAggregateArgument(
-        _ call: CallSyntax, _ name: String
-    ) throws(Diagnostic) -> BoundExpression? {
-        if call.isStar {
-            if name == "COUNT" { return nil }
-            throw Diagnostic(call.name.position, "\(name)(*) has no meaning; only COUNT takes *")
-        }
-        guard call.arguments.count == 1 else {
-            throw Diagnostic(
-                call.name.position, "\(name) takes one argument, not \(call.arguments.count)")
-        }
-        return try bind(call.arguments[0])
-    }
-
-    func aggregateCall(
-        _ function: AggregateFunction, _ argument: BoundExpression?, _ filter: BoundExpression?,
-        _ name: String,
-        at position: TextPosition
-    ) throws(Diagnostic) -> AggregateCall {
-        guard let argument else {
-            return AggregateCall(function: .countStar, argument: nil, filter: filter, type: .bigint)
-        }
-        if function == .count {
-            // A constant is counted in every row: COUNT(1) is COUNT(*).
-            if case .literal(let value, _) = argument, value != .null {
-                return AggregateCall(
-                    function: .countStar, argument: nil, filter: filter, type: .bigint)
-            }
-            let counted = try convert(
-                argument, to: argument.type == .null ? .int : argument.type, at: position)
-            return AggregateCall(function: .count, argument: counted, filter: filter, type: .bigint)
-        }
-        let type = argument.type
-        if type == .null {
-            throw Diagnostic(position, "\(name)(NULL) has no type; write \(name)(CAST(NULL AS …))")
-        }
-        let isSummed = function == .sum || function == .avg
-        let isOrdered = type == .string || type == .boolean || type.isTemporal || type.isInterval
-        guard type.isNumeric || (!isSummed && isOrdered) else {
-            let taken = isSummed ? "numbers" : "numbers, STRING, BOOLEAN, dates, times and timestamps"
-            throw Diagnostic(position, "\(name) does not take \(type); it takes \(taken)")
-        }
-        let result = function == .sum ? type.sumType : function == .avg ? type.averageType : type
-        return AggregateCall(function: function, argument: argument, filter: filter, type: result)
-    }
 
     // MARK: TUMBLE_START and the like
 

@@ -92,18 +92,19 @@ struct NamedFunction: Sendable {
 
     /// Aggregates and ranking functions of Flink SQL that weir does not have.
     static let missingAggregates: Set<String> = [
-        "STDDEV", "STDDEV_POP", "STDDEV_SAMP", "VARIANCE", "VAR_POP", "VAR_SAMP", "FIRST_VALUE",
-        "LAST_VALUE",
-        "LISTAGG", "ARRAY_AGG", "COLLECT", "APPROX_COUNT_DISTINCT", "PERCENTILE",
-        "APPROX_PERCENTILE", "ANY_VALUE",
-        "SINGLE_VALUE", "GROUPING", "GROUPING_ID", "ROW_NUMBER", "RANK", "DENSE_RANK",
-        "PERCENT_RANK", "CUME_DIST",
-        "NTILE", "LAG", "LEAD",
+        "ANY_VALUE", "SINGLE_VALUE", "ROW_NUMBER", "RANK", "DENSE_RANK", "PERCENT_RANK",
+        "CUME_DIST", "NTILE", "LAG", "LEAD",
     ]
 
     /// The aggregates there are.
     static let aggregates: [String: AggregateFunction] = [
         "COUNT": .count, "SUM": .sum, "AVG": .avg, "MIN": .min, "MAX": .max,
+        "STDDEV_POP": .stddevPop, "STDDEV_SAMP": .stddevSamp, "STDDEV": .stddevSamp,
+        "VAR_POP": .varPop, "VAR_SAMP": .varSamp, "VARIANCE": .varSamp,
+        "FIRST_VALUE": .firstValue, "LAST_VALUE": .lastValue, "LISTAGG": .listAgg,
+        "ARRAY_AGG": .arrayAgg, "COLLECT": .collect, "PERCENTILE": .percentile,
+        "APPROX_COUNT_DISTINCT": .approxCountDistinct, "APPROX_PERCENTILE": .approxPercentile,
+        "APPROX_TOP_K": .approxTopK,
     ]
 }
 

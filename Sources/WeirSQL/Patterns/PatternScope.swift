@@ -188,8 +188,7 @@ extension ExpressionBinder {
             pattern?.enclosing = nil
             enclosingAggregate = nil
         }
-        let argument = try bindAggregateArgument(call, name)
-        let bound = try aggregateCall(function, argument, nil, name, at: position)
+        let bound = try boundAggregate(call, function, name)
         guard var scope = pattern else { return nil }
         // Without a column it is about all rows.
         let variable = scope.enclosing?.variable ?? nil

@@ -111,6 +111,8 @@ struct CallSyntax: Sendable {
     /// FILTER (WHERE …).
     let filter: ExpressionSyntax?
     let over: OverSyntax?
+    /// IGNORE NULLS (true) or RESPECT NULLS (false); nil where neither stands.
+    var ignoresNulls: Bool?
 }
 
 /// OVER (PARTITION BY … ORDER BY … frame).

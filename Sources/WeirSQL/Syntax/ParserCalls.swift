@@ -122,21 +122,28 @@ extension Parser {
             throw unsupported("a named argument of a function", "give the arguments in order")
         }
         if isKeyword("ORDER") { throw unsupported("ORDER BY inside a call") }
+        let ignoresNulls = takeNullTreatment()
         if !isSymbol(")") {
             throw unexpected("expected \",\" or \")\" in the call of \(name.name.uppercased())")
         }
         take()
-        return try parseSuffixes(name, arguments, isStar: false, isDistinct: isDistinct)
+        return try parseSuffixes(
+            name, arguments, isStar: false, isDistinct: isDistinct, ignoresNulls: ignoresNulls)
+    }
+
+    /// IGNORE NULLS or RESPECT NULLS, inside the parentheses or behind them.
+    private mutating func takeNullTreatment() -> Bool? {
+        if takeKeywords("IGNORE", "NULLS") { return true }
+        return takeKeywords("RESPECT", "NULLS") ? false : nil
     }
 
     /// FILTER (WHERE …) and OVER (…).
     private mutating func parseSuffixes(
-        _ name: Identifier, _ arguments: [ExpressionSyntax], isStar: Bool, isDistinct: Bool
+        _ name: Identifier, _ arguments: [ExpressionSyntax], isStar: Bool, isDistinct: Bool,
+        ignoresNulls: Bool? = nil
     ) throws(Diagnostic) -> ExpressionSyntax {
+        let ignoresNulls = takeNullTreatment() ?? ignoresNulls
         if isKeyword("WITHIN") { throw unsupported("WITHIN GROUP") }
-        if isKeyword("IGNORE") || isKeyword("RESPECT"), ahead(1).keyword == "NULLS" {
-            throw unsupported("\(current.keyword) NULLS")
-        }
         var filter: ExpressionSyntax?
         if isKeyword("FILTER"), isSymbol("(", at: 1) {
             take()
@@ -148,7 +155,7 @@ extension Parser {
         let over = isKeyword("OVER") ? try parseOver() : nil
         let call = CallSyntax(
             name: name, arguments: arguments, isStar: isStar, isDistinct: isDistinct,
-            filter: filter, over: over)
+            filter: filter, over: over, ignoresNulls: ignoresNulls)
         return try ExpressionSyntax(
             .call(call), at: name.position, over: arguments + (filter.map { [$0] } ?? []))
     }
