@@ -29,7 +29,7 @@ public struct JoinCondition: Hashable, Sendable {
     public let leftWidth: Int
 
     /// The columns of an input (0 left, 1 right) that the condition reads.
-    func columns(of input: Int) -> Set<Int> {
+    public func columns(of input: Int) -> Set<Int> {
         var found: Set<Int> = []
         for key in keys { found.formUnion(input == 0 ? key.left.columns : key.right.columns) }
         for column in residual?.columns ?? [] {

@@ -12,9 +12,9 @@ public indirect enum LogicalPlan: Hashable, Sendable {
     case filter(LogicalPlan, predicate: BoundExpression)
     /// One output column an expression.
     case project(LogicalPlan, expressions: [BoundExpression], schema: Schema)
-    /// CROSS JOIN UNNEST: one row an element of array column `column`, all input columns first, then
-    /// the element; rows with an empty or NULL array vanish.
-    case unnest(LogicalPlan, column: Int, schema: Schema)
+    /// A join with UNNEST: one row an element of an array column, all input columns first, then the
+    /// element and perhaps its place.
+    case unnest(LogicalPlan, UnnestSpec, schema: Schema)
     /// A window table function without aggregation: each row once a window it falls in, with
     /// window_start, window_end and window_time after the input's columns.
     case windowAssign(LogicalPlan, window: WindowSpec, schema: Schema)
@@ -23,6 +23,8 @@ public indirect enum LogicalPlan: Hashable, Sendable {
     case windowAggregate(
         LogicalPlan, window: WindowSpec, keys: [BoundExpression], aggregates: [AggregateCall],
         schema: Schema)
+    /// Each row beside those of a table that match it; the input's columns, then the table's.
+    case lookup(LogicalPlan, LookupSpec, schema: Schema)
     /// UNION ALL: the rows of all inputs, which have columns of the same types.
     case union([LogicalPlan], schema: Schema)
     /// An operator that takes its inputs' rows in the order of event time.
@@ -33,7 +35,7 @@ public indirect enum LogicalPlan: Hashable, Sendable {
         switch self {
         case .scan(_, let schema, _), .project(_, _, let schema), .unnest(_, _, let schema),
             .windowAssign(_, _, let schema), .windowAggregate(_, _, _, _, let schema),
-            .union(_, let schema), .ordered(_, _, let schema): schema
+            .lookup(_, _, let schema), .union(_, let schema), .ordered(_, _, let schema): schema
         case .filter(let input, _): input.schema
         }
     }
@@ -43,7 +45,8 @@ public indirect enum LogicalPlan: Hashable, Sendable {
         switch self {
         case .scan: []
         case .filter(let input, _), .project(let input, _, _), .unnest(let input, _, _),
-            .windowAssign(let input, _, _), .windowAggregate(let input, _, _, _, _): [input]
+            .windowAssign(let input, _, _), .lookup(let input, _, _),
+            .windowAggregate(let input, _, _, _, _): [input]
         case .union(let inputs, _), .ordered(_, let inputs, _): inputs
         }
     }
@@ -61,6 +64,28 @@ public indirect enum LogicalPlan: Hashable, Sendable {
     /// Whether `condition` holds for this node or one below it.
     public func contains(where condition: (LogicalPlan) -> Bool) -> Bool {
         condition(self) || inputs.contains { $0.contains(where: condition) }
+    }
+}
+
+/// How an array is taken apart.
+public struct UnnestSpec: Hashable, Sendable {
+    /// The array.
+    public let column: Int
+    /// LEFT JOIN: a row with an empty or NULL array comes out once, with NULL as its element. Such rows
+    /// vanish otherwise.
+    public let keepsEmpty: Bool
+    /// WITH ORDINALITY: the element's place, from 1, an INT, follows the element.
+    public let hasOrdinality: Bool
+
+    public init(column: Int, keepsEmpty: Bool = false, hasOrdinality: Bool = false) {
+        self.column = column
+        self.keepsEmpty = keepsEmpty
+        self.hasOrdinality = hasOrdinality
+    }
+
+    /// The same of another column.
+    func onColumn(_ column: Int) -> UnnestSpec {
+        UnnestSpec(column: column, keepsEmpty: keepsEmpty, hasOrdinality: hasOrdinality)
     }
 }
 

@@ -129,6 +129,7 @@ import WeirCore
         let harness = try run(
             Self.plan(.full, -4_000...6_000, residual: false), readings,
             .every(20, commits: true), memory: memory)
+        #expect(harness.pipeline.spilledCount == 0)
         let empty = try run(Self.plan(.full, -4_000...6_000, residual: false), [], .whole())
         // What is left are the numbers of how far the operator and its queues have come.
         let left = harness.store.pairs.filter { $0.key[0] == 2 && $0.key[1] == 0 }

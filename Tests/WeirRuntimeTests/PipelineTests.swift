@@ -29,7 +29,8 @@ import WeirSQL
 
     private let scan = LogicalPlan.scan(source: "posts", schema: schema, timeColumn: 1)
     private var unnest: LogicalPlan {
-        .unnest(scan, column: 2, schema: Schema(Self.schema.fields + [Field("tag", .string)]))
+        .unnest(
+            scan, UnnestSpec(column: 2), schema: Schema(Self.schema.fields + [Field("tag", .string)]))
     }
 
     private func run(

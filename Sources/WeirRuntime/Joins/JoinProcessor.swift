@@ -76,6 +76,8 @@ final class JoinProcessor: OrderedProcessor {
 
     var memoryBytes: Int { sides.reduce(keys.memoryBytes) { $0 + $1.memoryBytes } }
 
+    var spilledCount: Int { spilled.reduce(0) { $0 + $1.count } }
+
     var evaluationErrors: UInt64 { keys.evaluationErrors + pairs.evaluationErrors }
 
     func process(_ slice: OrderedSlice, into output: OrderedOutput) throws(Failure) {

@@ -49,6 +49,7 @@ final class SpilledRows {
     }
 
     var isEmpty: Bool { first == end }
+    var count: Int { Int(end - first) }
     /// Whether rows can be written out at all.
     var isUsable: Bool { reader != nil }
 

@@ -10,7 +10,7 @@ private let rowsMax = 65_536
 
 /// Cuts a run after whole source rows so that each part makes about `rowsMax` rows, and processes
 /// the parts in order. `fanOut` says how many rows are made of a row.
-private func processInParts(
+func processInParts(
     _ run: RowRun, fanOut: (Int) -> Int, _ body: (Range<Int>, Range<Int>) throws(Failure) -> Step
 ) throws(Failure) -> Step {
     let rowCount = run.batch.rowCount
@@ -40,33 +40,44 @@ extension Column {
     }
 }
 
-/// CROSS JOIN UNNEST: one row an element of an array column.
+/// A join with UNNEST: one row an element of an array column.
 final class UnnestOperator: Operator {
     let next: any Operator
-    private let column: Int
+    private let spec: UnnestSpec
     private let schema: Schema
     private let reads: Set<Int>
 
     /// Only the columns in `reads` of the input's need to have their values.
-    init(column: Int, schema: Schema, reads: Set<Int>, next: any Operator) {
-        self.column = column
+    init(_ spec: UnnestSpec, schema: Schema, reads: Set<Int>, next: any Operator) {
+        self.spec = spec
         self.schema = schema
         self.reads = reads
         self.next = next
     }
 
     func process(_ run: RowRun) throws(Failure) -> Step {
-        let arrays = run.batch.columns[column]
+        let arrays = run.batch.columns[spec.column]
         let offsets = arrays.offsets
-        return try processInParts(run, fanOut: { Int(offsets[$0 + 1] - offsets[$0]) }) {
-            (rows, sourceRows) throws(Failure) in
+        let least = spec.keepsEmpty ? 1 : 0
+        return try processInParts(
+            run, fanOut: { max(least, Int(offsets[$0 + 1] - offsets[$0])) }
+        ) { (rows, sourceRows) throws(Failure) in
             var repeated: [Int32] = []
             var elements: [Int32] = []
-            for row in rows where !arrays.isNull(row) {
-                for element in offsets[row]..<offsets[row + 1] {
+            let places = spec.hasOrdinality ? Column(.int) : nil
+            var hasEmpty = false
+            for row in rows {
+                let range = arrays.isNull(row) ? 0..<0 : offsets[row]..<offsets[row + 1]
+                for element in range {
                     repeated.append(Int32(row))
                     elements.append(element)
+                    places?.append(Int64(element - range.lowerBound + 1))
                 }
+                guard range.isEmpty, spec.keepsEmpty else { continue }
+                hasEmpty = true
+                repeated.append(Int32(row))
+                elements.append(Self.noElement)
+                places?.appendNull()
             }
             guard let child = arrays.child else { preconditionFailure("UNNEST of an array") }
             var columns = repeated.withUnsafeBufferPointer { indices in
@@ -75,13 +86,38 @@ final class UnnestOperator: Operator {
                         ? values.gather(indices) : .nulls(values.type, rowCount: indices.count)
                 }
             }
-            columns.append(elements.withUnsafeBufferPointer { child.gather($0) })
+            columns.append(
+                hasEmpty
+                    ? Self.gather(child, elements)
+                    : elements.withUnsafeBufferPointer { child.gather($0) })
+            if let places { columns.append(places) }
             return try next.process(
                 RowRun(
                     batch: Batch(schema: schema, columns: columns, rowCount: repeated.count),
                     origins: repeated.map { Int32(run.origin(Int($0))) }, sourceRows: sourceRows,
                     trace: run.trace, outcomes: run.outcomes))
         }
+    }
+
+    /// Stands for the element of an array without elements.
+    private static let noElement: Int32 = -1
+
+    /// The elements at `rows`, NULL where there is none.
+    private static func gather(_ child: Column, _ rows: [Int32]) -> Column {
+        let result = Column(child.type, capacity: rows.count)
+        var start = 0
+        while start < rows.count {
+            if rows[start] == noElement {
+                result.appendNull()
+                start += 1
+                continue
+            }
+            var end = start + 1
+            while end < rows.count, rows[end] == rows[end - 1] + 1 { end += 1 }
+            result.append(from: child, range: Int(rows[start])..<Int(rows[end - 1]) + 1)
+            start = end
+        }
+        return result
     }
 }
 

@@ -71,6 +71,24 @@ struct JoinParts {
         expression.renumbered { $0 - leftWidth }
     }
 
+    /// The same parts over `relation` with its window assigned, which has three columns more.
+    func assigningWindow(in relation: Relation) -> JoinParts {
+        let width = relation.plan.schema.count
+        let place = { (index: Int) in
+            index >= 0
+                ? (index < width ? index : index + WindowColumn.allCases.count)
+                : width + index - WindowColumn.start.rawValue
+        }
+        var result = self
+        result.keys = keys.map { key in
+            JoinCondition.Key(
+                left: key.left.renumbered(place), right: key.right, matchesNull: key.matchesNull)
+        }
+        result.ofLeft = ofLeft.map { $0.renumbered(place) }
+        result.rest = rest.map { $0.renumbered(place) }
+        return result
+    }
+
     // MARK: Keys
 
     private mutating func addKey(_ part: BoundExpression) -> Bool {

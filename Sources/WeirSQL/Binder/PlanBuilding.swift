@@ -25,12 +25,14 @@ extension LogicalPlan {
             }
             return input.filtered(by: predicate.replacingColumns { expressions[$0] })
                 .projected(expressions, schema)
-        case .unnest(let input, let column, let schema):
-            return split(predicate, below: input) { .unnest($0, column: column, schema: schema) }
+        case .unnest(let input, let spec, let schema):
+            return split(predicate, below: input) { .unnest($0, spec, schema: schema) }
         case .windowAssign(let input, let window, let schema):
             return split(predicate, below: input) {
                 .windowAssign($0, window: window, schema: schema)
             }
+        case .lookup(let input, let spec, let schema):
+            return split(predicate, below: input) { .lookup($0, spec, schema: schema) }
         case .union(let inputs, let schema):
             return .union(inputs.map { $0.filtered(by: predicate) }, schema: schema)
         case .scan, .windowAggregate, .ordered: break
@@ -87,17 +89,19 @@ extension LogicalPlan {
         return .project(plan, expressions: all, schema: schema)
     }
 
-    /// One row an element of array column `column`, the element last.
-    func unnested(_ column: Int, element: Field) -> LogicalPlan {
+    /// One row an element of an array column; `added` are the element and perhaps its place, last.
+    func unnested(_ spec: UnnestSpec, adding added: [Field]) -> LogicalPlan {
         if case .project(let input, let expressions, let schema) = self,
             expressions.allSatisfy({ $0.plainColumn != nil }),
-            let inner = expressions[column].plainColumn
+            let inner = expressions[spec.column].plainColumn
         {
-            let added = BoundExpression.column(index: input.schema.count, type: element.type)
-            return input.unnested(inner, element: element)
-                .projected(expressions + [added], Schema(schema.fields + [element]))
+            let columns = added.enumerated().map { offset, field in
+                BoundExpression.column(index: input.schema.count + offset, type: field.type)
+            }
+            return input.unnested(spec.onColumn(inner), adding: added)
+                .projected(expressions + columns, Schema(schema.fields + added))
         }
-        return .unnest(self, column: column, schema: Schema(schema.fields + [element]))
+        return .unnest(self, spec, schema: Schema(schema.fields + added))
     }
 
     /// Each row once a window it falls in; window_start, window_end and window_time are added.

@@ -74,12 +74,16 @@ enum PlanText {
                     ? value : "\(field.name) = \(value)"
             }
             return "project \(items.joined(separator: ", "))"
-        case .unnest(_, let array, _): return "unnest \(column(array))"
+        case .unnest(_, let spec, _):
+            return "\(spec.keepsEmpty ? "left " : "")unnest \(column(spec.column))"
+                + (spec.hasOrdinality ? " with ordinality" : "")
         case .windowAssign(_, let spec, _): return "assign windows \(window(spec, column))"
         case .windowAggregate(_, let spec, let keys, let aggregates, _):
             let calls = aggregates.map { aggregate($0, column) }.joined(separator: ", ")
             return
                 "aggregate \(window(spec, column)) by (\(keys.map(text).joined(separator: ", "))) compute (\(calls))"
+        case .lookup(let input, let spec, _):
+            return spec.text(leftWidth: input.schema.count, column, reading)
         case .union(let inputs, _): return "union of \(inputs.count)"
         case .ordered(let stage, let inputs, _):
             return stage.text { input, index in

@@ -53,6 +53,9 @@ struct Relation: Sendable {
     /// Whether a window has been assigned and can no longer be aggregated over.
     var isWindowed = false
 
+    /// The table of a file that this is, which only a join can read.
+    var lookupTable: String?
+
     /// The relation of `table`, all columns.
     init(_ table: Catalog.Table) {
         let time = table.timeColumn.flatMap { table.schema.index(of: $0) }

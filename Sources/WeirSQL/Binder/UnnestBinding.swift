@@ -1,29 +1,36 @@
-// CROSS JOIN UNNEST: a row once an element of an array that it holds or that is computed from it.
+// Joins with UNNEST: a row once an element of an array that it holds or that is computed from it.
 
 import WeirCore
 
 extension Relation {
-    /// The relation with a column more, one row an element of `array`.
+    /// One row an element of `array`, which is a column more, and perhaps its place another.
     func unnesting(
         _ array: ExpressionSyntax, hasOrdinality: Bool, as table: TableSyntax, _ join: JoinSyntax
     ) throws(Diagnostic) -> Relation {
-        guard join.kind == .cross || join.kind == .comma else {
+        guard join.kind == .cross || join.kind == .comma || join.kind == .left else {
             throw Diagnostic(
                 join.position,
-                "\(join.kind.rawValue) UNNEST is not supported yet; CROSS JOIN UNNEST is")
+                "\(join.kind.rawValue) UNNEST: an array's elements come out beside its row only; use "
+                    + "CROSS JOIN UNNEST or LEFT JOIN UNNEST … ON TRUE")
         }
-        if hasOrdinality {
-            throw Diagnostic(table.position, "WITH ORDINALITY is not supported yet; leave it out")
+        if join.kind == .left {
+            guard case .boolean(true)? = join.condition?.kind else {
+                throw Diagnostic(
+                    join.condition?.start ?? join.position,
+                    "LEFT JOIN UNNEST is joined ON TRUE; conditions go into WHERE")
+            }
         }
         var binder = ExpressionBinder(Scope(self), .select)
         let bound = try binder.bind(array)
         guard case .array(let type) = bound.type else {
             throw Diagnostic(array.position, "UNNEST takes an array; this is \(bound.type)")
         }
-        if table.columnAliases.count > 1 {
+        let countMax = hasOrdinality ? 2 : 1
+        if table.columnAliases.count > countMax {
             throw Diagnostic(
-                table.columnAliases[1].position,
-                "UNNEST of ARRAY<\(type)> gives one column; \(table.columnAliases.count) are named")
+                table.columnAliases[countMax].position,
+                "UNNEST of ARRAY<\(type)> gives \(hasOrdinality ? "two columns" : "one column"); "
+                    + "\(table.columnAliases.count) are named")
         }
         // Without a column list the alias names the element, as in Calcite.
         let name = table.columnAliases.first?.name ?? table.alias?.name ?? "EXPR$0"
@@ -37,11 +44,23 @@ extension Relation {
             column = relation.plan.schema.count
             relation.append(try binder.bind(array), "array")
         }
-        relation.plan = relation.plan.unnested(column, element: Field(name, type))
-        relation.columns.append(
-            ScopeColumn(
-                table: table.alias?.name, name: name, index: relation.plan.schema.count - 1,
-                type: type, isTimeAttribute: false))
+        var added = [Field(name, type)]
+        if hasOrdinality {
+            added.append(
+                Field(
+                    table.columnAliases.count > 1 ? table.columnAliases[1].name : "ORDINALITY", .int)
+            )
+        }
+        let spec = UnnestSpec(
+            column: column, keepsEmpty: join.kind == .left, hasOrdinality: hasOrdinality)
+        let width = relation.plan.schema.count
+        relation.plan = relation.plan.unnested(spec, adding: added)
+        for (offset, field) in added.enumerated() {
+            relation.columns.append(
+                ScopeColumn(
+                    table: table.alias?.name, name: field.name, index: width + offset,
+                    type: field.type, isTimeAttribute: false))
+        }
         return relation
     }
 

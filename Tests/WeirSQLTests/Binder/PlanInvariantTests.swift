@@ -28,13 +28,20 @@ func defects(of plan: LogicalPlan) -> [String] {
         if expressions.map(\.type) != schema.fields.map(\.type) {
             found.append("a projection with another schema")
         }
-    case .unnest(_, let column, let schema):
-        guard column < input.schema.count, case .array(let element) = input.schema[column].type
+    case .unnest(_, let spec, let schema):
+        guard spec.column < input.schema.count,
+            case .array(let element) = input.schema[spec.column].type
         else {
             return found + ["UNNEST of a column that is no array"]
         }
-        if schema.fields.map(\.type) != input.schema.fields.map(\.type) + [element] {
+        let added = [element] + (spec.hasOrdinality ? [.int] : [])
+        if schema.fields.map(\.type) != input.schema.fields.map(\.type) + added {
             found.append("UNNEST's schema")
+        }
+    case .lookup(_, let spec, let schema):
+        let added = spec.kind.isOneSided ? [] : spec.columns.fields
+        if schema.fields.map(\.type) != (input.schema.fields + added).map(\.type) {
+            found.append("a look-up's schema")
         }
     case .windowAssign(_, let window, let schema):
         found += defects(of: window, over: input.schema)
