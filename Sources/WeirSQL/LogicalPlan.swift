@@ -89,27 +89,6 @@ public struct UnnestSpec: Hashable, Sendable {
     }
 }
 
-/// Fixed windows over an event-time column.
-public struct WindowSpec: Hashable, Sendable {
-    /// The event-time column of the input.
-    public let timeColumn: Int
-    /// Length of a window, ms.
-    public let size: Int64
-    /// Distance between the starts of two windows, ms; equals `size` for a tumbling window.
-    public let slide: Int64
-    /// Start of a window modulo `slide`, ms, 0 ..< slide.
-    public let offset: Int64
-
-    public init(timeColumn: Int, size: Int64, slide: Int64, offset: Int64 = 0) {
-        self.timeColumn = timeColumn
-        self.size = size
-        self.slide = slide
-        self.offset = offset
-    }
-
-    public var isTumbling: Bool { size == slide }
-}
-
 /// A bound query: what it computes and how its result is called.
 public struct QueryPlan: Hashable, Sendable {
     public let root: LogicalPlan

@@ -23,6 +23,9 @@ public indirect enum OrderedStage: Hashable, Sendable {
     case join(JoinSpec)
     /// A join with the versions of a table.
     case temporalJoin(TemporalJoinSpec)
+    /// SESSION as a table function: rows come when their session has ended, with window_start,
+    /// window_end and window_time behind the input's columns.
+    case sessions(WindowSpec)
 
     /// For each input the column that orders it, a timestamp.
     public var timeColumns: [Int] {
@@ -32,6 +35,7 @@ public indirect enum OrderedStage: Hashable, Sendable {
         case .merge(let times): times
         case .join(let spec): [spec.leftTime, spec.rightTime]
         case .temporalJoin(let spec): [spec.leftTime, spec.rightTime]
+        case .sessions(let window): [window.timeColumn]
         }
     }
 
@@ -44,6 +48,8 @@ public indirect enum OrderedStage: Hashable, Sendable {
         case .merge(let times): times.map { _ in needed.union(times) }
         case .join(let spec): spec.columnsRead(needed: needed)
         case .temporalJoin(let spec): spec.columnsRead(needed: needed)
+        case .sessions(let window):
+            [needed.filter { $0 < inputs[0].schema.count }.union(window.columns)]
         }
     }
 
@@ -67,6 +73,14 @@ public indirect enum OrderedStage: Hashable, Sendable {
         case .merge: preconditionFailure("a merge is pruned as the union that it is")
         case .join(let spec): return spec.pruned(inputs: inputs, places: places)
         case .temporalJoin(let spec): return spec.pruned(inputs: inputs, places: places)
+        case .sessions(let window):
+            let width = schema.count - 3
+            var place = places[0]
+            for offset in 0..<3 { place[width + offset] = inputs[0].schema.count + offset }
+            return (
+                .sessions(window.onColumns { places[0][$0] ?? $0 }),
+                Schema(inputs[0].schema.fields + schema.fields.suffix(3)), place
+            )
         }
     }
 
@@ -78,6 +92,7 @@ public indirect enum OrderedStage: Hashable, Sendable {
         case .merge(let times): "merge \(times.count) by \(column(0, times[0]))"
         case .join(let spec): spec.text(column)
         case .temporalJoin(let spec): spec.text(column)
+        case .sessions(let window): "assign windows \(window.text { column(0, $0) })"
         }
     }
 }

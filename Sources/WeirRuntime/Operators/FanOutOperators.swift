@@ -127,32 +127,35 @@ final class WindowAssignOperator: Operator {
     let next: any Operator
     private let timeColumn: Int
     private let geometry: WindowGeometry
+    private let clock: WindowTimes
     private let schema: Schema
 
-    init(_ window: WindowSpec, schema: Schema, next: any Operator) {
+    init(_ window: WindowSpec, schema: Schema, next: any Operator) throws(Failure) {
         timeColumn = window.timeColumn
         geometry = WindowGeometry(window)
+        clock = try WindowTimes(window)
         self.schema = schema
         self.next = next
     }
 
     func process(_ run: RowRun) throws(Failure) -> Step {
-        let times = run.batch.columns[timeColumn]
-        let windowsEach = Int((geometry.size + geometry.slide - 1) / geometry.slide)
+        let run = run.withoutNulls(in: timeColumn)
+        let times = clock.times(of: run.batch.columns[timeColumn], rowCount: run.batch.rowCount)
+        let windowsEach = geometry.windowsEach
         return try processInParts(run, fanOut: { _ in windowsEach }) {
             (rows, sourceRows) throws(Failure) in
             var repeated: [Int32] = []
             let bounds = (0..<3).map { Column(schema[run.batch.columns.count + $0].type) }
-            for row in rows where !times.isNull(row) {
-                let pane = geometry.paneStart(of: times.ints[row])
+            for row in rows {
+                let pane = geometry.paneStart(of: times[row])
                 let last = geometry.lastWindowEnd(covering: pane)
                 var end = geometry.firstWindowEnd(covering: pane)
                 while end <= last {
                     repeated.append(Int32(row))
-                    bounds[0].append(end - geometry.size)
+                    bounds[0].append(geometry.windowStart(endingAt: end))
                     bounds[1].append(end)
-                    bounds[2].append(end - 1)
-                    end += geometry.slide
+                    bounds[2].append(clock.windowTime(endingAt: end))
+                    end = geometry.nextWindowEnd(after: end)
                 }
             }
             let columns = repeated.withUnsafeBufferPointer { indices in

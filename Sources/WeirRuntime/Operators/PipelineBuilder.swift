@@ -72,7 +72,7 @@ struct PipelineBuilder {
         case .windowAssign(let input, let window, let schema):
             try Self.check(window)
             try build(
-                input, into: WindowAssignOperator(window, schema: schema, next: next),
+                input, into: try WindowAssignOperator(window, schema: schema, next: next),
                 reads: reads.filter { $0 < input.schema.count }.union([window.timeColumn]))
         case .windowAggregate:
             try buildAggregate(node, into: next)
@@ -128,6 +128,7 @@ struct PipelineBuilder {
             try JoinProcessor(spec, inputs.map(\.schema), schema, options, stateTag: tag)
         case .temporalJoin(let spec):
             try TemporalJoinProcessor(spec, inputs.map(\.schema), schema, options, stateTag: tag)
+        case .sessions: preconditionFailure("sessions are not built yet")
         }
     }
 
@@ -143,10 +144,14 @@ struct PipelineBuilder {
         _ node: LogicalPlan, into next: any Operator
     ) throws(Failure) {
         guard
-            case .windowAggregate(let input, let window, let keys, let aggregates, let schema) =
+            case .windowAggregate(let input, let window, let groupedBy, let aggregates, let schema) =
                 node
         else { preconditionFailure("not an aggregate") }
         try Self.check(window)
+        var keys = groupedBy
+        if case .attached(let start, _) = window.shape {
+            keys.append(.column(index: start, type: .timestamp))
+        }
         let isFirst = !input.hasState
         if let bad = keys.first(where: { !$0.type.isScalar }) {
             throw Failure(
@@ -186,15 +191,23 @@ struct PipelineBuilder {
 
     private static func check(_ window: WindowSpec) throws(Failure) {
         let longest = WatermarkTracker.eventTimeMax
-        guard 1..<longest ~= window.size, 1..<longest ~= window.slide else {
+        let (size, slide): (Int64, Int64) =
+            switch window.shape {
+            case .sliding(let size, let slide), .cumulating(let size, let slide),
+                .months(let size, let slide):
+                (size, slide)
+            case .session(let gap, _): (gap, gap)
+            case .attached: (1, 1)
+            }
+        guard 1..<longest ~= size, 1..<longest ~= slide else {
             throw Failure(
                 .configuration, "planning", "a window",
                 "its size and slide must be above 0 and below \(longest) ms")
         }
-        guard window.size / window.slide <= windowsPerRowMax else {
+        guard size / slide <= windowsPerRowMax else {
             throw Failure(
                 .configuration, "planning", "a window",
-                "each row would fall into \(window.size / window.slide) windows; "
+                "each row would fall into \(size / slide) windows; "
                     + "the limit is \(windowsPerRowMax)", advice: "make the slide longer")
         }
     }

@@ -89,7 +89,7 @@ final class Pane {
         table = .allocate(capacity: 1)
         table.initialize(
             to: PaneTable(
-                start: start, end: start + geometry.paneSize,
+                start: start, end: geometry.paneEnd(start),
                 lateAt: geometry.lastWindowEnd(covering: start) - 1,
                 entries: Self.makeEntries(shift), shift: shift))
     }

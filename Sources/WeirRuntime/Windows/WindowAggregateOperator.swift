@@ -1,4 +1,5 @@
-// GROUP BY over tumbling and hopping windows.
+// GROUP BY over windows that are laid out in time: TUMBLE, HOP, CUMULATE, and the windows that rows are
+// in already. (Sessions: SessionOperator.)
 //
 // A row is added to its group in one pane. A window is due when the watermark reaches its end less
 // 1 ms; it then is the sum of its panes, and its groups are emitted in the order of their keys. A
@@ -22,6 +23,8 @@ import WeirStore
 final class WindowAggregateOperator: Operator {
     let next: any Operator
     let geometry: WindowGeometry
+    /// The time that windows go by; all times and marks here are its.
+    let times: WindowTimes
     let store: GroupStore
     let rows: WindowRows
     /// The clocks of the groups' keys; nil when the combined watermark rules.
@@ -53,6 +56,7 @@ final class WindowAggregateOperator: Operator {
     init(_ definition: WindowDefinition, next: any Operator) throws(Failure) {
         self.next = next
         geometry = WindowGeometry(definition.window)
+        times = try WindowTimes(definition.window)
         var accumulators: [any Accumulator] = []
         for call in definition.aggregates { accumulators.append(try makeAccumulator(call)) }
         // The clock's column leads the stored key, so that one clock's groups lie together.
@@ -65,7 +69,7 @@ final class WindowAggregateOperator: Operator {
             accumulators: accumulators, seed: definition.hashSeed)
         rows = try WindowRows(definition, keyOrder: order)
         results = WindowResults(
-            schema: definition.schema, keyOrder: order, store: store, size: geometry.size)
+            schema: definition.schema, keyOrder: order, store: store)
         keyed = definition.clockKey == nil ? nil : KeyedWindows()
         lateOutput = definition.lateOutput
         lateColumns = definition.lateColumns
@@ -77,7 +81,8 @@ final class WindowAggregateOperator: Operator {
     func process(_ run: RowRun) throws(Failure) -> Step {
         precondition(unfinished == nil, "a window is still being emitted")
         store.forgetUnusedKeys()
-        rows.begin(run, store)
+        let run = run.withoutNulls(in: rows.timeColumn)
+        rows.begin(run, store, times)
         let stop = try keyed == nil ? addRows(run) : addKeyedRows(run)
         sendLateRows(run)
         try sendResults()
@@ -90,7 +95,7 @@ final class WindowAggregateOperator: Operator {
             if let moves = trace.keys, keyed != nil {
                 try advanceKeyed(moves)
             } else {
-                try fire(through: trace.watermarkAfter, clock: nil)
+                try fire(through: times.mark(trace.watermarkAfter), clock: nil)
             }
         try sendResults()
         guard isThrough else { return .suspended(beforeRow: 0) }

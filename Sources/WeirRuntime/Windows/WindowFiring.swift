@@ -68,6 +68,9 @@ extension WindowAggregateOperator {
                 try makeMerge(endingAt: end, clock, after: unfinished?.lastKey)
             }
         var lastKey = unfinished?.lastKey
+        let bounds = WindowBounds(
+            start: geometry.windowStart(endingAt: end), end: end,
+            time: times.windowTime(endingAt: end))
         unfinished = nil
         while true {
             let room = emittedRowsMax - emittedSinceCommit
@@ -79,7 +82,7 @@ extension WindowAggregateOperator {
             let groups = try merge.next(min(room, Self.resultRowsMax))
             guard let last = groups.keys.last else { break }
             if groups.keys.count == room { lastKey = Array(last) }
-            results.append(groups, windowEnd: end)
+            results.append(groups, bounds)
             emittedSinceCommit += groups.keys.count
             if results.rowCount >= Self.resultRowsMax { try sendResults() }
         }
@@ -90,7 +93,7 @@ extension WindowAggregateOperator {
     private func makeMerge(
         endingAt end: Int64, _ clock: Int32?, after lastKey: [UInt8]?
     ) throws(Failure) -> any WindowMerge {
-        let start = end - geometry.size
+        let start = geometry.windowStart(endingAt: end)
         let first = store.paneIndex(atOrAfter: start)
         let panes = store.panes[first..<store.paneIndex(atOrAfter: end)]
         var parts: [[Int32]]

@@ -110,7 +110,7 @@ extension WindowAggregateOperator {
         for source in run.sourceRows {
             let place = moves.places[source]
             while row < run.batch.rowCount, run.origin(row) == source {
-                let mark = max(moves.before[source], keyed.fired[Int(place)])
+                let mark = max(times.mark(moves.before[source]), keyed.fired[Int(place)])
                 let time = rows.times[row]
                 if time < current.pointee.start || time >= current.pointee.end {
                     swap(&current, &previous)
@@ -133,11 +133,12 @@ extension WindowAggregateOperator {
                 }
                 row += 1
             }
-            if moves.after[source] >= keyed.nextDue[Int(place)] {
+            let after = times.mark(moves.after[source])
+            if after >= keyed.nextDue[Int(place)] {
                 rows.apply(filled, to: store, run)
                 filled = 0
                 (current, previous) = (store.noPane, store.noPane)
-                guard try fire(through: moves.after[source], clock: place) else {
+                guard try fire(through: after, clock: place) else {
                     return source + 1
                 }
             }
@@ -187,7 +188,8 @@ extension WindowAggregateOperator {
     func advanceKeyed(_ moves: KeyMoves) throws(Failure) -> Bool {
         guard let keyed else { preconditionFailure("no clocks to follow") }
         keyed.follow(moves.clocks)
-        for (place, after) in zip(moves.places, moves.after) {
+        for (place, watermark) in zip(moves.places, moves.after) {
+            let after = times.mark(watermark)
             if after == Watermark.none {
                 keyed.setFired(place, Watermark.none, isAhead: false)
             } else if after >= keyed.nextDue[Int(place)], keyed.nextDue[Int(place)] < .max {

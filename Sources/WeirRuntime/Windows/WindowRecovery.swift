@@ -118,10 +118,12 @@ extension WindowAggregateOperator {
         _ keyed: KeyedWindows, _ clocks: KeyClocks, _ pending: ClockTrace?,
         _ reader: any StateReader
     ) throws(Failure) {
-        for place in keyed.fired.indices { keyed.fired[place] = clocks.clock(at: Int32(place)) }
+        for place in keyed.fired.indices {
+            keyed.fired[place] = times.mark(clocks.clock(at: Int32(place)))
+        }
         if let moves = pending?.keys {
             for (place, before) in zip(moves.places, moves.before).reversed() {
-                keyed.fired[Int(place)] = before
+                keyed.fired[Int(place)] = times.mark(before)
             }
         }
         let (start, end) = keyspace.allAhead

@@ -9,25 +9,35 @@ import WeirCore
 import Glibc
 #endif
 
+/// What a window's results say of it.
+struct WindowBounds {
+    let start: Int64
+    let end: Int64
+    let time: Int64
+}
+
 /// Result rows that have not been handed on yet.
 final class WindowResults {
     private(set) var rowCount = 0
     private let schema: Schema
     private let store: GroupStore
-    private let size: Int64
+    /// Whether window_start is the last column of the stored key.
+    private let hasStartInKey: Bool
+    /// The output column that window_start is.
+    private let firstBound: Int
     /// The output column of each column of the stored key.
     private let keyOrder: [Int]
     private var columns: [Column] = []
     private var keyColumns: [Column] = []
 
-    init(schema: Schema, keyOrder: [Int], store: GroupStore, size: Int64) {
+    init(schema: Schema, keyOrder: [Int], store: GroupStore) {
         self.schema = schema
         self.keyOrder = keyOrder
         self.store = store
-        self.size = size
+        firstBound = schema.count - store.accumulators.count - 3
+        hasStartInKey = keyOrder.count > firstBound
         precondition(
-            schema.count == keyOrder.count + 3 + store.accumulators.count,
-            "keys, window, aggregates")
+            keyOrder.count == firstBound + (hasStartInKey ? 1 : 0), "keys, window, aggregates")
         makeColumns()
     }
 
@@ -37,17 +47,16 @@ final class WindowResults {
         rowCount = 0
     }
 
-    /// Adds the groups of the window that ends at `windowEnd`.
-    func append(_ groups: MergedGroups, windowEnd: Int64) {
+    /// Adds the groups of a window.
+    func append(_ groups: MergedGroups, _ window: WindowBounds) {
         let count = groups.slots.count
         store.encoder.decode(groups.keys, into: keyColumns)
-        let first = keyOrder.count
-        let bounds = [windowEnd - size, windowEnd, windowEnd - 1]
-        for (column, bound) in zip(columns[first...], bounds) {
-            column.appendWords(count: count, isNull: { _ in false }) { _ in bound }
+        let bounds = [window.start, window.end, window.time]
+        for (index, bound) in bounds.enumerated() where index > 0 || !hasStartInKey {
+            columns[firstBound + index].appendWords(count: count, isNull: { _ in false }) { _ in bound }
         }
         groups.slots.withUnsafeBufferPointer { slots in
-            for (accumulator, column) in zip(store.accumulators, columns[(first + 3)...]) {
+            for (accumulator, column) in zip(store.accumulators, columns[(firstBound + 3)...]) {
                 accumulator.emit(slots, into: column)
             }
         }

@@ -7,7 +7,7 @@ import WeirSQL
 
 /// What is evaluated of a run of rows, and the rows collected for the aggregates.
 final class WindowRows {
-    private let timeColumn: Int
+    let timeColumn: Int
     private let keys: [CompiledExpression]
     private let arguments: [CompiledExpression]
     private let filters: [CompiledExpression]
@@ -15,8 +15,8 @@ final class WindowRows {
     private let uses: [(arguments: [Int], filter: Int)]
 
     // Of the current run.
-    /// The rows' event times; the source's clock accepts no NULL.
-    var times: UnsafePointer<Int64> { UnsafePointer(timeValues.ints) }
+    /// The rows' times.
+    private(set) var times: UnsafePointer<Int64>
     private var timeValues = Column(.bigint)
     let numbers = Buffer<Int32>()
     /// For each aggregate what it reads.
@@ -33,6 +33,7 @@ final class WindowRows {
 
     init(_ definition: WindowDefinition, keyOrder: [Int]) throws(Failure) {
         timeColumn = definition.window.timeColumn
+        times = UnsafePointer(timeValues.ints)
         keys = try Self.compile(keyOrder.map { definition.keys[$0] })
         var arguments: [BoundExpression] = []
         var filters: [BoundExpression] = []
@@ -68,9 +69,10 @@ final class WindowRows {
     }
 
     /// Evaluates what the rows of `run` are grouped by and what is aggregated.
-    func begin(_ run: RowRun, _ store: GroupStore) {
+    func begin(_ run: RowRun, _ store: GroupStore, _ clock: WindowTimes) {
         let batch = run.batch
         timeValues = batch.columns[timeColumn]
+        times = clock.times(of: timeValues, rowCount: batch.rowCount)
         let keyColumns = keys.map { $0.evaluate(batch) }
         let argumentColumns = arguments.map { $0.evaluate(batch) }
         inputs = uses.map { use in
@@ -145,7 +147,7 @@ extension WindowAggregateOperator {
     /// Adds the rows of `run`, firing windows where they become due. Returns the source row before
     /// which a commit is needed, or nil when all rows were added.
     func addRows(_ run: RowRun) throws(Failure) -> Int? {
-        let marks = run.trace.watermarks.map { UnsafePointer($0.ints) }
+        let marks = run.trace.watermarks.map { self.times.marks(of: $0) }
         let (times, numbers) = (rows.times, rows.numbers.base)
         let (toRows, toSlots) = (rows.collectedRows.base, rows.collectedSlots.base)
         let checksSizes = store.hasVariableSizes

@@ -12,12 +12,13 @@ struct GroupedSelectBinder {
     private let groupBy: GroupBySyntax
 
     init(
-        _ session: BindingSession, _ relation: Relation, _ scope: Scope, _ select: SelectSyntax,
+        _ session: BindingSession, _ relation: Relation, _ select: SelectSyntax,
         _ groupBy: GroupBySyntax
     ) {
         self.session = session
-        self.relation = relation
-        self.scope = scope
+        let attached = groupBy.namesWindow ? nil : relation.attachingWindow()
+        self.relation = attached ?? relation
+        scope = Scope(self.relation, aliases: select.aliases)
         self.select = select
         self.groupBy = groupBy
     }
@@ -53,11 +54,6 @@ struct GroupedSelectBinder {
             GroupWindowFunction.names.contains(call.name.name.uppercased())
         {
             let name = call.name.name.uppercased()
-            if relation.window != nil || relation.isWindowed {
-                throw Diagnostic(
-                    item.position,
-                    "the rows are in windows already; group by window_start, window_end")
-            }
             let spec = try binder.groupWindow(call, name)
             if grouping.groupWindow != nil {
                 throw Diagnostic(item.position, "GROUP BY names two windows")
@@ -91,17 +87,14 @@ struct GroupedSelectBinder {
 
     /// The window of the groups.
     private func windowOfGroups(_ grouping: Grouping) throws(Diagnostic) -> WindowSpec {
-        if relation.isAggregated {
-            throw Diagnostic(
-                groupBy.position, "grouping the result of another aggregation is not supported yet")
-        }
         if let window = grouping.groupWindow { return window.spec }
         guard let window = relation.window else {
-            let advice =
-                relation.isWindowed
-                ? "GROUP BY behind a subquery that computes with window_start or window_end is not supported; "
-                    + "compute that above the GROUP BY" : unboundedAdvice("GROUP BY")
-            throw Diagnostic(groupBy.position, advice)
+            throw Diagnostic(
+                groupBy.position,
+                relation.windowTimeType == nil
+                    ? unboundedAdvice("GROUP BY")
+                    : "GROUP BY needs the window of the rows: pass window_start and window_end on "
+                        + "unchanged, and group by both, or form a window over window_time")
         }
         let missing = [WindowColumn.start, .end].filter { !grouping.groups($0) }
         if !missing.isEmpty {
@@ -134,14 +127,16 @@ struct GroupedSelectBinder {
         _ window: WindowSpec, _ grouping: Grouping, _ having: BoundExpression?,
         _ output: [OutputColumn]
     ) throws(Diagnostic) -> Relation {
+        let input = input(window, grouping)
         let names = grouping.keys.map { key in
             key.plainColumn.map { relation.plan.schema[$0].name }
                 ?? PlanText.expressionText(key) {
                     PlanText.name(relation.plan.schema.fields.map(\.name), $0)
                 }
         }
-        var plan = relation.plan.aggregated(
-            window, keys: grouping.keys, keyNames: names, aggregates: grouping.aggregates)
+        var plan = input.plan.aggregated(
+            input.window, keys: grouping.keys, keyNames: names,
+            aggregates: grouping.aggregates)
         // Conditions of WHERE on the window hold for whole groups, so they are checked on these.
         for condition in relation.windowConditions {
             guard grouping.covers(condition) else {
@@ -159,6 +154,7 @@ struct GroupedSelectBinder {
         result.window = nil
         result.windowConditions = []
         result.isAggregated = true
+        result.windowTimeType = input.window.timeType(over: input.plan.schema)
         return result.projecting(
             output.map { column in
                 OutputColumn(
@@ -166,6 +162,30 @@ struct GroupedSelectBinder {
                     isTimeAttribute: column.expression.plainColumn == WindowColumn.time.rawValue,
                     windowColumn: column.expression.plainColumn.flatMap(WindowColumn.init))
             })
+    }
+
+    /// What is aggregated over which windows. Sessions are those of the columns in PARTITION BY; where the
+    /// groups have other keys, rows are put into their sessions first.
+    private func input(
+        _ window: WindowSpec, _ grouping: Grouping
+    ) -> (plan: LogicalPlan, window: WindowSpec) {
+        guard case .session(let gap, let keys) = window.shape, grouping.groupWindow == nil else {
+            return (relation.plan, window)
+        }
+        if grouping.keys.allSatisfy({ $0.plainColumn != nil }),
+            Set(grouping.keys.compactMap(\.plainColumn)) == Set(keys)
+        {
+            return (
+                relation.plan,
+                WindowSpec(timeColumn: window.timeColumn, shape: .session(gap: gap, keys: []))
+            )
+        }
+        let width = relation.plan.schema.count
+        let type = window.timeType(over: relation.plan.schema)
+        return (
+            relation.plan.windowed(window),
+            WindowSpec(timeColumn: width + 1, shape: .attached(start: width, timeType: type))
+        )
     }
 
     private func ungroupedColumn(_ condition: BoundExpression, _ grouping: Grouping) -> String {

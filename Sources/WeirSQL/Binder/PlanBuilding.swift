@@ -106,19 +106,22 @@ extension LogicalPlan {
 
     /// Each row once a window it falls in; window_start, window_end and window_time are added.
     func windowed(_ window: WindowSpec) -> LogicalPlan {
+        let added = windowFields(timeType: window.timeType(over: schema))
         if case .project(let input, let expressions, let schema) = self,
-            expressions.allSatisfy({ $0.plainColumn != nil }),
-            let time = expressions[window.timeColumn].plainColumn
+            expressions.allSatisfy({ $0.plainColumn != nil })
         {
-            let added = windowFields(timeType: schema[window.timeColumn].type)
             let windows = added.enumerated().map { offset, field in
                 BoundExpression.column(index: input.schema.count + offset, type: field.type)
             }
-            return input.windowed(window.onColumn(time))
+            return input.windowed(window.onColumns { expressions[$0].plainColumn ?? $0 })
                 .projected(expressions + windows, Schema(schema.fields + added))
         }
-        let added = windowFields(timeType: schema[window.timeColumn].type)
-        return .windowAssign(self, window: window, schema: Schema(schema.fields + added))
+        let fields = Schema(schema.fields + added)
+        // When a session ends is known only when time has passed it.
+        if case .session = window.shape {
+            return .ordered(.sessions(window), inputs: [self], schema: fields)
+        }
+        return .windowAssign(self, window: window, schema: fields)
     }
 
     /// Grouping by window and keys; `keyNames` name the key columns.
@@ -127,20 +130,20 @@ extension LogicalPlan {
         aggregates: [AggregateCall]
     ) -> LogicalPlan {
         if case .project(let input, let expressions, _) = self,
-            expressions.allSatisfy({ $0.plainColumn != nil }),
-            let time = expressions[window.timeColumn].plainColumn
+            expressions.allSatisfy({ $0.plainColumn != nil })
         {
             let through = { (expression: BoundExpression) in
                 expression.replacingColumns { expressions[$0] }
             }
             return input.aggregated(
-                window.onColumn(time), keys: keys.map(through), keyNames: keyNames,
+                window.onColumns { expressions[$0].plainColumn ?? $0 }, keys: keys.map(through),
+                keyNames: keyNames,
                 aggregates: aggregates.map { $0.mapping(through) })
         }
         let names = schema.fields.map(\.name)
         let fields =
             zip(keyNames, keys).map { Field($0, $1.type) }
-            + windowFields(timeType: schema[window.timeColumn].type)
+            + windowFields(timeType: window.timeType(over: schema))
             + aggregates.map { Field(PlanText.aggregate($0) { PlanText.name(names, $0) }, $0.type) }
         return .windowAggregate(
             self, window: window, keys: keys, aggregates: aggregates, schema: Schema(fields))
@@ -156,13 +159,6 @@ private func windowFields(timeType: DataType) -> [Field] {
         Field("window_start", .timestamp), Field("window_end", .timestamp),
         Field("window_time", timeType),
     ]
-}
-
-extension WindowSpec {
-    /// The same windows over another column.
-    func onColumn(_ column: Int) -> WindowSpec {
-        WindowSpec(timeColumn: column, size: size, slide: slide, offset: offset)
-    }
 }
 
 extension AggregateCall {

@@ -25,7 +25,7 @@ extension LogicalPlan {
         }
 
         func renumber(_ window: WindowSpec) -> WindowSpec {
-            window.onColumn(place[window.timeColumn] ?? window.timeColumn)
+            window.onColumns { place[$0] ?? $0 }
         }
     }
 
@@ -64,7 +64,7 @@ extension LogicalPlan {
                 place: place)
         case .windowAssign(let input, let window, _):
             let width = input.schema.count
-            let below = input.pruned(to: needed.filter { $0 < width }.union([window.timeColumn]))
+            let below = input.pruned(to: needed.filter { $0 < width }.union(window.columns))
             var place = below.place
             for offset in 0..<3 { place[width + offset] = below.plan.schema.count + offset }
             return Pruned(plan: below.plan.windowed(below.renumber(window)), place: place)
@@ -137,7 +137,7 @@ extension LogicalPlan {
         }
         let first = keys.count + 3
         let kept = aggregates.indices.filter { needed.contains(first + $0) }
-        let read = kept.reduce(keys.columns.union([window.timeColumn])) {
+        let read = kept.reduce(keys.columns.union(window.columns)) {
             $0.union(aggregates[$1].columns)
         }
         let below = input.pruned(to: read)

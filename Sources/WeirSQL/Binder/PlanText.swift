@@ -77,11 +77,11 @@ enum PlanText {
         case .unnest(_, let spec, _):
             return "\(spec.keepsEmpty ? "left " : "")unnest \(column(spec.column))"
                 + (spec.hasOrdinality ? " with ordinality" : "")
-        case .windowAssign(_, let spec, _): return "assign windows \(window(spec, column))"
+        case .windowAssign(_, let spec, _): return "assign windows \(spec.text(column))"
         case .windowAggregate(_, let spec, let keys, let aggregates, _):
             let calls = aggregates.map { aggregate($0, column) }.joined(separator: ", ")
             return
-                "aggregate \(window(spec, column)) by (\(keys.map(text).joined(separator: ", "))) compute (\(calls))"
+                "aggregate \(spec.text(column)) by (\(keys.map(text).joined(separator: ", "))) compute (\(calls))"
         case .lookup(let input, let spec, _):
             return spec.text(leftWidth: input.schema.count, column, reading)
         case .union(let inputs, _): return "union of \(inputs.count)"
@@ -92,15 +92,6 @@ enum PlanText {
                 return reading == .numbers ? "#\(mark)\(index)" : name(names, index)
             }
         }
-    }
-
-    private static func window(_ window: WindowSpec, _ column: (Int) -> String) -> String {
-        let offset = window.offset == 0 ? "" : " offset \(window.offset) ms"
-        let shape =
-            window.isTumbling
-            ? "tumble size \(window.size) ms"
-            : "hop slide \(window.slide) ms size \(window.size) ms"
-        return "\(shape)\(offset) on \(column(window.timeColumn))"
     }
 
     /// `AVG(temperature) FILTER (WHERE …)`.

@@ -50,8 +50,10 @@ struct Relation: Sendable {
     var windowConditions: [BoundExpression] = []
     /// Whether the rows are results of an aggregation.
     var isAggregated = false
-    /// Whether a window has been assigned and can no longer be aggregated over.
+    /// Whether a window has been assigned, so that rows are in windows.
     var isWindowed = false
+    /// For rows in windows, pending ones too, and for results of windows: the type of their event time.
+    var windowTimeType: DataType?
 
     /// The table of a file that this is, which only a join can read.
     var lookupTable: String?
@@ -167,7 +169,7 @@ extension Relation {
         }
         if let window {
             var place: [Int: Int] = [:]
-            let hidden = windowConditions.reduce(into: Set([window.timeColumn])) {
+            let hidden = windowConditions.reduce(into: window.columns) {
                 $0.formUnion($1.columns)
             }
             for index in hidden.sorted() where index >= 0 {
@@ -175,7 +177,7 @@ extension Relation {
                 expressions.append(.column(index: index, type: plan.schema[index].type))
                 fields.append(plan.schema[index])
             }
-            result.window = window.onColumn(place[window.timeColumn] ?? window.timeColumn)
+            result.window = window.onColumns { place[$0] ?? $0 }
             result.windowConditions = windowConditions.map { $0.renumbered { place[$0] ?? $0 } }
         }
         result.plan = plan.projected(expressions, Schema(fields))

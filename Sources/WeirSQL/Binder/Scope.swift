@@ -8,7 +8,6 @@ struct Scope {
     private let byName: [String: [Int]]
     private let tableName: String?
     private let hasWindow: Bool
-    private let isAggregated: Bool
     private let timeAttribute: String?
     /// The aliases of the SELECT list, which its other clauses cannot see.
     private let aliases: Set<String>
@@ -21,7 +20,6 @@ struct Scope {
         byName = Dictionary(grouping: relation.columns.indices) { relation.columns[$0].name }
         tableName = relation.tableName
         hasWindow = relation.window != nil || relation.isWindowed || relation.isAggregated
-        isAggregated = relation.isAggregated
         timeAttribute = relation.timeAttribute?.name
         self.aliases = aliases
     }
@@ -74,15 +72,7 @@ struct Scope {
     func timeColumn(_ name: [Identifier], for call: String) throws(Diagnostic) -> ScopeColumn {
         let column = try column(name)
         let position = name[0].position
-        if isAggregated {
-            throw Diagnostic(
-                position, "a window over the result of another aggregation is not supported yet")
-        }
-        if column.isTimeAttribute, !hasWindow { return column }
-        if hasWindow {
-            throw Diagnostic(
-                position, "the rows are in windows already; a second window is not supported yet")
-        }
+        if column.isTimeAttribute { return column }
         let shown = "\(call)(\(column.name))"
         let owner = tableName.map { " of \($0)" } ?? ""
         if let timeAttribute {

@@ -26,10 +26,12 @@ struct SelectBinder {
                     select.position, "the query has no FROM; it must read a source or a view"))
             return nil
         }
-        guard let relation = bindRows(of: select, from) else { return nil }
+        guard var relation = bindRows(of: select, from) else { return nil }
+        // GROUP BY TUMBLE(…) makes windows of its own.
+        if select.groupBy?.namesWindow == true { relation = relation.assigningWindow() }
         let scope = Scope(relation, aliases: select.aliases)
         if let groupBy = select.groupBy {
-            return GroupedSelectBinder(session, relation, scope, select, groupBy).bind()
+            return GroupedSelectBinder(session, relation, select, groupBy).bind()
         }
         if let having = select.having {
             session.report(Diagnostic(having.start, unboundedAdvice("HAVING")))
@@ -174,7 +176,7 @@ extension SelectItemSyntax {
 
 extension SelectSyntax {
     /// The names that the SELECT list gives with AS.
-    fileprivate var aliases: Set<String> {
+    var aliases: Set<String> {
         Set(
             items.compactMap { item in
                 if case .expression(_, let alias) = item { alias?.name } else { nil }

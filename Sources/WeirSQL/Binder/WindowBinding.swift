@@ -1,126 +1,76 @@
-// Windows as the two forms of SQL write them, checked and made WindowSpecs:
+// Windows as the two forms of SQL write them:
 //
-//   TABLE(TUMBLE(TABLE t, DESCRIPTOR(ts), size [, offset]))        GROUP BY TUMBLE(ts, size)
-//   TABLE(HOP(TABLE t, DESCRIPTOR(ts), slide, size [, offset]))    GROUP BY HOP(ts, slide, size)
+//   TABLE(TUMBLE(TABLE t, DESCRIPTOR(ts), size [, offset]))          GROUP BY TUMBLE(ts, size)
+//   TABLE(HOP(TABLE t, DESCRIPTOR(ts), slide, size [, offset]))      GROUP BY HOP(ts, slide, size)
+//   TABLE(CUMULATE(TABLE t, DESCRIPTOR(ts), step, size [, offset]))
+//   TABLE(SESSION(TABLE t [PARTITION BY k], DESCRIPTOR(ts), gap))    GROUP BY SESSION(ts, gap)
 //
-// As in Flink, the size of a hopping table function must be a multiple of its slide; the older form
-// takes any two lengths, and with a slide longer than the size some times lie in no window.
+// A window function over rows that are in windows already makes windows of windows: the first ones are
+// put into the plan, and the new ones go by the time column of their results.
 
 import WeirCore
 
-/// The parameters of a window, with where they are written.
-private struct WindowParameters {
-    struct Length {
-        let milliseconds: Int64
-        let position: TextPosition
-    }
-
-    let name: Identifier
-    let size: Length
-    /// nil for TUMBLE.
-    var slide: Length?
-    var offset: Length?
-
-    /// `takesAnySlide`: whether the slide need not divide the size.
-    func spec(timeColumn: Int, takesAnySlide: Bool) throws(Diagnostic) -> WindowSpec {
-        let name = name.name.uppercased()
-        for length in [size, slide].compactMap(\.self) where length.milliseconds <= 0 {
-            throw Diagnostic(length.position, "\(name) needs an interval greater than 0")
-        }
-        for length in [size, slide].compactMap(\.self)
-        where length.milliseconds > SQLLimits.windowMillisecondsMax {
-            throw Diagnostic(
-                length.position, "a window is at most 366 days long, and so is a slide")
-        }
-        let step = slide?.milliseconds ?? size.milliseconds
-        if let slide, size.milliseconds % step != 0, !takesAnySlide {
-            throw Diagnostic(
-                slide.position,
-                "HOP takes first the slide, then the size, and the size (\(size.milliseconds) ms) must be a multiple "
-                    + "of the slide (\(step) ms)")
-        }
-        // The longest stretch that no border of a window cuts divides both.
-        let pane = Self.greatestCommonDivisor(size.milliseconds, step)
-        if let slide, size.milliseconds / pane > SQLLimits.hopOverlapMax {
-            throw Diagnostic(
-                slide.position,
-                size.milliseconds / step > SQLLimits.hopOverlapMax
-                    ? "a row would fall in more than \(SQLLimits.hopOverlapMax) windows; "
-                        + "make the slide longer"
-                    : "slide and size have no common part longer than \(pane) ms, of which a "
-                        + "window would hold more than \(SQLLimits.hopOverlapMax); choose "
-                        + "rounder lengths"
-            )
-        }
-        let offset = CivilCalendar.floorModulo(offset?.milliseconds ?? 0, by: step)
-        return WindowSpec(
-            timeColumn: timeColumn, size: size.milliseconds, slide: step, offset: offset)
-    }
-
-    private static func greatestCommonDivisor(_ a: Int64, _ b: Int64) -> Int64 {
-        b == 0 ? a : greatestCommonDivisor(b, a % b)
-    }
-
-    static func length(_ expression: ExpressionSyntax, _ what: String) throws(Diagnostic) -> Length
-    {
-        guard case .interval(let milliseconds) = expression.kind else {
-            throw Diagnostic(
-                expression.position, "\(what) must be a literal such as INTERVAL '1' MINUTE")
-        }
-        return Length(milliseconds: milliseconds, position: expression.position)
-    }
-}
-
 private func refuseWindow(_ name: Identifier) -> Diagnostic {
-    let upper = name.name.uppercased()
-    if upper == "SESSION" || upper == "CUMULATE" {
-        return Diagnostic(
-            name.position, "\(upper) windows are not supported yet; there are TUMBLE and HOP")
+    let known = WindowParameters.Kind.allCases.map(\.rawValue)
+    let near = nearestSpelling(of: name.name.uppercased(), among: known).map {
+        "did you mean \($0)?"
     }
-    let near = nearestSpelling(of: upper, among: ["TUMBLE", "HOP"]).map { "did you mean \($0)?" }
     return Diagnostic(
         name.position,
-        "no window function is called \(name.name); \(near ?? "there are TUMBLE and HOP")")
+        "no window function is called \(name.name); "
+            + (near ?? "there are TUMBLE, HOP, CUMULATE and SESSION"))
 }
 
 // MARK: The older form
 
 extension ExpressionBinder {
-    /// The window that GROUP BY TUMBLE(ts, …) or HOP(ts, …) names, or that TUMBLE_START(ts, …) repeats.
+    /// The window that GROUP BY TUMBLE(ts, …) and the like name, or that TUMBLE_START(ts, …) repeats.
     func groupWindow(_ call: CallSyntax, _ name: String) throws(Diagnostic) -> WindowSpec {
         let position = call.name.position
-        let form = name == "HOP" ? "HOP(time, slide, size)" : "TUMBLE(time, size)"
-        guard name == "TUMBLE" || name == "HOP" else {
+        guard let kind = WindowParameters.Kind(name: name) else {
             throw refuseWindow(Identifier(name: name, position: position))
         }
-        guard call.arguments.count == (name == "HOP" ? 3 : 2) else {
-            throw Diagnostic(position, "the window is written \(form)")
+        if kind == .cumulate {
+            throw Diagnostic(
+                position,
+                "CUMULATE is a window table function only: FROM TABLE(CUMULATE(TABLE …, DESCRIPTOR(…), step, "
+                    + "size)) with GROUP BY window_start, window_end")
+        }
+        let lengths = call.arguments.dropFirst()
+        guard lengths.count == kind.lengthNames.count else {
+            let form = (["time"] + kind.lengthNames.map { $0.lowercased() }).joined(separator: ", ")
+            throw Diagnostic(position, "the window is written \(kind.rawValue)(\(form))")
         }
         guard case .name(let parts) = call.arguments[0].kind else {
             throw Diagnostic(
                 call.arguments[0].position, "\(name) is formed over the event-time column itself")
         }
         let column = try scope.timeColumn(parts, for: name)
-        let lengths = call.arguments.dropFirst()
-        var parameters = WindowParameters(
-            name: call.name,
-            size: try WindowParameters.length(call.arguments[call.arguments.count - 1], "the size"))
-        if name == "HOP", let slide = lengths.first {
-            parameters.slide = try WindowParameters.length(slide, "the slide")
+        var parameters = WindowParameters(kind: kind)
+        for (key, length) in zip(kind.lengthNames, lengths) {
+            parameters.lengths[key] = try .init(length, "the \(key.lowercased())")
         }
         return try parameters.spec(timeColumn: column.index, takesAnySlide: true)
+    }
+}
+
+extension GroupBySyntax {
+    /// Whether an item is a window of the older form.
+    var namesWindow: Bool {
+        items.contains { item in
+            guard case .call(let call) = item.kind else { return false }
+            return GroupWindowFunction.names.contains(call.name.name.uppercased())
+        }
     }
 }
 
 // MARK: Window table functions
 
 extension WindowFunctionSyntax {
-    /// The arguments of TUMBLE or HOP under their names, DATA and TIMECOL first.
-    fileprivate func named() throws(Diagnostic) -> [String: Argument] {
-        let upper = name.name.uppercased()
-        guard upper == "TUMBLE" || upper == "HOP" else { throw refuseWindow(name) }
-        let lengths = upper == "HOP" ? ["SLIDE", "SIZE"] : ["SIZE"]
-        let known = ["DATA", "TIMECOL"] + lengths + ["OFFSET"]
+    /// The arguments under their names.
+    private func named(_ kind: WindowParameters.Kind) throws(Diagnostic) -> [String: Argument] {
+        let required = ["DATA", "TIMECOL"] + kind.lengthNames
+        let known = required + (kind.takesOffset ? ["OFFSET"] : [])
         var found: [String: Argument] = [:]
         for (index, argument) in arguments.enumerated() {
             if let given = argument.name, !known.contains(given.name) {
@@ -129,44 +79,48 @@ extension WindowFunctionSyntax {
                 }
                 throw Diagnostic(
                     given.position,
-                    "\(upper) has no argument \(given.name); \(near ?? "it has \(known.joined(separator: ", "))")"
-                )
+                    "\(kind.rawValue) has no argument \(given.name); "
+                        + (near ?? "it has \(known.joined(separator: ", "))"))
             }
             guard argument.name != nil || index < known.count else {
                 throw Diagnostic(
                     argument.position,
-                    "\(upper) takes at most \(known.count) arguments: \(form(known))")
+                    "\(kind.rawValue) takes at most \(known.count) arguments: \(form(kind))")
             }
             let key = argument.name?.name ?? known[index]
             if found.updateValue(argument, forKey: key) != nil {
                 throw Diagnostic(argument.position, "\(key) is given twice")
             }
         }
-        for key in known.dropLast() where found[key] == nil {
-            throw Diagnostic(name.position, "\(upper) lacks \(key): it is written \(form(known))")
+        for key in required where found[key] == nil {
+            throw Diagnostic(
+                name.position, "\(kind.rawValue) lacks \(key): it is written \(form(kind))")
         }
         return found
     }
 
-    private func form(_ known: [String]) -> String {
-        let lengths = known.dropFirst(2).dropLast().map { $0.lowercased() }.joined(separator: ", ")
-        return "\(name.name.uppercased())(TABLE t, DESCRIPTOR(ts), \(lengths) [, offset])"
+    private func form(_ kind: WindowParameters.Kind) -> String {
+        let lengths = kind.lengthNames.map { $0.lowercased() }.joined(separator: ", ")
+        let table = kind == .session ? "TABLE t [PARTITION BY k]" : "TABLE t"
+        let offset = kind.takesOffset ? " [, offset]" : ""
+        return "\(kind.rawValue)(\(table), DESCRIPTOR(ts), \(lengths)\(offset))"
     }
 
-    /// The table, the time column and the window; `bind` binds the table.
+    /// The table and its windows; `bind` binds the table.
     func bound(
         _ bind: (TableSyntax) -> Relation?
     ) throws(Diagnostic) -> (relation: Relation, window: WindowSpec)? {
-        let found = try named()
+        guard let kind = WindowParameters.Kind(name: name.name) else { throw refuseWindow(name) }
+        let found = try named(kind)
         guard let data = found["DATA"], case .table(let table, let partitionBy) = data.value else {
             throw Diagnostic(
                 found["DATA"]?.position ?? name.position,
                 "the first argument is a table: TABLE name")
         }
-        if let key = partitionBy.first {
+        if let key = partitionBy.first, kind != .session {
             throw Diagnostic(
                 key.position,
-                "\(name.name.uppercased()) is not partitioned; put the keys into GROUP BY")
+                "\(kind.rawValue) is not partitioned; put the keys into GROUP BY")
         }
         guard let time = found["TIMECOL"], case .descriptor(let names) = time.value,
             names.count == 1
@@ -175,22 +129,38 @@ extension WindowFunctionSyntax {
                 found["TIMECOL"]?.position ?? name.position,
                 "the second argument is the event-time column: DESCRIPTOR(ts)")
         }
-        guard let relation = bind(table) else { return nil }
-        let column = try Scope(relation).timeColumn(names, for: "DESCRIPTOR")
-        var lengths: [String: WindowParameters.Length] = [:]
-        for key in ["SIZE", "SLIDE", "OFFSET"] {
+        guard let relation = bind(table)?.assigningWindow() else { return nil }
+        let scope = Scope(relation)
+        let column = try scope.timeColumn(names, for: "DESCRIPTOR")
+        var parameters = WindowParameters(kind: kind)
+        parameters.keys = try partitionKeys(partitionBy, scope)
+        for key in kind.lengthNames + ["OFFSET"] {
             guard let argument = found[key] else { continue }
             guard case .expression(let expression) = argument.value else {
                 throw Diagnostic(
                     argument.position, "\(key) must be a literal such as INTERVAL '1' MINUTE")
             }
-            lengths[key] = try WindowParameters.length(expression, "the \(key.lowercased())")
+            parameters.lengths[key] = try .init(expression, "the \(key.lowercased())")
         }
-        guard let size = lengths["SIZE"] else { preconditionFailure("SIZE was checked") }
-        let parameters = WindowParameters(
-            name: name, size: size, slide: lengths["SLIDE"], offset: lengths["OFFSET"])
         let window = try parameters.spec(timeColumn: column.index, takesAnySlide: false)
         return (relation, window)
+    }
+
+    private func partitionKeys(
+        _ items: [ExpressionSyntax], _ scope: Scope
+    ) throws(Diagnostic) -> [Int] {
+        var keys: [Int] = []
+        for item in items {
+            var binder = ExpressionBinder(scope, .groupBy)
+            guard case .name = item.kind, let column = try binder.bind(item).plainColumn else {
+                throw Diagnostic(item.start, "PARTITION BY takes columns of the table")
+            }
+            if case .array = try binder.bind(item).type {
+                throw Diagnostic(item.start, "sessions cannot be partitioned by an ARRAY")
+            }
+            if !keys.contains(column) { keys.append(column) }
+        }
+        return keys
     }
 }
 
@@ -210,6 +180,25 @@ extension Relation {
                 windowColumn: column)
         }
         result.window = window
+        result.windowTimeType = timeType
+        return result
+    }
+
+    /// Rows that are in windows already, as a relation whose window is still to be grouped by: its window
+    /// columns get the virtual numbers of a pending window. nil when window_start or window_end is not
+    /// among the columns any more.
+    func attachingWindow() -> Relation? {
+        guard window == nil, let timeType = windowTimeType,
+            let start = columns.first(where: { $0.windowColumn == .start }),
+            let end = columns.first(where: { $0.windowColumn == .end })
+        else { return nil }
+        var result = self
+        for index in columns.indices {
+            guard let column = columns[index].windowColumn else { continue }
+            result.columns[index].index = column.rawValue
+        }
+        result.window = WindowSpec(
+            timeColumn: end.index, shape: .attached(start: start.index, timeType: timeType))
         return result
     }
 }
