@@ -14,8 +14,10 @@ extension LogicalPlan {
         case .project(let input, let expressions, let schema):
             return .project(
                 input.mappingWindows(change), expressions: expressions, schema: schema)
-        case .unnest(let input, let column, let schema):
-            return .unnest(input.mappingWindows(change), column: column, schema: schema)
+        case .unnest(let input, let spec, let schema):
+            return .unnest(input.mappingWindows(change), spec, schema: schema)
+        case .lookup(let input, let spec, let schema):
+            return .lookup(input.mappingWindows(change), spec, schema: schema)
         case .windowAssign(let input, let window, let schema):
             return .windowAssign(
                 input.mappingWindows(change), window: change(window, input.schema), schema: schema)
