@@ -128,7 +128,10 @@ struct PipelineBuilder {
             try JoinProcessor(spec, inputs.map(\.schema), schema, options, stateTag: tag)
         case .temporalJoin(let spec):
             try TemporalJoinProcessor(spec, inputs.map(\.schema), schema, options, stateTag: tag)
-        case .sessions: preconditionFailure("sessions are not built yet")
+        case .sessions(let window):
+            try SessionAssignProcessor(
+                window, input: inputs[0].schema, output: schema, keyPrefix: [tag, 0x10],
+                seed: options.hashSeed)
         }
     }
 
@@ -171,9 +174,11 @@ struct PipelineBuilder {
             // Only the first operator can stop half-way: what it has handed on, the others finish.
             emittedRowsMax: isFirst && isSingleHead ? options.emittedRowsMax : .max,
             hashSeed: options.hashSeed, stateTag: takeStateTag())
-        try build(
-            input, into: WindowAggregateOperator(definition, next: next),
-            reads: computed.union(lateColumns))
+        let grouping: any Operator =
+            if case .session(let gap, _) = window.shape {
+                try SessionOperator(definition, gap: gap, next: next)
+            } else { try WindowAggregateOperator(definition, next: next) }
+        try build(input, into: grouping, reads: computed.union(lateColumns))
     }
 
     /// The columns of `node` that are arrays some UNNEST below took apart.

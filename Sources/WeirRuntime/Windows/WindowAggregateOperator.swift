@@ -69,7 +69,8 @@ final class WindowAggregateOperator: Operator {
             accumulators: accumulators, seed: definition.hashSeed)
         rows = try WindowRows(definition, keyOrder: order)
         results = WindowResults(
-            schema: definition.schema, keyOrder: order, store: store)
+            schema: definition.schema, keyOrder: order, encoder: store.encoder,
+            accumulators: accumulators)
         keyed = definition.clockKey == nil ? nil : KeyedWindows()
         lateOutput = definition.lateOutput
         lateColumns = definition.lateColumns
@@ -82,7 +83,7 @@ final class WindowAggregateOperator: Operator {
         precondition(unfinished == nil, "a window is still being emitted")
         store.forgetUnusedKeys()
         let run = run.withoutNulls(in: rows.timeColumn)
-        rows.begin(run, store, times)
+        rows.begin(run, store.encoder, store.keys, times)
         let stop = try keyed == nil ? addRows(run) : addKeyedRows(run)
         sendLateRows(run)
         try sendResults()

@@ -125,7 +125,7 @@ extension WindowAggregateOperator {
                     if store.chargedBytes > memoryBudgetBytes
                         || (store.hasVariableSizes && isSizeCheckDue())
                     {
-                        rows.apply(filled, to: store, run)
+                        rows.apply(filled, to: store.accumulators, run)
                         filled = 0
                         (current, previous) = (store.noPane, store.noPane)
                         try spillIfNeeded()
@@ -135,7 +135,7 @@ extension WindowAggregateOperator {
             }
             let after = times.mark(moves.after[source])
             if after >= keyed.nextDue[Int(place)] {
-                rows.apply(filled, to: store, run)
+                rows.apply(filled, to: store.accumulators, run)
                 filled = 0
                 (current, previous) = (store.noPane, store.noPane)
                 guard try fire(through: after, clock: place) else {
@@ -143,7 +143,7 @@ extension WindowAggregateOperator {
                 }
             }
         }
-        rows.apply(filled, to: store, run)
+        rows.apply(filled, to: store.accumulators, run)
         return nil
     }
 

@@ -13,7 +13,8 @@ extension WindowAggregateOperator {
         try restorePanes(reader)
         if let keyed, let keyClocks = clocks.keyClocks {
             keyed.follow(keyClocks)
-            try restoreClocks(keyed, keyClocks, pending, reader)
+            try keyed.restoreClocks(keyClocks, pending, times, keyspace, reader)
+            try linkGroups(to: keyed, keyClocks)
         }
         if let progress = try reader.get(keyspace.progress) { try decodeProgress(progress) }
         findNextDue()
@@ -112,30 +113,7 @@ extension WindowAggregateOperator {
         try reader.writeAhead { $0.deleteRange(first, end) }
     }
 
-    /// Clocks stand where the source's do, except that windows closed early stay closed, and that
-    /// what was pending at the commit has not moved its clocks yet.
-    private func restoreClocks(
-        _ keyed: KeyedWindows, _ clocks: KeyClocks, _ pending: ClockTrace?,
-        _ reader: any StateReader
-    ) throws(Failure) {
-        for place in keyed.fired.indices {
-            keyed.fired[place] = times.mark(clocks.clock(at: Int32(place)))
-        }
-        if let moves = pending?.keys {
-            for (place, before) in zip(moves.places, moves.before).reversed() {
-                keyed.fired[Int(place)] = times.mark(before)
-            }
-        }
-        let (start, end) = keyspace.allAhead
-        try reader.scan(start, end) { key, value throws(Failure) in
-            var bytes = ByteReader(value)
-            guard key.count == 6 else { throw ByteReader.damaged }
-            let place = Int32(bigEndian: key.loadUnaligned(fromByteOffset: 2, as: Int32.self))
-            guard keyed.fired.indices.contains(Int(place)) else { throw ByteReader.damaged }
-            keyed.fired[Int(place)] = max(keyed.fired[Int(place)], try bytes.read())
-            keyed.ahead.insert(place)
-            return true
-        }
+    private func linkGroups(to keyed: KeyedWindows, _ clocks: KeyClocks) throws(Failure) {
         for pane in store.panes {
             for slot in pane.slots {
                 let key = store.keys.key(store.keyOf.base[Int(slot)])
@@ -171,6 +149,32 @@ extension WindowAggregateOperator {
         if clock >= 0, let keyed {
             guard keyed.fired.indices.contains(Int(clock)) else { throw ByteReader.damaged }
             keyed.fired[Int(clock)] = fired
+        }
+    }
+}
+
+extension KeyedWindows {
+    /// Clocks stand where the source's do, except that windows closed early stay closed, and that
+    /// what was pending at the commit has not moved its clocks yet.
+    func restoreClocks(
+        _ clocks: KeyClocks, _ pending: ClockTrace?, _ times: WindowTimes,
+        _ keyspace: WindowKeyspace, _ reader: any StateReader
+    ) throws(Failure) {
+        for place in fired.indices { fired[place] = times.mark(clocks.clock(at: Int32(place))) }
+        if let moves = pending?.keys {
+            for (place, before) in zip(moves.places, moves.before).reversed() {
+                fired[Int(place)] = times.mark(before)
+            }
+        }
+        let (start, end) = keyspace.allAhead
+        try reader.scan(start, end) { key, value throws(Failure) in
+            var bytes = ByteReader(value)
+            guard key.count == 6 else { throw ByteReader.damaged }
+            let place = Int32(bigEndian: key.loadUnaligned(fromByteOffset: 2, as: Int32.self))
+            guard fired.indices.contains(Int(place)) else { throw ByteReader.damaged }
+            fired[Int(place)] = max(fired[Int(place)], try bytes.read())
+            ahead.insert(place)
+            return true
         }
     }
 }

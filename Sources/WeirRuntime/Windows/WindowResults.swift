@@ -20,7 +20,8 @@ struct WindowBounds {
 final class WindowResults {
     private(set) var rowCount = 0
     private let schema: Schema
-    private let store: GroupStore
+    private let encoder: KeyEncoder
+    private let accumulators: [any Accumulator]
     /// Whether window_start is the last column of the stored key.
     private let hasStartInKey: Bool
     /// The output column that window_start is.
@@ -30,11 +31,14 @@ final class WindowResults {
     private var columns: [Column] = []
     private var keyColumns: [Column] = []
 
-    init(schema: Schema, keyOrder: [Int], store: GroupStore) {
+    init(
+        schema: Schema, keyOrder: [Int], encoder: KeyEncoder, accumulators: [any Accumulator]
+    ) {
         self.schema = schema
         self.keyOrder = keyOrder
-        self.store = store
-        firstBound = schema.count - store.accumulators.count - 3
+        self.encoder = encoder
+        self.accumulators = accumulators
+        firstBound = schema.count - accumulators.count - 3
         hasStartInKey = keyOrder.count > firstBound
         precondition(
             keyOrder.count == firstBound + (hasStartInKey ? 1 : 0), "keys, window, aggregates")
@@ -50,17 +54,34 @@ final class WindowResults {
     /// Adds the groups of a window.
     func append(_ groups: MergedGroups, _ window: WindowBounds) {
         let count = groups.slots.count
-        store.encoder.decode(groups.keys, into: keyColumns)
+        encoder.decode(groups.keys, into: keyColumns)
         let bounds = [window.start, window.end, window.time]
         for (index, bound) in bounds.enumerated() where index > 0 || !hasStartInKey {
             columns[firstBound + index].appendWords(count: count, isNull: { _ in false }) { _ in bound }
         }
         groups.slots.withUnsafeBufferPointer { slots in
-            for (accumulator, column) in zip(store.accumulators, columns[(firstBound + 3)...]) {
+            for (accumulator, column) in zip(accumulators, columns[(firstBound + 3)...]) {
                 accumulator.emit(slots, into: column)
             }
         }
         rowCount += count
+    }
+
+    /// Adds groups each of which has a window of its own.
+    func append(_ groups: MergedGroups, windows: [WindowBounds]) {
+        precondition(groups.slots.count == windows.count, "a window for a group")
+        encoder.decode(groups.keys, into: keyColumns)
+        for window in windows {
+            columns[firstBound].append(window.start)
+            columns[firstBound + 1].append(window.end)
+            columns[firstBound + 2].append(window.time)
+        }
+        groups.slots.withUnsafeBufferPointer { slots in
+            for (accumulator, column) in zip(accumulators, columns[(firstBound + 3)...]) {
+                accumulator.emit(slots, into: column)
+            }
+        }
+        rowCount += windows.count
     }
 
     /// The rows collected so far, nil when there are none.

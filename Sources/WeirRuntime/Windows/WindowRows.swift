@@ -69,21 +69,25 @@ final class WindowRows {
     }
 
     /// Evaluates what the rows of `run` are grouped by and what is aggregated.
-    func begin(_ run: RowRun, _ store: GroupStore, _ clock: WindowTimes) {
+    func begin(
+        _ run: RowRun, _ encoder: KeyEncoder, _ interner: KeyInterner, _ clock: WindowTimes
+    ) {
         let batch = run.batch
         timeValues = batch.columns[timeColumn]
         times = clock.times(of: timeValues, rowCount: batch.rowCount)
         let keyColumns = keys.map { $0.evaluate(batch) }
         let argumentColumns = arguments.map { $0.evaluate(batch) }
         inputs = uses.map { use in
-            AggregateInput(arguments: use.arguments.map { argumentColumns[$0] }, times: times)
+            AggregateInput(
+                arguments: use.arguments.map { argumentColumns[$0] },
+                times: UnsafePointer(timeValues.ints))
         }
         filterColumns = filters.map { $0.evaluate(batch) }
         numbers.reserve(batch.rowCount)
         collectedRows.reserve(batch.rowCount)
         collectedSlots.reserve(batch.rowCount)
-        store.encoder.withKeys(of: keyColumns, rowCount: batch.rowCount) {
-            store.keys.intern($0, into: numbers.base)
+        encoder.withKeys(of: keyColumns, rowCount: batch.rowCount) {
+            interner.intern($0, into: numbers.base)
         }
     }
 
@@ -100,10 +104,10 @@ final class WindowRows {
     }
 
     /// Adds the first `count` collected rows to their groups.
-    func apply(_ count: Int, to store: GroupStore, _ run: RowRun) {
+    func apply(_ count: Int, to accumulators: [any Accumulator], _ run: RowRun) {
         if !newSlots.isEmpty {
             newSlots.withUnsafeBufferPointer { slots in
-                for accumulator in store.accumulators { accumulator.clear(slots) }
+                for accumulator in accumulators { accumulator.clear(slots) }
             }
             newSlots.removeAll(keepingCapacity: true)
         }
@@ -112,7 +116,7 @@ final class WindowRows {
         run.outcomes?.markUsed(run, UnsafeBufferPointer(start: all.rows, count: all.count))
         var filterInUse = -1
         var filtered = all
-        for (index, accumulator) in store.accumulators.enumerated() {
+        for (index, accumulator) in accumulators.enumerated() {
             let use = uses[index]
             if use.filter < 0 {
                 accumulator.update(all, inputs[index])
@@ -158,7 +162,7 @@ extension WindowAggregateOperator {
         for row in 0..<run.batch.rowCount {
             let mark = if let marks { marks[run.origin(row)] } else { firedWatermark }
             if mark >= nextDue {
-                rows.apply(filled, to: store, run)
+                rows.apply(filled, to: store.accumulators, run)
                 filled = 0
                 (current, previous) = (store.noPane, store.noPane)
                 guard try fire(through: mark, clock: nil) else { return run.origin(row) }
@@ -186,13 +190,13 @@ extension WindowAggregateOperator {
             toSlots[filled] = slot
             filled += 1
             if store.chargedBytes > memoryBudgetBytes || (checksSizes && isSizeCheckDue()) {
-                rows.apply(filled, to: store, run)
+                rows.apply(filled, to: store.accumulators, run)
                 filled = 0
                 (current, previous) = (store.noPane, store.noPane)
                 try spillIfNeeded()
             }
         }
-        rows.apply(filled, to: store, run)
+        rows.apply(filled, to: store.accumulators, run)
         return nil
     }
 
