@@ -88,6 +88,7 @@ final class SessionAssignProcessor: OrderedProcessor {
         if let last = batch.rowCount > 0 ? times[batch.rowCount - 1] : nil {
             closedThrough = max(closedThrough, last - 1)
         }
+        dropEmptyChunks()
     }
 
     func close(through watermark: Int64, into output: OrderedOutput) throws(Failure) {
@@ -96,6 +97,7 @@ final class SessionAssignProcessor: OrderedProcessor {
                 endingBefore: watermark == .max ? .max : watermark + 1, into: output)
         }
         closedThrough = max(closedThrough, watermark)
+        dropEmptyChunks()
     }
 
     private func intern(_ batch: Batch) {
@@ -134,6 +136,10 @@ final class SessionAssignProcessor: OrderedProcessor {
             sessions[key] = nil
             try output.emit(rows(of: session))
         }
+    }
+
+    /// Forgets chunks of which no row waits any more.
+    private func dropEmptyChunks() {
         for number in chunks.keys.sorted() {
             guard let chunk = chunks[number], chunk.waiting == 0 else { continue }
             if chunk.isSaved { retired.append(number) }
