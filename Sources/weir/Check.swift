@@ -18,9 +18,13 @@ struct Check: ParsableCommand {
     @Flag(help: "Also try broker, credentials, bucket or folder, and compare clocks.")
     var connect = false
 
+    @Flag(help: "Also refuse what Apache Flink does not have.")
+    var portable = false
+
     func run() {
         let variables = environment()
-        let report = ConfigurationLoader.check(path: file, environment: variables)
+        let report = ConfigurationLoader.check(
+            path: file, environment: variables, mustBePortable: portable)
         var outcomes: [ConnectionCheck.Outcome] = []
         if connect, case .success(let checked) = ConfigurationLoader.load(path: file, environment: variables) {
             outcomes = ConnectionCheck.run(checked, environment: variables)

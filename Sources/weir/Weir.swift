@@ -16,7 +16,8 @@ struct Weir: ParsableCommand {
             """,
         version: version,
         subcommands: [
-            Run.self, Check.self, Status.self, Replay.self, Config.self, Version.self,
+            Run.self, Check.self, Test.self, Explain.self, Export.self, Status.self, Replay.self,
+            Config.self, Version.self,
         ])
 }
 

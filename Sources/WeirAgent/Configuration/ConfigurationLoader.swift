@@ -17,13 +17,16 @@ public enum ConfigurationLoader {
     ///   - environment: where `${VAR}` comes from.
     ///   - resolvesSecrets: false when the secrets are not needed, as for a replay that uploads nothing:
     ///     passwords and keys are then not looked up, and are empty in the result.
+    ///   - mustBePortable: whether what Flink lacks is an error.
     public static func load(
-        path: String, environment: [String: String], resolvesSecrets: Bool = true
+        path: String, environment: [String: String], resolvesSecrets: Bool = true,
+        mustBePortable: Bool = false
     ) -> Result<AgentConfiguration, ConfigurationErrors> {
         switch readFile(path, bytesMax: TOMLDocument.sizeMax) {
         case .success(let text):
             return load(
-                text: text, path: path, environment: environment, resolvesSecrets: resolvesSecrets)
+                text: text, path: path, environment: environment, resolvesSecrets: resolvesSecrets,
+                mustBePortable: mustBePortable)
         case .failure(let problem):
             let log = ProblemLog(file: path)
             log.error(TextPosition(line: 1, column: 1), "cannot read the file: \(problem.reason)")
@@ -32,8 +35,12 @@ public enum ConfigurationLoader {
     }
 
     /// What `weir check` has to say of a file.
-    public static func check(path: String, environment: [String: String]) -> ConfigurationReport {
-        switch load(path: path, environment: environment) {
+    ///
+    /// - Parameter mustBePortable: whether what Flink lacks is an error.
+    public static func check(
+        path: String, environment: [String: String], mustBePortable: Bool = false
+    ) -> ConfigurationReport {
+        switch load(path: path, environment: environment, mustBePortable: mustBePortable) {
         case .success(let configuration): ConfigurationReport(problems: configuration.warnings)
         case .failure(let errors): ConfigurationReport(problems: errors.problems)
         }
@@ -41,7 +48,8 @@ public enum ConfigurationLoader {
 
     /// As `load(path:)`, of a text already read.
     static func load(
-        text: [UInt8], path: String, environment: [String: String], resolvesSecrets: Bool = true
+        text: [UInt8], path: String, environment: [String: String], resolvesSecrets: Bool = true,
+        mustBePortable: Bool = false
     ) -> Result<AgentConfiguration, ConfigurationErrors> {
         let log = ProblemLog(file: path)
         switch TOMLDocument.parse(text) {
@@ -52,7 +60,8 @@ public enum ConfigurationLoader {
             let reader = SectionReader(
                 document: document, resolver: ReferenceResolver(environment: environment),
                 resolvesSecrets: resolvesSecrets, log: log)
-            let assembly = Assembly(path: path, reader: reader, log: log)
+            let assembly = Assembly(
+                path: path, reader: reader, log: log, mustBePortable: mustBePortable)
             return assembly.assemble()
         }
     }
@@ -63,6 +72,7 @@ private struct Assembly {
     let path: String
     let reader: SectionReader
     let log: ProblemLog
+    let mustBePortable: Bool
 
     private static let sections = [
         AgentFields.section, SourceFields.section, ViewFields.section, MacroFields.section,
@@ -89,6 +99,7 @@ private struct Assembly {
         let boundQueries = queries.map { binding.bindQuery($0) }
         let links = SinkLinks(log: log, sinks: sinks)
         links.check(queries: boundQueries)
+        if mustBePortable { binding.complainOfUnportable(queries: boundQueries) }
         guard log.errorCount == 0 else {
             return .failure(ConfigurationErrors(problems: log.sorted))
         }

@@ -121,6 +121,30 @@ struct QueryBinding {
         }
     }
 
+    /// Complains of what Flink lacks, and warns of what it does otherwise with the same text.
+    func complainOfUnportable(queries: [BoundQuery]) {
+        for values in views {
+            guard let sql = values[ViewFields.sql] else { continue }
+            report(Portability.complaints(about: sql), values, ViewFields.sql)
+        }
+        for query in queries {
+            guard let sql = query.values[QueryFields.sql], query.plan != nil else { continue }
+            report(Portability.complaints(about: sql), query.values, QueryFields.sql)
+        }
+        for source in sources {
+            if source.values[SourceFields.watermarkBy] != nil {
+                log.warning(
+                    source.values.position(of: SourceFields.watermarkBy),
+                    "Flink has one watermark a source, so that other rows are late there")
+            }
+            if source.values[SourceFields.maxAhead] != nil {
+                log.warning(
+                    source.values.position(of: SourceFields.maxAhead),
+                    "Flink takes rows of any time, and one far ahead closes all windows there")
+            }
+        }
+    }
+
     private func report(
         _ diagnostics: [Diagnostic], _ values: SectionValues, _ field: Setting<String>
     ) {
@@ -158,7 +182,7 @@ struct QueryBinding {
 
     /// The names that stand in a SQL text where tables stand: behind FROM, JOIN or TABLE. Some of
     /// them can be columns, as in EXTRACT(YEAR FROM ts).
-    private static func tables(of sql: String) -> Set<String> {
+    static func tables(of sql: String) -> Set<String> {
         let bytes = Array(sql.utf8)
         var names: Set<String> = []
         var isTableNext = false

@@ -53,8 +53,7 @@ struct ReplayLoop {
         try engine.recover()
         try parts.forwarding?.start()
         var nextProgress: Int64 = 0
-        // Sources advance together: the one whose time is furthest back goes next.
-        while let source = engine.sources.filter({ !$0.hasEnded }).min(by: isBehind) {
+        while let source = engine.nextSource {
             _ = try engine.turn(source)
             let now = parts.clock.monotonicNanoseconds()
             if now >= nextProgress {
@@ -70,10 +69,6 @@ struct ReplayLoop {
             isCancelled: { stopSignal.isRequested() })
         if stopSignal.isRequested() { throw stopped() }
         return summary()
-    }
-
-    private func isBehind(_ a: SourceTask, _ b: SourceTask) -> Bool {
-        a.tracker.watermark < b.tracker.watermark
     }
 
     private func showProgress() {
@@ -100,5 +95,13 @@ struct ReplayLoop {
             return "\(query.name): \(rows.emitted) results, \(rows.late) late, \(rows.filtered) filtered"
         }
         return (sources + queries).joined(separator: "\n")
+    }
+}
+
+extension Engine {
+    /// The source that goes next in a replay: sources advance together, the one whose time is furthest
+    /// back first. Nil when all have ended.
+    var nextSource: SourceTask? {
+        sources.filter { !$0.hasEnded }.min { $0.tracker.watermark < $1.tracker.watermark }
     }
 }

@@ -1,8 +1,8 @@
-// A reader for the small JSON documents that servers answer with (WebHDFS, credential services). Event
-// data never comes this way: it is read by simdjson. Depth is bounded, so hostile answers do no harm.
+// A reader for the small JSON documents that servers answer with (WebHDFS, credential services), and for
+// the rows of `weir test`. Event data never comes this way: it is read by simdjson. Depth is bounded, so hostile answers do no harm.
 
 /// One JSON value.
-indirect enum JSONValue {
+package indirect enum JSONValue {
     case null
     case bool(Bool)
     /// As it was written.
@@ -15,7 +15,7 @@ indirect enum JSONValue {
     static let depthMax = 32
 
     /// Parses a whole document; nil when it is not well-formed.
-    init?(parsing bytes: [UInt8]) {
+    package init?(parsing bytes: [UInt8]) {
         var reader = JSONReader(bytes: bytes)
         guard let value = reader.value(depth: 0) else { return nil }
         reader.skipSpace()

@@ -1,0 +1,56 @@
+// Where Flink writes a query's result: a table of its filesystem connector in the place that the sink
+// names, with the columns of the result.
+
+import Glibc
+import WeirCore
+
+/// The DDL of one query's result in one sink.
+struct FlinkSinkTable {
+    let query: QueryConfiguration
+    /// nil: the query has none, and its result goes to a folder.
+    let sink: SinkConfiguration?
+    private let folder: String
+
+    /// A table for each sink of the query, or one for a query without any.
+    static func all(
+        of query: QueryConfiguration, _ configuration: AgentConfiguration, _ options: FlinkExportOptions
+    ) -> [FlinkSinkTable] {
+        let sinks = query.sinks.compactMap { name in configuration.sinks.first { $0.name == name } }
+        if sinks.isEmpty { return [FlinkSinkTable(query: query, sink: nil, folder: options.folder)] }
+        return sinks.map { FlinkSinkTable(query: query, sink: $0, folder: options.folder) }
+    }
+
+    /// The table's name.
+    var name: String { "\(query.name)__\(sink?.name ?? "out")" }
+
+    var statement: String {
+        let columns = query.plan.schema.fields.map { "\(flinkName($0.name)) \(flinkType($0.type))" }
+        var options = [("connector", "filesystem"), ("path", path)]
+        if sink?.format == .csv {
+            options.append(("format", "csv"))
+        } else {
+            options += [("format", "json"), ("json.timestamp-format.standard", "ISO-8601")]
+        }
+        return "CREATE TABLE \(flinkName(name)) (\n  \(columns.joined(separator: ",\n  "))\n) "
+            + flinkOptions(options) + ";"
+    }
+
+    /// Where the rows go, as a URL of Flink's file systems.
+    private var path: String {
+        switch sink?.destination {
+        case nil: "file://\(folder)/\(query.name)"
+        case .file(let directory): "file://\(absolutePath(directory))/\(query.name)"
+        case .webhdfs(let hdfs):
+            "hdfs://\(hdfs.nameNodes.first?.host ?? "namenode"):8020\(hdfs.directory)/\(query.name)"
+        case .s3(let s3):
+            "s3://\(s3.bucket)/\(s3.prefix.isEmpty ? "" : s3.prefix + "/")\(query.name)"
+        }
+    }
+}
+
+/// The process's working directory.
+func workingDirectory() -> String {
+    var buffer = [CChar](repeating: 0, count: Int(PATH_MAX))
+    guard getcwd(&buffer, buffer.count) != nil else { return "" }
+    return String(decoding: buffer.prefix { $0 != 0 }.map { UInt8(bitPattern: $0) }, as: UTF8.self)
+}
