@@ -3,6 +3,7 @@
 
 import Glibc
 import WeirCore
+import WeirSQL
 
 /// The DDL of one query's result in one sink.
 struct FlinkSinkTable {
