@@ -7,7 +7,8 @@ RELEASE = $(SWIFT_FLAGS) -c release --static-swift-stdlib -Xswiftc -use-ld=lld \
 WEIR = .build/release/weir
 PYTEST = .build/venv/bin/python -m pytest -q -p no:cacheprovider
 
-.PHONY: build demo test unit integration crash crash-full bench docs differential-scalar install clean
+.PHONY: build demo test unit integration cases crash crash-full differential differential-scalar \
+	bench docs install clean
 
 build:
 	packaging/install-tools.sh build
@@ -39,6 +40,14 @@ crash-full: build
 	packaging/install-tools.sh test
 	.build/venv/bin/python Tests/Crash/crash.py --weir $(WEIR) --kills 200 --messages 200000
 	.build/venv/bin/python Tests/Crash/crash.py --weir $(WEIR) --canary
+
+# The SQL cases within one process, cut and interrupted.
+cases: build
+	$(WEIR) test --quiet --cut 1 --cut 3 --cut 7 --kill Tests/Cases/*.case
+
+# Generated queries in weir and in Apache Flink (330 MB from PyPI, a JDK 17); rows compared.
+differential: build
+	python3 Tests/Differential/flink.py --weir $(WEIR)
 
 bench: build
 	Benchmarks/run.sh $(WEIR)

@@ -34,7 +34,7 @@ def sections(path):
             if kind:
                 found.append((kind, name, "".join(lines)))
             words = line.split()
-            kind, name, lines = words[1], (words[2] if len(words) > 2 else ""), []
+            kind, name, lines = words[1], " ".join(words[2:]), []
         else:
             lines.append(line)
     found.append((kind, name, "".join(lines)))
@@ -58,10 +58,10 @@ class Case:
                 (folder / f"{name}.ndjson").write_text(text, encoding="utf-8")
                 self.inputs += ["--input", f"{name}={folder / (name + '.ndjson')}"]
                 self.has_input |= bool(text.strip())
-            elif kind == "expected":
-                self.expected[name] = rows(text)
-            elif kind == "late":
-                self.late[name] = rows(text)
+            elif kind in ("expected", "late"):
+                target = self.expected if kind == "expected" else self.late
+                query, *options = name.split()
+                target[query] = (Unordered if "unordered" in options else list)(rows(text))
             elif kind == "rejected":
                 self.rejected[name] = text.splitlines()
             else:
@@ -99,7 +99,19 @@ def same(expected, actual):
     return type(expected) is type(actual) and expected == actual
 
 
+class Unordered(list):
+    """Expected rows whose order is left open."""
+
+
 def check(kind, expected, actual):
+    if isinstance(expected, Unordered):
+        left = list(actual)
+        for want in expected:
+            place = next((i for i, got in enumerate(left) if same(want, got)), None)
+            assert place is not None, f"{kind}: no such row: {want}\n  in {left}"
+            del left[place]
+        assert not left, f"{kind}: rows that are not expected: {left}"
+        return
     for number, (want, got) in enumerate(zip(expected, actual)):
         assert same(want, got), f"{kind}, row {number + 1}:\n  expected {want}\n  got      {got}"
     assert len(expected) == len(actual), f"{kind}: {len(actual)} rows, {len(expected)} expected: {actual}"

@@ -40,7 +40,7 @@ final class GroupStore {
     private var expectedGroups = 16
     /// What a group takes beside its key and its accumulators: the slot, its share of the tables,
     /// and of what sorting needs, measured on a million groups.
-    private static let bytesPerGroup = 120
+    static let bytesPerGroup = 120
     /// Blocks of a pane may exceed twice its size by this much before they are replaced.
     private static let blockBytesSlack = 64 << 10
     /// Memory that keys without a group may take.

@@ -26,6 +26,11 @@ extension QueryPlan {
     }
 }
 
+extension LogicalPlan {
+    /// The operator for people, one line, without its inputs.
+    public var headline: String { PlanText.line(self, .names) }
+}
+
 /// The grammar of plan texts.
 enum PlanText {
     /// The version of the fingerprint's grammar.
@@ -56,7 +61,7 @@ enum PlanText {
         return [head] + plan.inputs.flatMap { tree($0, depth: depth + 1) }
     }
 
-    private static func line(_ plan: LogicalPlan, _ reading: Reading) -> String {
+    static func line(_ plan: LogicalPlan, _ reading: Reading) -> String {
         let names = plan.inputs.first?.schema.fields.map(\.name) ?? []
         let column = { (index: Int) in reading == .numbers ? "#\(index)" : name(names, index) }
         let text = { (expression: BoundExpression) in expressionText(expression, column) }

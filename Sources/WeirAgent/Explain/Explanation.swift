@@ -1,0 +1,62 @@
+// `weir explain`: a query's operators as a tree, the result at the top, and below each operator what it
+// keeps, for how long, and how large that is.
+
+import WeirCore
+import WeirRuntime
+import WeirSQL
+
+/// Explains the queries of a configuration.
+public enum Explanation {
+    /// The plans as text, one paragraph a query; of `query` alone if that is given.
+    ///
+    /// Throws `.configuration` when there is no such query.
+    public static func text(_ configuration: AgentConfiguration, query: String? = nil) throws(Failure) -> String {
+        let chosen = configuration.queries.filter { query == nil || $0.name == query }
+        if chosen.isEmpty, let query {
+            let near = nearestSpelling(of: query, among: configuration.queries.map(\.name))
+            throw Failure(
+                .configuration, "explaining", "query \(query)", "there is no such query",
+                advice: near.map { "did you mean \($0)?" } ?? "")
+        }
+        var delays: [String: Int64] = [:]
+        for source in configuration.sources {
+            delays[source.name] = source.time?.watermarkDelayMilliseconds
+        }
+        let times = SourceTimes(delays: delays)
+        return chosen.map { query in
+            let columns = query.plan.schema.fields.map { "\($0.name) \($0.type)" }
+            let head = [
+                "query \(query.name)", "  result: \(columns.joined(separator: ", "))",
+            ]
+            return (head + lines(query.plan.root, configuration, times, depth: 1))
+                .joined(separator: "\n") + "\n"
+        }.joined(separator: "\n")
+    }
+
+    private static func lines(
+        _ plan: LogicalPlan, _ configuration: AgentConfiguration, _ times: SourceTimes, depth: Int
+    ) -> [String] {
+        let margin = String(repeating: "  ", count: depth)
+        var lines = ["\(margin)\(plan.headline)"]
+        if case .scan(let source, _, _) = plan {
+            let time = configuration.sources.first { $0.name == source }?.time
+            lines += timeLines(time).map { "\(margin)  \($0)" }
+        }
+        if let state = plan.stateDescription(times) {
+            lines.append("\(margin)  keeps: \(state.kept)")
+            lines.append("\(margin)  for:   \(state.duration)")
+            lines.append("\(margin)  size:  \(state.size)")
+        }
+        return lines + plan.inputs.flatMap { Self.lines($0, configuration, times, depth: depth + 1) }
+    }
+
+    private static func timeLines(_ time: TimeConfiguration?) -> [String] {
+        guard let time else { return ["time:  of arrival"] }
+        var parts = ["\(time.column), watermark \(Quantity.text(milliseconds: time.watermarkDelayMilliseconds)) behind"]
+        if let key = time.watermarkBy { parts.append("one watermark a \(key)") }
+        if let idle = time.idleTimeoutMilliseconds {
+            parts.append("idle after \(Quantity.text(milliseconds: idle))")
+        }
+        return ["time:  \(parts.joined(separator: ", "))"]
+    }
+}

@@ -1,0 +1,357 @@
+"""Seeded (query, data) pairs: one family a feature. A family makes a batch of queries over the same input,
+so that Flink runs them as one job."""
+
+import json
+import random
+
+MINUTE = 60_000
+START = 1_700_000_040_000
+
+# Both streams have the same columns, so that they can be united.
+COLUMNS = {
+    "k": '"STRING"', "g": '"INT"', "ts": '{ type = "TIMESTAMP_LTZ(3)", from = "epoch_ms" }',
+    "v": '"INT"', "w": '"BIGINT"', "x": '"DOUBLE"', "b": '"BOOLEAN"', "t": '"STRING"',
+    "a": '"ARRAY<INT>"',
+}
+
+WORDS = ["alpha", "Beta", "gamma ray", "", " padded ", "x,y,z", "délta", "10", "-3.5", "a_b%c", "ALPHA", "naïve"]
+
+
+def stream(rng, rows, *, keys=4, delay=5_000, late=0.05, span=None, nulls=0.1):
+    """Rows of a stream in order of arrival: out of order within the delay, some later than that."""
+    at, found = START, []
+    step = (span or rows * 2_000) // rows
+    for _ in range(rows):
+        at += rng.choice([0, 1, step // 2, step, 2 * step]) if rng.random() < 0.97 else 3 * MINUTE
+        back = rng.randrange(delay) if rng.random() < 0.4 else 0
+        if rng.random() < late:
+            back = delay + rng.randrange(3 * MINUTE)
+        row = {
+            "k": f"k{rng.randrange(keys)}", "g": rng.randrange(3), "ts": at - back,
+            "v": rng.randrange(-50, 50), "w": rng.randrange(-10**12, 10**12),
+            "x": rng.randrange(-400, 400) / 4, "b": rng.random() < 0.5, "t": rng.choice(WORDS),
+            "a": [rng.randrange(5) for _ in range(rng.randrange(4))],
+        }
+        for name in ("k", "g", "v", "w", "x", "b", "t", "a"):
+            if rng.random() < (nulls if name != "k" else nulls / 3):
+                row[name] = None
+        found.append(row)
+    return found
+
+
+def source(name, folder, delay):
+    columns = "".join(f"{column} = {kind}\n" for column, kind in COLUMNS.items())
+    return (
+        f'[[source]]\nname = "{name}"\ntype = "file"\npath = "{folder}/{name}.ndjson"\n[source.columns]\n'
+        f'{columns}[source.time]\ncolumn = "ts"\nwatermark_delay = "{delay}ms"\n'
+    )
+
+
+class Batch:
+    """Queries over one input."""
+
+    def __init__(self, family, seed, queries, inputs, views=(), delay=5_000):
+        self.name = f"{family}_{seed}"
+        self.family, self.queries, self.inputs, self.views = family, queries, inputs, views
+        self.delay = delay
+
+    def write(self, folder):
+        """Writes input and configuration; returns the configuration's path."""
+        folder.mkdir(parents=True)
+        text = '[agent]\nid = "differential"\nstate_dir = "unused"\n'
+        for name, rows in self.inputs.items():
+            lines = "".join(json.dumps(row, ensure_ascii=False) + "\n" for row in rows)
+            (folder / f"{name}.ndjson").write_text(lines, encoding="utf-8")
+            text += source(name, folder, self.delay)
+        for name, sql in self.views:
+            text += f"[[view]]\nname = \"{name}\"\nsql = '''\n{sql}\n'''\n"
+        path = folder / "weir.toml"
+        for name, sql in self.queries.items():
+            text += f"[[query]]\nname = \"{name}\"\nsql = '''\n{sql}\n'''\n"
+        path.write_text(text, encoding="utf-8")
+        return path
+
+
+# What queries are put together from.
+
+NUMBERS = ["v", "w", "x", "v + 1", "CAST(v AS BIGINT)", "x * 2", "ABS(v)"]
+CONDITIONS = ["v > 0", "b", "x IS NOT NULL", "k <> 'k1'", "v BETWEEN -20 AND 30", "t LIKE '%a%'", "g IN (0, 2)"]
+AGGREGATES = ["COUNT(*)", "COUNT({n})", "SUM({n})", "AVG({n})", "MIN({n})", "MAX({n})", "MIN(t)", "MAX(k)", "MAX(b)"]
+MORE_AGGREGATES = [
+    "COUNT(DISTINCT v)", "SUM(DISTINCT g)", "STDDEV_POP(x)", "STDDEV_SAMP(x)", "VAR_POP(x)", "VAR_SAMP(x)",
+    "COUNT(DISTINCT k)", "AVG(DISTINCT x)", "COUNT(DISTINCT t)", "MAX(DISTINCT v)", "STDDEV_POP(v)", "VAR_POP(w / 1000000)",
+]
+WINDOWS = {
+    "tumble": ["TUMBLE(TABLE {s}, DESCRIPTOR(ts), INTERVAL '1' MINUTE)", "TUMBLE(TABLE {s}, DESCRIPTOR(ts), INTERVAL '30' SECOND)",
+               "TUMBLE(TABLE {s}, DESCRIPTOR(ts), INTERVAL '2' MINUTE, INTERVAL '17' SECOND)"],
+    "hop": ["HOP(TABLE {s}, DESCRIPTOR(ts), INTERVAL '30' SECOND, INTERVAL '2' MINUTE)",
+            "HOP(TABLE {s}, DESCRIPTOR(ts), INTERVAL '20' SECOND, INTERVAL '1' MINUTE, INTERVAL '7' SECOND)"],
+    "cumulate": ["CUMULATE(TABLE {s}, DESCRIPTOR(ts), INTERVAL '30' SECOND, INTERVAL '2' MINUTE)",
+                 "CUMULATE(TABLE {s}, DESCRIPTOR(ts), INTERVAL '1' MINUTE, INTERVAL '5' MINUTE)"],
+    "session": ["SESSION(TABLE {s} PARTITION BY k, DESCRIPTOR(ts), INTERVAL '10' SECOND)",
+                "SESSION(TABLE {s} PARTITION BY k, DESCRIPTOR(ts), INTERVAL '25' SECOND)"],
+}
+
+
+def aggregates(rng, pool, count):
+    items = []
+    for index in range(count):
+        call = rng.choice(pool).format(n=rng.choice(NUMBERS))
+        if rng.random() < 0.25:
+            call += f" FILTER (WHERE {rng.choice(CONDITIONS)})"
+        items.append(f"{call} AS c{index}")
+    return ", ".join(items)
+
+
+def window_query(rng, kind, pool=AGGREGATES):
+    window = rng.choice(WINDOWS[kind]).format(s="s")
+    keys = ["k"] if kind == "session" else rng.choice([[], ["k"], ["k", "g"], ["g"]])
+    bounds = "window_start, window_end" + rng.choice(["", ", window_time"])
+    selected = ", ".join([bounds] + keys + [aggregates(rng, pool, rng.randrange(1, 4))])
+    where = f" WHERE {rng.choice(CONDITIONS)}" if rng.random() < 0.4 and kind != "session" else ""
+    having = " HAVING COUNT(*) > 1" if rng.random() < 0.3 else ""
+    return f"SELECT {selected} FROM TABLE({window}){where} GROUP BY {', '.join([bounds] + keys)}{having}"
+
+
+def windows(kind):
+    def family(rng, seed):
+        return Batch(
+            kind, seed, {f"q{i}": window_query(rng, kind) for i in range(6)}, {"s": stream(rng, 150)})
+    return family
+
+
+def aggregate_family(rng, seed):
+    kind = rng.choice(["tumble", "hop", "cumulate", "session"])
+    return Batch(
+        "aggregates", seed, {f"q{i}": window_query(rng, kind, MORE_AGGREGATES) for i in range(6)},
+        {"s": stream(rng, 150)})
+
+
+def older_forms(rng, seed):
+    forms = {
+        "TUMBLE": "INTERVAL '1' MINUTE", "HOP": "INTERVAL '30' SECOND, INTERVAL '90' SECOND",
+        "SESSION": "INTERVAL '15' SECOND",
+    }
+    queries = {}
+    for i in range(6):
+        name = rng.choice(list(forms))
+        call = f"{name}(ts, {forms[name]})"
+        inside = f"(ts, {forms[name]})"
+        keys = rng.choice([["k"], [], ["g"]])
+        chosen = ", ".join(
+            keys + [f"{name}_START{inside} AS s0, {name}_END{inside} AS s1"] + [aggregates(rng, AGGREGATES, 2)])
+        queries[f"q{i}"] = f"SELECT {chosen} FROM s GROUP BY {', '.join(keys + [call])}"
+    return Batch("older_group_windows", seed, queries, {"s": stream(rng, 120)})
+
+
+def grouping_sets(rng, seed):
+    queries = {}
+    for i in range(6):
+        window = rng.choice(WINDOWS[rng.choice(["tumble", "hop", "cumulate"])]).format(s="s")
+        sets = rng.choice(["GROUPING SETS ((k), ())", "GROUPING SETS ((k, g), (g), ())", "ROLLUP (k, g)", "CUBE (k, g)"])
+        key = ", g" if "g" in sets[9:] else ""
+        queries[f"q{i}"] = (
+            f"SELECT window_start, window_end, k{key}, {aggregates(rng, AGGREGATES, 2)} FROM TABLE({window}) "
+            f"GROUP BY window_start, window_end, {sets}")
+    return Batch("grouping_sets", seed, queries, {"s": stream(rng, 120)})
+
+
+SCALARS = [
+    "v + w", "v - 3", "x * v", "v / 7", "MOD(v, 7)", "-v", "x / 4", "ABS(x)", "FLOOR(x)", "CEIL(x)", "ROUND(x, 1)",
+    "SIGN(v)", "POWER(v, 2)", "SQRT(ABS(x))", "EXP(x / 100)", "UPPER(t)", "LOWER(t)", "TRIM(t)", "CHAR_LENGTH(t)",
+    "SUBSTRING(t, 2)", "SUBSTRING(t, 2, 3)", "SUBSTRING(t FROM 1 FOR 2)", "REPLACE(t, 'a', 'bb')", "POSITION('a' IN t)",
+    "t || '-' || k", "CONCAT(k, t)", "CONCAT_WS('/', k, t, 'z')", "REVERSE(t)", "LPAD(t, 8, '*')", "RPAD(t, 3, '#')",
+    "LEFT(t, 2)", "RIGHT(t, 2)", "REPEAT(k, 2)", "SPLIT_INDEX(t, ',', 1)", "COALESCE(v, -1)", "NULLIF(g, 1)", "IFNULL(t, 'none')",
+    "CASE WHEN v > 0 THEN 'up' WHEN v < 0 THEN 'down' ELSE 'flat' END", "CASE g WHEN 0 THEN v WHEN 1 THEN w END",
+    "GREATEST(v, 0)", "LEAST(v, g)", "CAST(v AS STRING)", "CAST(x AS STRING)", "CAST(x AS INT)", "CAST(w AS INT)",
+    "TRY_CAST(t AS INT)", "TRY_CAST(t AS DOUBLE)", "CAST(b AS STRING)", "CAST(b AS INT)", "CAST(v AS DOUBLE)", "v > 0 AND b",
+    "v > 0 OR b", "NOT b", "b IS NOT TRUE", "b IS FALSE", "v IS NULL", "v BETWEEN 0 AND 10", "v NOT IN (1, 2, 3)",
+    "t LIKE '%a%'", "t LIKE 'a__ha'", "t SIMILAR TO 'a.*'", "v IS DISTINCT FROM g", "EXTRACT(YEAR FROM ts)", "EXTRACT(HOUR FROM ts)",
+    "EXTRACT(MINUTE FROM ts)", "FLOOR(ts TO HOUR)", "FLOOR(ts TO DAY)", "CEIL(ts TO MINUTE)", "ts + INTERVAL '1' HOUR",
+    "ts - INTERVAL '1' DAY", "DATE_FORMAT(ts, 'yyyy-MM-dd HH:mm:ss')", "CARDINALITY(a)", "a[1]", "ARRAY_CONTAINS(a, 2)",
+    "STARTSWITH(t, 'a')", "ENDSWITH(t, 'a')", "LOG10(ABS(x) + 1)", "LN(ABS(x) + 1)", "TRUNCATE(x, 1)", "INSTR(t, 'a')",
+    "LOCATE('a', t)", "LTRIM(t)", "RTRIM(t)", "INITCAP(t)", "ASCII(t)", "MD5(t)", "SHA256(t)", "REGEXP_REPLACE(t, 'a+', '_')",
+    "REGEXP_EXTRACT(t, '([a-z]+)', 1)", "REGEXP(t, '^[a-z]')", "OVERLAY(t PLACING 'ZZ' FROM 2 FOR 1)", "TO_BASE64(t)", "HEX(v)", "BIN(g)",
+    "CAST(ts AS STRING)", "CAST(ts AS DATE)", "CAST(ts AS TIMESTAMP(3))", "TIMESTAMPADD(MINUTE, 5, ts)",
+    "TIMESTAMPDIFF(SECOND, TIMESTAMP '2023-11-14 22:00:00', CAST(ts AS TIMESTAMP(3)))", "CAST(x AS DECIMAL(10, 2))",
+    "CAST(v AS DECIMAL(8, 3)) * 2", "CAST(v AS SMALLINT)", "CAST(v AS TINYINT)", "SIN(x)", "COS(x)", "TAN(x)", "ATAN(x)", "DEGREES(x)", "RADIANS(x)",
+    "JSON_VALUE('{\"a\": 1}', '$.a')", "IF(v > 0, 'p', 'n')", "QUARTER(ts)", "DAYOFWEEK(ts)", "WEEK(ts)", "v * v * v", "w * 1000000000",
+]
+
+
+def scalars(rng, seed):
+    """Each query has one expression: an engine that lacks a function then lacks one query."""
+    # Every expression is met: the seeds go through the list.
+    size = 12
+    chosen = [SCALARS[(seed * size + i) % len(SCALARS)] for i in range(size)]
+    queries = {f"q{i}": f"SELECT k, ts, {e} AS r FROM s" for i, e in enumerate(chosen)}
+    return Batch("scalar_functions", seed, queries, {"s": stream(rng, 40, nulls=0.2)})
+
+
+def filters(rng, seed):
+    queries = {}
+    for i in range(6):
+        parts = [rng.choice(CONDITIONS) for _ in range(rng.randrange(1, 4))]
+        joined = rng.choice([" AND ", " OR "]).join(f"({part})" for part in parts)
+        queries[f"q{i}"] = f"SELECT k, ts, v FROM s WHERE {'NOT (' + joined + ')' if rng.random() < 0.3 else joined}"
+    return Batch("filters", seed, queries, {"s": stream(rng, 80, nulls=0.25)})
+
+
+def unnest(rng, seed):
+    queries = {
+        "q0": "SELECT k, ts, e FROM s CROSS JOIN UNNEST(a) AS u (e)",
+        "q1": "SELECT k, e + v AS r FROM s CROSS JOIN UNNEST(a) AS u (e) WHERE e > 1",
+        "q2": "SELECT k, ts, e FROM s LEFT JOIN UNNEST(a) AS u (e) ON TRUE",
+        "q3": "SELECT window_start, window_end, e, COUNT(*) AS n FROM TABLE(TUMBLE(TABLE tags, DESCRIPTOR(ts), "
+              "INTERVAL '1' MINUTE)) GROUP BY window_start, window_end, e",
+    }
+    views = [("tags", "SELECT ts, v, e FROM s CROSS JOIN UNNEST(a) AS u (e)")]
+    return Batch("unnest", seed, queries, {"s": stream(rng, 100)}, views)
+
+
+def union(rng, seed):
+    both = "SELECT k, ts, v, x FROM s UNION ALL SELECT k, ts, v, x FROM r"
+    queries = {
+        "q0": both,
+        "q1": f"SELECT window_start, window_end, k, {aggregates(rng, ['COUNT(*)', 'SUM(v)', 'MIN(x)', 'MAX(v)'], 2)} FROM TABLE("
+              "TUMBLE(TABLE both_streams, DESCRIPTOR(ts), INTERVAL '1' MINUTE)) GROUP BY window_start, window_end, k",
+        "q2": f"SELECT k, v FROM s WHERE {rng.choice(CONDITIONS)} UNION ALL SELECT k, g FROM r WHERE {rng.choice(CONDITIONS)}",
+    }
+    inputs = {"s": stream(rng, 80, late=0), "r": stream(rng, 80, late=0)}
+    return Batch("union_all", seed, queries, inputs, [("both_streams", both)])
+
+
+def over(rng, seed):
+    frames = [
+        "ROWS BETWEEN 3 PRECEDING AND CURRENT ROW", "ROWS BETWEEN UNBOUNDED PRECEDING AND CURRENT ROW",
+        "RANGE BETWEEN INTERVAL '20' SECOND PRECEDING AND CURRENT ROW",
+        "RANGE BETWEEN UNBOUNDED PRECEDING AND CURRENT ROW",
+    ]
+    calls = ["COUNT(*)", "COUNT(v)", "SUM(v)", "AVG(v)", "MIN(v)", "MAX(x)", "SUM(w)", "MIN(t)", "COUNT(DISTINCT g)",
+             "FIRST_VALUE(v)", "LAST_VALUE(v)"]
+    queries = {}
+    for i in range(6):
+        by = rng.choice(["PARTITION BY k ", "", "PARTITION BY k, g "])
+        window = f"({by}ORDER BY ts {rng.choice(frames)})"
+        chosen = ", ".join(f"{rng.choice(calls)} OVER w AS c{j}" for j in range(2))
+        queries[f"q{i}"] = f"SELECT k, ts, v, {chosen} FROM s WINDOW w AS {window}"
+    queries["q6"] = "SELECT k, ts, v, ROW_NUMBER() OVER (PARTITION BY k ORDER BY ts) AS n FROM s"
+    queries["q7"] = "SELECT k, ts, v, LAG(v, 1) OVER (PARTITION BY k ORDER BY ts) AS p FROM s"
+    return Batch("over", seed, queries, {"s": stream(rng, 120)})
+
+
+def top_n(rng, seed):
+    queries = {}
+    for i in range(4):
+        window = rng.choice(WINDOWS[rng.choice(["tumble", "hop", "cumulate"])]).format(s="s")
+        bounds = "window_start, window_end"
+        order = rng.choice(["n DESC, k", "total, k DESC", "k"])
+        queries[f"q{i}"] = (
+            f"SELECT {bounds}, k, n, total, rn FROM (SELECT *, ROW_NUMBER() OVER (PARTITION BY {bounds} ORDER BY {order}) AS rn "
+            f"FROM (SELECT {bounds}, k, COUNT(*) AS n, SUM(v) AS total FROM TABLE({window}) GROUP BY {bounds}, k)) "
+            f"WHERE rn <= {rng.randrange(1, 4)}")
+    for i, order in enumerate(["ASC", "DESC"]):
+        # The last of rows with one time depends on the order of arrival, which is the same for both.
+        queries[f"d{i}"] = (
+            "SELECT window_start, window_end, k, v FROM (SELECT *, ROW_NUMBER() OVER (PARTITION BY window_start, window_end, k "
+            f"ORDER BY ts {order}) AS rn FROM TABLE(TUMBLE(TABLE s, DESCRIPTOR(ts), INTERVAL '1' MINUTE))) WHERE rn = 1")
+    queries["t0"] = (
+        "SELECT window_start, window_end, k, w, rn FROM (SELECT *, ROW_NUMBER() OVER (PARTITION BY window_start, window_end "
+        "ORDER BY w DESC) AS rn FROM TABLE(TUMBLE(TABLE s, DESCRIPTOR(ts), INTERVAL '1' MINUTE)) WHERE w IS NOT NULL) WHERE rn <= 2")
+    return Batch("top_n", seed, queries, {"s": stream(rng, 120, late=0)})
+
+
+def interval_join(rng, seed):
+    queries = {}
+    for i in range(6):
+        kind = ["JOIN", "LEFT JOIN", "RIGHT JOIN", "FULL JOIN", "JOIN", "LEFT JOIN"][i]
+        low, high = rng.choice([(5, 5), (0, 10), (10, 0), (20, 3)])
+        rest = rng.choice(["", " AND l.v < q.v", " AND l.b"]) if i >= 4 else ""
+        queries[f"q{i}"] = (
+            "SELECT l.k AS lk, l.ts AS lt, l.v AS lv, q.k AS rk, q.ts AS rt, q.v AS rv FROM s AS l "
+            f"{kind} r AS q ON l.k = q.k AND l.ts BETWEEN q.ts - INTERVAL '{low}' SECOND AND q.ts + INTERVAL '{high}' SECOND{rest}")
+    inputs = {"s": stream(rng, 80, late=0), "r": stream(rng, 80, late=0)}
+    return Batch("interval_join", seed, queries, inputs)
+
+
+def window_join(rng, seed):
+    left = "(SELECT * FROM TABLE(TUMBLE(TABLE s, DESCRIPTOR(ts), INTERVAL '30' SECOND))) AS l"
+    right = "(SELECT * FROM TABLE(TUMBLE(TABLE r, DESCRIPTOR(ts), INTERVAL '30' SECOND))) AS q"
+    on = "ON l.k = q.k AND l.window_start = q.window_start AND l.window_end = q.window_end"
+    chosen = "l.k AS lk, l.v AS lv, q.k AS rk, q.v AS rv"
+    queries = {
+        f"q{i}": f"SELECT {chosen} FROM {left} {kind} {right} {on}"
+        for i, kind in enumerate(["JOIN", "LEFT JOIN", "RIGHT JOIN", "FULL JOIN"])
+    }
+    for i, word in enumerate(["IN", "NOT IN"]):
+        queries[f"s{i}"] = (
+            f"SELECT l.k, l.v, l.window_start FROM {left} WHERE l.k {word} (SELECT k FROM ("
+            "SELECT * FROM TABLE(TUMBLE(TABLE r, DESCRIPTOR(ts), INTERVAL '30' SECOND))) AS q "
+            "WHERE l.window_start = q.window_start AND l.window_end = q.window_end)")
+    counted = "(SELECT window_start, window_end, k, COUNT(*) AS n FROM TABLE(TUMBLE(TABLE {0}, DESCRIPTOR(ts), INTERVAL '1' MINUTE)) "
+    counted += "GROUP BY window_start, window_end, k) AS {1}"
+    queries["a0"] = f"SELECT l.k, l.window_start, l.n AS ln, q.n AS rn FROM {counted.format('s', 'l')} JOIN {counted.format('r', 'q')} {on}"
+    inputs = {"s": stream(rng, 60, late=0), "r": stream(rng, 60, late=0)}
+    return Batch("window_join", seed, queries, inputs)
+
+
+def match(rng, seed):
+    head = "SELECT * FROM s MATCH_RECOGNIZE (PARTITION BY k ORDER BY ts MEASURES "
+    skip = rng.choice(["AFTER MATCH SKIP PAST LAST ROW", "AFTER MATCH SKIP TO NEXT ROW"])
+    queries = {
+        "q0": f"{head}A.v AS a, B.v AS b, B.ts AS at ONE ROW PER MATCH {skip} PATTERN (A B) DEFINE A AS v < 0, B AS v > 0)",
+        "q1": f"{head}FIRST(D.v) AS f, LAST(D.v) AS l, COUNT(D.v) AS n, U.v AS u ONE ROW PER MATCH {skip} "
+              "PATTERN (S D+ U) DEFINE D AS D.v < LAST(D.v, 1) OR LAST(D.v, 1) IS NULL, U AS U.v > LAST(D.v))",
+        "q2": f"{head}A.ts AS t0, C.ts AS t1, AVG(B.v) AS m ONE ROW PER MATCH {skip} PATTERN (A B* C) "
+              "DEFINE A AS v > 20, B AS v BETWEEN -20 AND 20, C AS v < -20)",
+        "q3": f"{head}A.ts AS t0, LAST(B.ts) AS t1 ONE ROW PER MATCH {skip} PATTERN (A B{{1,3}} C) WITHIN INTERVAL '1' MINUTE "
+              "DEFINE A AS b, B AS NOT b, C AS b)",
+        "q4": f"{head}A.v AS a, C.v AS c ONE ROW PER MATCH {skip} PATTERN (A B*? C) DEFINE A AS g = 0, C AS g = 2)",
+    }
+    return Batch("match_recognize", seed, queries, {"s": stream(rng, 120, late=0)})
+
+
+def chained(rng, seed):
+    first = ("SELECT window_start, window_end, window_time AS rt, k, SUM(v) AS total, COUNT(*) AS n FROM TABLE(TUMBLE(TABLE s, "
+             "DESCRIPTOR(ts), INTERVAL '30' SECOND)) GROUP BY window_start, window_end, window_time, k")
+    queries = {
+        "q0": "SELECT window_start, window_end, k, SUM(total) AS total, MAX(n) AS most FROM TABLE(TUMBLE(TABLE halves, "
+              "DESCRIPTOR(rt), INTERVAL '2' MINUTE)) GROUP BY window_start, window_end, k",
+        "q1": "SELECT window_start, window_end, COUNT(*) AS n, SUM(total) AS total FROM TABLE(HOP(TABLE halves, DESCRIPTOR(rt), "
+              "INTERVAL '1' MINUTE, INTERVAL '2' MINUTE)) GROUP BY window_start, window_end",
+        "q2": "WITH c AS (SELECT k, ts, v FROM s WHERE v > 0) SELECT window_start, window_end, k, COUNT(*) AS n FROM TABLE("
+              "TUMBLE(TABLE c, DESCRIPTOR(ts), INTERVAL '1' MINUTE)) GROUP BY window_start, window_end, k",
+        "q3": "SELECT window_start, window_end, SUM(n) AS n FROM (SELECT window_start, window_end, k, COUNT(*) AS n FROM TABLE("
+              "TUMBLE(TABLE s, DESCRIPTOR(ts), INTERVAL '1' MINUTE)) GROUP BY window_start, window_end, k) GROUP BY window_start, window_end",
+        "q4": "SELECT window_start, k, v, ts FROM TABLE(TUMBLE(TABLE calm, DESCRIPTOR(ts), INTERVAL '1' MINUTE)) WHERE v > 10",
+    }
+    views = [("halves", first), ("calm", "SELECT k, ts, v FROM s WHERE b")]
+    return Batch("chained_windows_and_views", seed, queries, {"s": stream(rng, 120)}, views)
+
+
+def collections_of(rng, seed):
+    calls = ["LISTAGG(t)", "LISTAGG(k, '|')", "ARRAY_AGG(v)", "FIRST_VALUE(v)", "LAST_VALUE(v)", "FIRST_VALUE(t)", "LAST_VALUE(x)"]
+    # Within the delay nothing is late, but rows come out of order: arrival decides in both.
+    queries = {
+        f"q{i}": f"SELECT window_start, window_end, k, {call} AS r FROM TABLE(TUMBLE(TABLE s, DESCRIPTOR(ts), INTERVAL '1' MINUTE)) "
+                 "GROUP BY window_start, window_end, k" for i, call in enumerate(calls)
+    }
+    return Batch("values_of_a_group", seed, queries, {"s": stream(rng, 100)})
+
+
+# name: (family, batches of the full run)
+FAMILIES = {
+    "scalar_functions": (scalars, 9), "filters": (filters, 3), "tumble": (windows("tumble"), 6), "hop": (windows("hop"), 5),
+    "cumulate": (windows("cumulate"), 4), "session": (windows("session"), 4), "older_group_windows": (older_forms, 4),
+    "aggregates": (aggregate_family, 6), "values_of_a_group": (collections_of, 2), "grouping_sets": (grouping_sets, 3),
+    "unnest": (unnest, 2), "union_all": (union, 3), "over": (over, 5), "top_n": (top_n, 5), "interval_join": (interval_join, 4),
+    "window_join": (window_join, 4), "match_recognize": (match, 5), "chained_windows_and_views": (chained, 3),
+}
+
+
+def batches(names, share, seed):
+    """The batches of the named families; `share` of the full run, at least one each."""
+    for name in names:
+        family, count = FAMILIES[name]
+        for index in range(max(1, round(count * share))):
+            yield family(random.Random(f"{name} {seed} {index}"), index)
