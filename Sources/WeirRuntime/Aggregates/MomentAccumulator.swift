@@ -1,7 +1,7 @@
 // VAR_POP, VAR_SAMP, STDDEV_POP and STDDEV_SAMP: how many values, their mean and the sum of the squares
 // of their distances from it, kept up to date value by value (Welford, 1962) and merged pane by pane
 // (Chan, Golub and LeVeque, 1979). Subtracting sums of squares would lose all digits for values that
-// are large and close together. Flink computes the same way, so that the last bits agree.
+// are large and close together. Against Flink the last digit of VAR_SAMP and STDDEV_SAMP can differ.
 
 import WeirCore
 
