@@ -2,8 +2,10 @@
 
 SWIFT_FLAGS = --explicit-target-dependency-import-check error
 # lld with relative relocations packed and equal functions folded: 2 MB less than the default linker.
+# Nothing loads the program's symbols at run time, so they are not exported: 2.8 MB less.
 RELEASE = $(SWIFT_FLAGS) -c release --static-swift-stdlib -Xswiftc -use-ld=lld \
-	-Xlinker -z -Xlinker pack-relative-relocs -Xlinker --icf=safe
+	-Xlinker -z -Xlinker pack-relative-relocs -Xlinker --icf=safe \
+	-Xlinker --no-export-dynamic
 WEIR = .build/release/weir
 PYTEST = .build/venv/bin/python -m pytest -q -p no:cacheprovider
 
