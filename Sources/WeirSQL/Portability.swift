@@ -2,29 +2,29 @@
 // have. `weir check --portable` refuses those at their place.
 //
 // The words of the text are looked at, not the plan: a function is called by its name before a
-// parenthesis wherever it stands, and its place in the text is known. Whoever adds a function that Flink
-// lacks adds its name to `extensions` (an aggregate says so itself by `isPortable`).
+// parenthesis wherever it stands, and its place in the text is known. That Flink lacks a function says its
+// own declaration (`isPortable`), of a scalar function as of an aggregate.
 
 import WeirCore
 
 /// What a text has that Flink lacks.
 public enum Portability {
-    /// Scalar functions of weir's own, by their SQL names in upper case, and what would be right.
-    static let extensions: [String: String] = [:]
-
     /// A complaint for each place of `sql`; none when Flink would take it. The text must have been bound.
-    public static func complaints(about sql: String) -> [Diagnostic] {
+    ///
+    /// - Parameter macros: the names of the configuration's macros, which Flink has not.
+    public static func complaints(about sql: String, macros: [String] = []) -> [Diagnostic] {
         guard let tokens = try? Lexer.tokens(of: sql) else { return [] }
-        var complaints: [Diagnostic] = []
-        for (token, next) in zip(tokens, tokens.dropFirst())
-        where token.kind == .word && next.kind == .symbol && next.text == "(" {
-            if let advice = extensions[token.keyword] {
-                complaints.append(complaint(token, advice))
-            } else if aggregates.contains(token.keyword) {
-                complaints.append(complaint(token, advice(for: token.keyword)))
+        return zip(tokens, tokens.dropFirst()).compactMap { token, next in
+            guard token.kind == .word, next.kind == .symbol, next.text == "(" else { return nil }
+            if macros.contains(where: { $0.uppercased() == token.keyword }) {
+                return Diagnostic(
+                    token.position, "\(token.text) is a macro, which Flink does not have; write its expression out")
             }
+            if FunctionLibrary.byName[token.keyword]?.isPortable == false {
+                return complaint(token, "")
+            }
+            return aggregates.contains(token.keyword) ? complaint(token, advice(for: token.keyword)) : nil
         }
-        return complaints
     }
 
     private static let aggregates = Set(

@@ -14,6 +14,8 @@ public struct AgentConfiguration: Sendable {
     public let views: [Catalog.View]
     public let queries: [QueryConfiguration]
     public let sinks: [SinkConfiguration]
+    /// What queries call that is a macro of the file; it is written out in their plans.
+    public let macroNames: [String]
     /// What is allowed but probably not meant.
     public let warnings: [ConfigurationProblem]
     /// All settings that hold, defaults included, as TOML; secrets as `Secret.mask`.

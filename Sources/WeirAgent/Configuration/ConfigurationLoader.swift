@@ -114,7 +114,8 @@ private struct Assembly {
         return .success(
             AgentConfiguration(
                 path: path, agent: agent, sources: sourceConfigurations, views: boundViews,
-                queries: queryConfigurations, sinks: sinkConfigurations, warnings: log.sorted,
+                queries: queryConfigurations, sinks: sinkConfigurations,
+                macroNames: binding.macroNames, warnings: log.sorted,
                 redactedDescription: RedactedText.of(order.flatMap { sections[$0, default: []] })))
     }
 

@@ -121,15 +121,19 @@ struct QueryBinding {
         }
     }
 
+    /// The names of the macros, which are no part of Flink's dialect.
+    var macroNames: [String] { catalog.macros.map(\.name) }
+
     /// Complains of what Flink lacks, and warns of what it does otherwise with the same text.
     func complainOfUnportable(queries: [BoundQuery]) {
         for values in views {
             guard let sql = values[ViewFields.sql] else { continue }
-            report(Portability.complaints(about: sql), values, ViewFields.sql)
+            report(Portability.complaints(about: sql, macros: macroNames), values, ViewFields.sql)
         }
         for query in queries {
             guard let sql = query.values[QueryFields.sql], query.plan != nil else { continue }
-            report(Portability.complaints(about: sql), query.values, QueryFields.sql)
+            report(
+                Portability.complaints(about: sql, macros: macroNames), query.values, QueryFields.sql)
         }
         for source in sources {
             if source.values[SourceFields.watermarkBy] != nil {

@@ -44,7 +44,10 @@ struct FlinkNotes {
                 + "values NULL (json.ignore-parse-errors), and fails on a row without event time.")
         notes.append("The order of rows in a result is weir's own: in Flink there is none.")
         notes += connectorNotes
-        let unportable = queries.flatMap { Portability.complaints(about: $0.sql) }.map(\.message)
+        let texts = queries.map(\.sql) + configuration.views.map(\.sql)
+        let unportable = texts.flatMap {
+            Portability.complaints(about: $0, macros: configuration.macroNames)
+        }.map(\.message)
         notes += Set(unportable).sorted().map { "It will refuse this script: \($0)." }
         return notes
     }

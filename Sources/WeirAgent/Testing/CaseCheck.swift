@@ -161,7 +161,8 @@ extension AgentConfiguration {
     func reduced(toQueries names: Set<String>) -> AgentConfiguration {
         AgentConfiguration(
             path: path, agent: agent, sources: sources, views: views,
-            queries: queries.filter { names.contains($0.name) }, sinks: sinks, warnings: warnings,
+            queries: queries.filter { names.contains($0.name) }, sinks: sinks,
+            macroNames: macroNames, warnings: warnings,
             redactedDescription: redactedDescription)
     }
 }
