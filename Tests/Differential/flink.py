@@ -76,18 +76,28 @@ def sink_types(script):
     return tables
 
 
-def judge(pair, weir_rows, kinds, flink_said, script_error):
+def export(weir, path, folder, name, query=None):
+    """Writes `name`.sql, whose results go to the folder of that name; returns its text."""
+    chosen = ["--query", query] if query else []
+    done = call(weir, "export", "flink", path, "--path", folder / name, *chosen)
+    if done.returncode != 0:
+        raise SystemExit(f"{path} is not exported: {done.stderr}")
+    (folder / f"{name}.sql").write_text(done.stdout, encoding="utf-8")
+    return done.stdout
+
+
+def judge(pair, output, weir_rows, kinds, flink_said, script_error):
     said = flink_said.get(f"{pair.query}__out", {})
     if "refused" in said:
         return pair.settle("refused by Flink", said["refused"])
-    if "failed" in said or script_error:
-        return pair.settle("failed in Flink", said.get("failed") or script_error)
+    if script_error:
+        return pair.settle("failed in Flink", script_error)
     theirs = [comparison.plain(kind) for kind in said.get("types", [])]
     ours = [comparison.plain(kind) for kind in kinds.values()]
     notes = []
     if theirs != ours:
         notes.append(f"types: weir {ours}, Flink {theirs}")
-    flink_rows = flink_kit.rows(pair.folder / "flink" / pair.query)
+    flink_rows = flink_kit.rows(output / pair.query)
     notes += comparison.differences(weir_rows, flink_rows, kinds)
     if not notes and not weir_rows:
         return pair.settle("same, no rows")
@@ -162,21 +172,27 @@ def main():
                 if pair.folder == folder and pair.verdict is None:
                     pair.settle("failed in weir", done.stderr.strip())
             continue
-        exported = call(options.weir, "export", "flink", path, "--path", folder / "flink")
-        if exported.returncode != 0:
-            raise SystemExit(f"{path} is not exported: {exported.stderr}")
-        script = folder / "script.sql"
-        script.write_text(exported.stdout, encoding="utf-8")
-        scripts[str(script)] = folder
-        results[folder] = sink_types(exported.stdout)
+        text = export(options.weir, path, folder, "flink")
+        scripts[str(folder / "flink.sql")] = folder
+        results[folder] = sink_types(text)
     said = flink_kit.run(list(scripts), work) if scripts else {}
-    by_folder = {folder: said.get(script, {}) for script, folder in scripts.items()}
+    by_folder = {folder: said[script] for script, folder in scripts.items()}
+    # Where one query of a script fails, each is run alone.
+    alone = {}
+    for pair in pairs:
+        if pair.verdict is None and "error" in by_folder[pair.folder]:
+            export(options.weir, pair.folder / "weir.toml", pair.folder, f"flink_{pair.query}", pair.query)
+            alone[pair] = str(pair.folder / f"flink_{pair.query}.sql")
+    said_alone = flink_kit.run(list(alone.values()), work) if alone else {}
     for pair in pairs:
         if pair.verdict is None:
             file = pair.folder / "weir" / f"{pair.query}.ndjson"
             rows = [json.loads(line) for line in file.read_text(encoding="utf-8").splitlines()]
-            entry = by_folder[pair.folder]
-            judge(pair, rows, results[pair.folder][pair.query], entry.get("inserts", {}), entry.get("error"))
+            entry, output = by_folder[pair.folder], pair.folder / "flink"
+            if pair in alone:
+                entry, output = said_alone[alone[pair]], pair.folder / f"flink_{pair.query}"
+            kinds = results[pair.folder][pair.query]
+            judge(pair, output, rows, kinds, entry["inserts"], entry.get("error"))
     open_count = report(pairs)
     if not options.keep:
         shutil.rmtree(work)

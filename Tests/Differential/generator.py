@@ -290,7 +290,7 @@ def window_join(rng, seed):
             "WHERE l.window_start = q.window_start AND l.window_end = q.window_end)")
     counted = "(SELECT window_start, window_end, k, COUNT(*) AS n FROM TABLE(TUMBLE(TABLE {0}, DESCRIPTOR(ts), INTERVAL '1' MINUTE)) "
     counted += "GROUP BY window_start, window_end, k) AS {1}"
-    queries["a0"] = f"SELECT l.k, l.window_start, l.n AS ln, q.n AS rn FROM {counted.format('s', 'l')} JOIN {counted.format('r', 'q')} {on}"
+    queries["a0"] = f"SELECT l.k, l.window_start, l.n AS n1, q.n AS n2 FROM {counted.format('s', 'l')} JOIN {counted.format('r', 'q')} {on}"
     inputs = {"s": stream(rng, 60, late=0), "r": stream(rng, 60, late=0)}
     return Batch("window_join", seed, queries, inputs)
 
@@ -299,7 +299,7 @@ def match(rng, seed):
     head = "SELECT * FROM s MATCH_RECOGNIZE (PARTITION BY k ORDER BY ts MEASURES "
     skip = rng.choice(["AFTER MATCH SKIP PAST LAST ROW", "AFTER MATCH SKIP TO NEXT ROW"])
     queries = {
-        "q0": f"{head}A.v AS a, B.v AS b, B.ts AS at ONE ROW PER MATCH {skip} PATTERN (A B) DEFINE A AS v < 0, B AS v > 0)",
+        "q0": f"{head}A.v AS av, B.v AS bv, B.ts AS bt ONE ROW PER MATCH {skip} PATTERN (A B) DEFINE A AS v < 0, B AS v > 0)",
         "q1": f"{head}FIRST(D.v) AS f, LAST(D.v) AS l, COUNT(D.v) AS n, U.v AS u ONE ROW PER MATCH {skip} "
               "PATTERN (S D+ U) DEFINE D AS D.v < LAST(D.v, 1) OR LAST(D.v, 1) IS NULL, U AS U.v > LAST(D.v))",
         "q2": f"{head}A.ts AS t0, C.ts AS t1, AVG(B.v) AS m ONE ROW PER MATCH {skip} PATTERN (A B* C) "

@@ -128,12 +128,11 @@ struct QueryBinding {
     func complainOfUnportable(queries: [BoundQuery]) {
         for values in views {
             guard let sql = values[ViewFields.sql] else { continue }
-            report(Portability.complaints(about: sql, macros: macroNames), values, ViewFields.sql)
+            report(unportable(sql), values, ViewFields.sql)
         }
         for query in queries {
             guard let sql = query.values[QueryFields.sql], query.plan != nil else { continue }
-            report(
-                Portability.complaints(about: sql, macros: macroNames), query.values, QueryFields.sql)
+            report(unportable(sql), query.values, QueryFields.sql)
         }
         for source in sources {
             if source.values[SourceFields.watermarkBy] != nil {
@@ -147,6 +146,11 @@ struct QueryBinding {
                     "Flink takes rows of any time, and one far ahead closes all windows there")
             }
         }
+    }
+
+    private func unportable(_ sql: String) -> [Diagnostic] {
+        let columns = catalog.tables.flatMap { $0.schema.fields.map(\.name) }
+        return Portability.complaints(about: sql, macros: macroNames, columns: Set(columns))
     }
 
     private func report(

@@ -55,7 +55,7 @@ public enum FlinkExport {
             "CREATE TEMPORARY VIEW \(flinkName(view.name)) AS\n\(bare(view.sql));"
         }
         parts += sinks.map(\.statement)
-        let inserts = sinks.map { "INSERT INTO \(flinkName($0.name))\n\(bare($0.query.sql));" }
+        let inserts = sinks.map { $0.insert(bare($0.query.sql)) }
         if inserts.count > 1 {
             parts.append("EXECUTE STATEMENT SET\nBEGIN\n\(inserts.joined(separator: "\n\n"))\nEND;")
         } else {

@@ -46,7 +46,9 @@ struct FlinkNotes {
         notes += connectorNotes
         let texts = queries.map(\.sql) + configuration.views.map(\.sql)
         let unportable = texts.flatMap {
-            Portability.complaints(about: $0, macros: configuration.macroNames)
+            Portability.complaints(
+                about: $0, macros: configuration.macroNames,
+                columns: Set(configuration.sources.flatMap { $0.columns.map(\.name) }))
         }.map(\.message)
         notes += Set(unportable).sorted().map { "It will refuse this script: \($0)." }
         return notes

@@ -36,6 +36,23 @@ struct FlinkSinkTable {
             + flinkOptions(options) + ";"
     }
 
+    /// The statement that fills the table from the query as it is written. Flink takes at most one event
+    /// time a row, and none that is NULL: behind joins, and where two columns of a result can be one, all
+    /// are made plain times around the query.
+    func insert(_ sql: String) -> String {
+        let fields = query.plan.schema.fields
+        let times = fields.indices.filter {
+            fields[$0].type.isTimestamp && !["window_start", "window_end"].contains(fields[$0].name)
+        }
+        guard times.count > 1 || (!times.isEmpty && query.plan.root.hasJoin) else { return "INSERT INTO \(flinkName(name))\n\(sql);" }
+        let items = fields.enumerated().map { index, field in
+            let column = flinkName(field.name)
+            return times.contains(index)
+                ? "CAST(\(column) AS \(flinkType(field.type))) AS \(column)" : column
+        }
+        return "INSERT INTO \(flinkName(name))\nSELECT \(items.joined(separator: ", ")) FROM (\n\(sql)\n);"
+    }
+
     /// Where the rows go, as a URL of Flink's file systems.
     private var path: String {
         switch sink?.destination {
@@ -45,6 +62,18 @@ struct FlinkSinkTable {
             "hdfs://\(hdfs.nameNodes.first?.host ?? "namenode"):8020\(hdfs.directory)/\(query.name)"
         case .s3(let s3):
             "s3://\(s3.bucket)/\(s3.prefix.isEmpty ? "" : s3.prefix + "/")\(query.name)"
+        }
+    }
+}
+
+extension LogicalPlan {
+    /// Whether rows of several streams are put together, so that columns of one may be NULL.
+    fileprivate var hasJoin: Bool {
+        contains { node in
+            switch node {
+            case .ordered(.join, _, _), .ordered(.temporalJoin, _, _): true
+            default: false
+            }
         }
     }
 }

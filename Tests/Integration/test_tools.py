@@ -1,0 +1,94 @@
+"""The commands around a configuration: test, explain, check --portable, export flink."""
+
+import re
+
+import pytest
+
+from weir_kit import ROOT, weir
+
+CASE = """\
+=== toml
+[[source]]
+name = "s"
+type = "file"
+path = "s.ndjson"
+[source.columns]
+k = "STRING"
+ts = { type = "TIMESTAMP_LTZ(3)", from = "epoch_ms" }
+[source.time]
+column = "ts"
+[[query]]
+name = "q"
+sql = '''
+SELECT k, COUNT(*) AS n FROM TABLE(TUMBLE(TABLE s, DESCRIPTOR(ts), INTERVAL '1' MINUTE))
+GROUP BY window_start, window_end, k
+'''
+=== input s
+{"k": "a", "ts": 1700000000000}
+{"k": "b", "ts": 1700000000001}
+{"k": "a", "ts": 1700000000002}
+=== expected q
+{"k": "a", "n": 2}
+{"k": "b", "n": 1}
+"""
+
+
+def run_case(tmp_path, text, *options):
+    path = tmp_path / "a.case"
+    path.write_text(text, encoding="utf-8")
+    done = weir("test", path, *options)
+    return done.returncode, done.stdout
+
+
+def test_a_right_case_passes_whole_cut_and_interrupted(tmp_path):
+    code, said = run_case(tmp_path, CASE, "--cut", 1, "--cut", 2, "--kill")
+    assert code == 0 and said.startswith("ok"), said
+
+
+@pytest.mark.parametrize(
+    "old, new, complaint",
+    [
+        ('"n": 1}', '"n": 3}', r"a\.case:23: query q, row 2: n: 1, not 3"),
+        ('"n": 1}\n', '"n": 1}\n{"k": "c", "n": 1}\n', r"a\.case:24: query q: row 3 is missing"),
+        ('{"k": "b", "n": 1}\n', "", r"1 rows are not expected"),
+        ("COUNT(*)", "COUNTS(*)", r"a\.case:14:11: error: COUNTS is not an aggregate"),
+        ("=== expected q", "=== expcted q", r"a\.case:21: a section is .*; did you mean expected\?"),
+        ("=== expected q", "=== expected qq", r"a\.case:21: there is no query qq; did you mean q\?"),
+    ],
+)
+def test_a_wrong_case_is_shown_at_its_line(tmp_path, old, new, complaint):
+    code, said = run_case(tmp_path, CASE.replace(old, new))
+    assert code == 1 and re.search(complaint, said), said
+
+
+def test_unordered_rows_may_come_in_any_order(tmp_path):
+    rows = CASE.split("=== expected q\n")
+    first, second = rows[1].splitlines()
+    text = f"{rows[0]}=== expected q unordered\n{second}\n{first}\n"
+    assert run_case(tmp_path, text)[0] == 0
+    assert run_case(tmp_path, text.replace(" unordered", ""))[0] == 1
+
+
+def test_explain_says_what_is_kept_and_for_how_long():
+    said = weir("explain", f"{ROOT}/configs/sensors.toml", "--query", "device_minute").stdout
+    assert "keeps: one group a window and (device)" in said
+    assert "1 m and the watermark's delay of 5 s" in said
+    assert re.search(r"size:  \d+ bytes a group and its key's texts", said)
+
+
+def test_what_flink_lacks_is_refused_at_its_place(tmp_path):
+    path = tmp_path / "a.toml"
+    toml = CASE.split("=== input")[0].replace("=== toml", '[agent]\nid = "a"\nstate_dir = "unused"')
+    path.write_text(toml.replace("AS n", "AS value"), encoding="utf-8")
+    assert weir("check", path).returncode == 0
+    done = weir("check", "--portable", path)
+    assert done.returncode == 78
+    assert "a.toml:16:23: error: value is a keyword of Flink's; write `value` in backquotes" in done.stderr
+
+
+def test_the_exported_script_holds_the_query_unchanged():
+    said = weir("export", "flink", f"{ROOT}/configs/tweets.toml").stdout
+    assert said.startswith("-- Flink SQL of ")
+    assert "What Flink does differently" in said
+    assert "WATERMARK FOR `created_at` AS `created_at` - INTERVAL '10' SECOND" in said
+    assert "FROM TABLE(TUMBLE(TABLE post_tags, DESCRIPTOR(created_at), INTERVAL '1' MINUTE))\n" in said
