@@ -44,7 +44,8 @@ struct FlinkSinkTable {
         let times = fields.indices.filter {
             fields[$0].type.isTimestamp && !["window_start", "window_end"].contains(fields[$0].name)
         }
-        guard times.count > 1 || (!times.isEmpty && query.plan.root.hasJoin) else { return "INSERT INTO \(flinkName(name))\n\(sql);" }
+        let needsPlainTimes = times.count > 1 || (!times.isEmpty && query.plan.root.hasJoin)
+        guard needsPlainTimes else { return "INSERT INTO \(flinkName(name))\n\(sql);" }
         let items = fields.enumerated().map { index, field in
             let column = flinkName(field.name)
             return times.contains(index)
