@@ -312,7 +312,7 @@ def match(rng, seed):
 
 
 def chained(rng, seed):
-    first = ("SELECT window_start, window_end, window_time AS rt, k, SUM(v) AS total, COUNT(*) AS n FROM TABLE(TUMBLE(TABLE s, "
+    first = ("SELECT window_start AS s0, window_end AS e0, window_time AS rt, k, SUM(v) AS total, COUNT(*) AS n FROM TABLE(TUMBLE(TABLE s, "
              "DESCRIPTOR(ts), INTERVAL '30' SECOND)) GROUP BY window_start, window_end, window_time, k")
     queries = {
         "q0": "SELECT window_start, window_end, k, SUM(total) AS total, MAX(n) AS most FROM TABLE(TUMBLE(TABLE halves, "
