@@ -32,7 +32,7 @@ extension LogicalPlan {
     /// What this operator keeps; nil when it keeps nothing.
     public func stateDescription(_ times: SourceTimes) -> StateDescription? {
         switch self {
-        case .scan, .filter, .project, .unnest, .windowAssign, .lookup, .union: nil
+        case .scan, .filter, .project, .unnest, .windowAssign, .union: nil
         case .windowAggregate(let input, let window, let keys, let aggregates, _):
             aggregateState(input, window, keys, aggregates, times)
         case .ordered(let stage, let inputs, _): orderedState(stage, inputs, times)
@@ -73,7 +73,6 @@ extension LogicalPlan {
         case .sliding(let size, let slide):
             size == slide ? "window" : "pane of \(span(greatestCommonDivisor(size, slide)))"
         case .cumulating(_, let step): "pane of \(span(step))"
-        case .months: "pane of months"
         case .session: "session"
         case .attached: "window"
         }
@@ -86,7 +85,6 @@ extension LogicalPlan {
     private func length(of window: WindowSpec) -> String {
         switch window.shape {
         case .sliding(let size, _), .cumulating(let size, _): span(size)
-        case .months(let size, _): "\(size) months"
         case .session(let gap, _): "\(span(gap)) after the session's last row"
         case .attached: "that of the windows below"
         }

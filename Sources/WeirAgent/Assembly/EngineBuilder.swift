@@ -143,7 +143,7 @@ extension LogicalPlan {
         contains { node in
             switch node {
             case .windowAggregate, .ordered: true
-            case .scan, .filter, .project, .unnest, .windowAssign, .lookup, .union: false
+            case .scan, .filter, .project, .unnest, .windowAssign, .union: false
             }
         }
     }

@@ -11,8 +11,6 @@ import WeirSQL
 struct PipelineBuilder {
     let options: QueryOptions
     let output: any QueryOutput
-    /// What look-ups look into, by name.
-    private let tables: [String: LookupTable]
     private let root: LogicalPlan
     /// Whether rows come in by one scan. Then the first window can stop half-way through a batch for a
     /// commit; with several, a batch goes through all of them before anything stops.
@@ -22,12 +20,8 @@ struct PipelineBuilder {
     private var heads: [PipelineHead] = []
     private var stateCount: UInt8 = 0
 
-    init(
-        _ root: LogicalPlan, options: QueryOptions, tables: [String: LookupTable] = [:],
-        output: any QueryOutput
-    ) {
+    init(_ root: LogicalPlan, options: QueryOptions, output: any QueryOutput) {
         self.root = root
-        self.tables = tables
         self.options = options
         self.output = output
         isSingleHead = root.scanCount == 1
@@ -61,14 +55,6 @@ struct PipelineBuilder {
                 input,
                 into: UnnestOperator(spec, schema: schema, reads: below, next: next),
                 reads: below.union([spec.column]))
-        case .lookup(let input, let spec, let schema):
-            guard let table = tables[spec.table] else {
-                preconditionFailure("a query is built with the tables that it reads")
-            }
-            let width = input.schema.count
-            try build(
-                input, into: LookupOperator(spec, table, schema: schema, next: next),
-                reads: reads.filter { $0 < width }.union(spec.condition.columns(of: 0)))
         case .windowAssign(let input, let window, let schema):
             try Self.check(window)
             try build(
@@ -185,7 +171,7 @@ struct PipelineBuilder {
     private static func unnestedColumns(_ node: LogicalPlan) -> Set<Int> {
         switch node {
         case .unnest(let input, let spec, _): unnestedColumns(input).union([spec.column])
-        case .filter(let input, _), .windowAssign(let input, _, _), .lookup(let input, _, _):
+        case .filter(let input, _), .windowAssign(let input, _, _):
             unnestedColumns(input)
         case .scan, .project, .windowAggregate, .union, .ordered: []
         }
@@ -198,9 +184,7 @@ struct PipelineBuilder {
         let longest = WatermarkTracker.eventTimeMax
         let (size, slide): (Int64, Int64) =
             switch window.shape {
-            case .sliding(let size, let slide), .cumulating(let size, let slide),
-                .months(let size, let slide):
-                (size, slide)
+            case .sliding(let size, let slide), .cumulating(let size, let slide): (size, slide)
             case .session(let gap, _): (gap, gap)
             case .attached: (1, 1)
             }
@@ -240,8 +224,7 @@ struct PipelineBuilder {
             return expressions.map {
                 if case .column(let index, _) = $0 { names[index] } else { nil }
             }
-        case .unnest(let input, _, let schema), .windowAssign(let input, _, let schema),
-            .lookup(let input, _, let schema):
+        case .unnest(let input, _, let schema), .windowAssign(let input, _, let schema):
             let names = lineage(input)
             return names + Array(repeating: nil, count: schema.count - names.count)
         case .windowAggregate(_, _, _, _, let schema), .union(_, let schema),
@@ -266,7 +249,7 @@ extension LogicalPlan {
         let own =
             switch self {
             case .windowAggregate, .ordered: 1
-            case .scan, .filter, .project, .unnest, .windowAssign, .lookup, .union: 0
+            case .scan, .filter, .project, .unnest, .windowAssign, .union: 0
             }
         return inputs.reduce(own) { $0 + $1.statefulCount }
     }

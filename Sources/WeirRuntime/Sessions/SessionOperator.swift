@@ -44,7 +44,7 @@ final class SessionOperator: Operator {
 
     init(_ definition: WindowDefinition, gap: Int64, next: any Operator) throws(Failure) {
         self.next = next
-        times = try WindowTimes(definition.window)
+        times = WindowTimes(definition.window)
         var accumulators: [any Accumulator] = []
         for call in definition.aggregates { accumulators.append(try makeAccumulator(call)) }
         // The clock's column leads the stored key, by which its clock is found after a restart.
@@ -93,7 +93,7 @@ final class SessionOperator: Operator {
             if let moves = trace.keys, keyed != nil {
                 try advanceKeyed(moves)
             } else {
-                try fire(through: times.mark(trace.watermarkAfter))
+                try fire(through: trace.watermarkAfter)
             }
         try sendResults()
         guard isThrough else { return .suspended(beforeRow: 0) }
@@ -145,7 +145,7 @@ final class SessionOperator: Operator {
             windows.append(
                 WindowBounds(
                     start: session.start, end: session.end,
-                    time: times.windowTime(endingAt: session.end)))
+                    time: session.end - 1))
         }
         results.append(groups, windows: windows)
         for slot in slots { store.close(slot) }
@@ -166,7 +166,7 @@ final class SessionOperator: Operator {
         guard let keyed else { preconditionFailure("no clocks to follow") }
         keyed.follow(moves.clocks)
         for (place, watermark) in zip(moves.places, moves.after) {
-            let mark = times.mark(watermark)
+            let mark = watermark
             if mark == Watermark.none {
                 keyed.setFired(place, Watermark.none, isAhead: false)
                 continue

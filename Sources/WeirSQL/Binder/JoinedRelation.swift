@@ -149,9 +149,6 @@ extension LogicalPlan {
         case .ordered(.sort(let column), _, _):
             if case .ofRows = time { return (self, column) }
             return nil
-        case .lookup(let input, _, _):
-            // As for UNNEST.
-            return input.exposing(time).flatMap { $0.plan == input ? (self, $0.column) : nil }
         case .union, .ordered: return nil
         }
     }

@@ -31,8 +31,6 @@ extension LogicalPlan {
             return split(predicate, below: input) {
                 .windowAssign($0, window: window, schema: schema)
             }
-        case .lookup(let input, let spec, let schema):
-            return split(predicate, below: input) { .lookup($0, spec, schema: schema) }
         case .union(let inputs, let schema):
             return .union(inputs.map { $0.filtered(by: predicate) }, schema: schema)
         case .scan, .windowAggregate, .ordered: break

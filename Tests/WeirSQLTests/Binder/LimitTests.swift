@@ -18,7 +18,7 @@ private func compileAll(_ plan: LogicalPlan) throws {
                 _ = try CompiledExpression(expression)
             }
             for filter in aggregates.compactMap(\.filter) { _ = try CompiledPredicate(filter) }
-        case .scan, .unnest, .windowAssign, .lookup, .union, .ordered: break
+        case .scan, .unnest, .windowAssign, .union, .ordered: break
         }
         node = here.inputs.first
     }
