@@ -26,6 +26,12 @@ public indirect enum OrderedStage: Hashable, Sendable {
     /// SESSION as a table function: rows come when their session has ended, with window_start,
     /// window_end and window_time behind the input's columns.
     case sessions(WindowSpec)
+    /// Values computed over the rows before each row.
+    case over(OverSpec)
+    /// The rows of windows, numbered.
+    case rank(RankSpec)
+    /// Rows in an order that begins with time.
+    case orderBy(SortSpec)
 
     /// For each input the column that orders it, a timestamp.
     public var timeColumns: [Int] {
@@ -36,6 +42,17 @@ public indirect enum OrderedStage: Hashable, Sendable {
         case .join(let spec): [spec.leftTime, spec.rightTime]
         case .temporalJoin(let spec): [spec.leftTime, spec.rightTime]
         case .sessions(let window): [window.timeColumn]
+        case .over(let spec): [spec.time]
+        case .rank(let spec): [spec.time]
+        case .orderBy(let spec): [spec.time]
+        }
+    }
+
+    /// Whether the output begins with all columns of the one input.
+    var keepsColumns: Bool {
+        switch self {
+        case .sort, .over, .rank, .orderBy: true
+        case .match, .merge, .join, .temporalJoin, .sessions: false
         }
     }
 
@@ -50,6 +67,9 @@ public indirect enum OrderedStage: Hashable, Sendable {
         case .temporalJoin(let spec): spec.columnsRead(needed: needed)
         case .sessions(let window):
             [needed.filter { $0 < inputs[0].schema.count }.union(window.columns)]
+        case .over(let spec): [needed.filter { $0 < inputs[0].schema.count }.union(spec.columns)]
+        case .rank(let spec): [needed.filter { $0 < inputs[0].schema.count }.union(spec.columns)]
+        case .orderBy(let spec): [needed.union(spec.columns)]
         }
     }
 
@@ -81,7 +101,31 @@ public indirect enum OrderedStage: Hashable, Sendable {
                 .sessions(window.onColumns { places[0][$0] ?? $0 }),
                 Schema(inputs[0].schema.fields + schema.fields.suffix(3)), place
             )
+        case .over(let spec):
+            let width = schema.count - spec.calls.count
+            let kept = spec.calls.indices.filter { needed.contains(width + $0) }
+            let results = Self.results(kept.map { width + $0 }, of: schema, behind: inputs[0], places[0])
+            let mapped = spec.mapping(calls: kept) { places[0][$0] ?? $0 }
+            return (.over(mapped), results.schema, results.place)
+        case .rank(let spec):
+            let width = schema.count - (spec.hasNumber ? 1 : 0)
+            let hasNumber = spec.hasNumber && needed.contains(width)
+            let results = Self.results(
+                hasNumber ? [width] : [], of: schema, behind: inputs[0], places[0])
+            let mapped = spec.mapping(hasNumber: hasNumber) { places[0][$0] ?? $0 }
+            return (.rank(mapped), results.schema, results.place)
+        case .orderBy(let spec):
+            return (.orderBy(spec.mapping { places[0][$0] ?? $0 }), inputs[0].schema, places[0])
         }
+    }
+
+    /// The columns of `input` and behind them the columns `kept` of `schema`, and where all are then.
+    private static func results(
+        _ kept: [Int], of schema: Schema, behind input: LogicalPlan, _ place: [Int: Int]
+    ) -> (schema: Schema, place: [Int: Int]) {
+        var place = place
+        for (offset, index) in kept.enumerated() { place[index] = input.schema.count + offset }
+        return (Schema(input.schema.fields + kept.map { schema[$0] }), place)
     }
 
     /// The operator as one line of a plan's text. `column(i, c)` names column c of input i.
@@ -93,6 +137,9 @@ public indirect enum OrderedStage: Hashable, Sendable {
         case .join(let spec): spec.text(column)
         case .temporalJoin(let spec): spec.text(column)
         case .sessions(let window): "assign windows \(window.text { column(0, $0) })"
+        case .over(let spec): spec.text { column(0, $0) }
+        case .rank(let spec): spec.text { column(0, $0) }
+        case .orderBy(let spec): spec.text { column(0, $0) }
         }
     }
 }

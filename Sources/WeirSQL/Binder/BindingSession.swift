@@ -41,15 +41,8 @@ final class BindingSession {
             }
             tables[table.name.name] = .some(relation)
         }
-        let relation = bindBody(query.body, tables)
-        if let ordering = query.ordering {
-            let advice =
-                ordering.name == "ORDER" ? "; rows come in the order in which windows close" : ""
-            let name = ordering.name == "ORDER" ? "ORDER BY" : ordering.name
-            report(Diagnostic(ordering.position, "\(name) is not supported yet\(advice)"))
-            return nil
-        }
-        return relation
+        if let ordering = query.ordering { return bindOrdered(query, ordering, tables) }
+        return bindBody(query.body, tables)
     }
 
     func bindBody(_ body: QueryBodySyntax, _ tables: CommonTables) -> Relation? {

@@ -28,6 +28,10 @@ struct ExpressionBinder {
     var pattern: PatternScope?
     /// Columns read outside of aggregates and of grouped expressions, in order.
     private(set) var ungrouped: [Identifier] = []
+    /// The calls with OVER; nil where they have no place.
+    var overs: OverCalls?
+    /// The same while the parts of such a call are bound.
+    var pendingOvers: OverCalls?
     /// The aggregate whose arguments are being bound.
     var enclosingAggregate: String?
 

@@ -7,7 +7,7 @@ extension ExpressionBinder {
         let name = call.name.name.uppercased()
         if pattern != nil, let bound = try bindPatternCall(call, name) { return bound }
         if let over = call.over {
-            throw Diagnostic(over.position, "OVER is not supported yet; group by a window instead")
+            return try bindOver(call, over, name)
         }
         if let function = NamedFunction.aggregates[name] {
             return try bindAggregate(call, function, name)

@@ -149,6 +149,10 @@ extension LogicalPlan {
         case .ordered(.sort(let column), _, _):
             if case .ofRows = time { return (self, column) }
             return nil
+        case .ordered(let stage, let inputs, _) where stage.keepsColumns:
+            if case .ofRows = time { return (self, stage.timeColumns[0]) }
+            // A column more would lie where the results are.
+            return inputs[0].exposing(time).flatMap { $0.plan == inputs[0] ? (self, $0.column) : nil }
         case .union, .ordered: return nil
         }
     }

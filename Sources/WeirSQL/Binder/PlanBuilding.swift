@@ -33,6 +33,12 @@ extension LogicalPlan {
             }
         case .union(let inputs, let schema):
             return .union(inputs.map { $0.filtered(by: predicate) }, schema: schema)
+        case .ordered(.rank(let spec), let inputs, let schema):
+            let (narrowed, others) = spec.narrowed(
+                by: predicate.conjuncts, number: inputs[0].schema.count)
+            if others.count == predicate.conjuncts.count { break }
+            let node = LogicalPlan.ordered(.rank(narrowed), inputs: inputs, schema: schema)
+            return BoundExpression.conjunction(others).map { .filter(node, predicate: $0) } ?? node
         case .scan, .windowAggregate, .ordered: break
         }
         return .filter(

@@ -27,8 +27,12 @@ struct SelectBinder {
             return nil
         }
         guard var relation = bindRows(of: select, from) else { return nil }
-        // GROUP BY TUMBLE(…) makes windows of its own.
-        if select.groupBy?.namesWindow == true { relation = relation.assigningWindow() }
+        let formerTime = relation.window?.timeColumn
+        // GROUP BY TUMBLE(…) makes windows of its own; OVER takes rows that are in their windows.
+        if select.groupBy?.namesWindow == true || select.hasOver {
+            relation = relation.assigningWindow()
+        }
+        let time = select.hasOver ? relation.exposeOrderTime() : nil
         let scope = Scope(relation, aliases: select.aliases)
         if let groupBy = select.groupBy {
             return GroupedSelectBinder(session, relation, select, groupBy).bind()
@@ -37,8 +41,11 @@ struct SelectBinder {
             session.report(Diagnostic(having.start, unboundedAdvice("HAVING")))
         }
         var binder = ExpressionBinder(scope, .select)
+        binder.overs = OverCalls(
+            select.windows, over: relation, time: time,
+            formerTime: select.hasOver ? formerTime : nil)
         guard let output = bindItems(select, relation, scope, &binder, session) else { return nil }
-        return relation.projecting(output)
+        return relation.projecting(output, over: binder.overs)
     }
 
     /// FROM and WHERE: joins take what they can use of the condition, tests by subqueries come last.

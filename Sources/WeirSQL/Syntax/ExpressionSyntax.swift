@@ -115,9 +115,11 @@ struct CallSyntax: Sendable {
     var ignoresNulls: Bool?
 }
 
-/// OVER (PARTITION BY … ORDER BY … frame).
+/// OVER (PARTITION BY … ORDER BY … frame), or OVER name.
 struct OverSyntax: Sendable {
     let position: TextPosition
+    /// A window that the WINDOW clause defines; the rest is then empty.
+    var name: Identifier?
     let partitionBy: [ExpressionSyntax]
     let orderBy: [OrderItemSyntax]
     let frame: FrameSyntax?

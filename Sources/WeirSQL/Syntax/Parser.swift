@@ -19,6 +19,8 @@ struct Parser {
     let parameters: [String: ExpressionSyntax]
     /// The macros being read, outermost first.
     let openMacros: [String]
+    /// OVER clauses read so far.
+    var overCount = 0
 
     init(_ text: String, macros: [Catalog.Macro] = []) throws(Diagnostic) {
         tokens = try Lexer.tokens(of: text)

@@ -162,8 +162,18 @@ extension Parser {
 
     private mutating func parseOver() throws(Diagnostic) -> OverSyntax {
         let position = take().position
-        if !isSymbol("(") { throw unsupported("a named window") }
-        take()
+        overCount += 1
+        if !isSymbol("(") {
+            let name = try expectName("a window's name or \"(\"")
+            return OverSyntax(
+                position: position, name: name, partitionBy: [], orderBy: [], frame: nil)
+        }
+        return try parseOverInParentheses(position)
+    }
+
+    /// `(PARTITION BY … ORDER BY … frame)`.
+    mutating func parseOverInParentheses(_ position: TextPosition) throws(Diagnostic) -> OverSyntax {
+        try expectSymbol("(")
         var partitionBy: [ExpressionSyntax] = []
         var orderBy: [OrderItemSyntax] = []
         if takeKeywords("PARTITION", "BY") {

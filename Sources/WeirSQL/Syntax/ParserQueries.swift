@@ -32,6 +32,8 @@ extension Parser {
         let body = try parseUnion()
         var ordering: Identifier?
         var orderBy: [OrderItemSyntax] = []
+        var limit: ExpressionSyntax?
+        var offset: ExpressionSyntax?
         while ["ORDER", "LIMIT", "OFFSET", "FETCH"].contains(current.keyword) {
             let keyword = take()
             ordering = ordering ?? Identifier(name: keyword.keyword, position: keyword.position)
@@ -39,19 +41,20 @@ extension Parser {
             case "ORDER":
                 try expectKeyword("BY")
                 orderBy = try list { (parser) throws(Diagnostic) in try parser.parseOrderItem() }
-            case "LIMIT": if !takeKeyword("ALL") { _ = try parseExpression() }
+            case "LIMIT": if !takeKeyword("ALL") { limit = try parseExpression() }
             case "OFFSET":
-                _ = try parseExpression()
+                offset = try parseExpression()
                 _ = takeKeyword("ROWS") || takeKeyword("ROW")
             default:
                 if !takeKeyword("NEXT") { try expectKeyword("FIRST") }
-                _ = try parseExpression()
+                limit = try parseExpression()
                 if !takeKeyword("ROWS") { try expectKeyword("ROW") }
                 try expectKeyword("ONLY")
             }
         }
         return QuerySyntax(
-            position: position, with: with, body: body, orderBy: orderBy, ordering: ordering)
+            position: position, with: with, body: body, orderBy: orderBy, ordering: ordering,
+            limit: limit, offset: offset)
     }
 
     private mutating func parseCommonTables() throws(Diagnostic) -> [CommonTableSyntax] {
@@ -115,17 +118,30 @@ extension Parser {
         try expectKeyword("SELECT")
         let distinct = isKeyword("DISTINCT") ? take().position : nil
         if distinct == nil { _ = takeKeyword("ALL") }
+        let overCountBefore = overCount
         let items = try list { (parser) throws(Diagnostic) in try parser.parseSelectItem() }
+        let hasOver = overCount > overCountBefore
         let from = takeKeyword("FROM") ? try parseFrom() : nil
         let filter = takeKeyword("WHERE") ? try parseExpression() : nil
         let groupBy = isKeyword("GROUP") ? try parseGroupBy() : nil
         let having = takeKeyword("HAVING") ? try parseExpression() : nil
         if isKeyword("QUALIFY") { throw unsupported("QUALIFY") }
-        if isKeyword("WINDOW") { throw unsupported("the WINDOW clause") }
+        let windows = isKeyword("WINDOW") ? try parseWindows() : []
         return SelectSyntax(
             position: position, distinct: distinct, items: items, from: from, filter: filter,
             groupBy: groupBy,
-            having: having)
+            having: having, windows: windows, hasOver: hasOver)
+    }
+
+    /// `WINDOW name AS (…), …`.
+    private mutating func parseWindows() throws(Diagnostic) -> [NamedOverSyntax] {
+        take()
+        return try list { (parser) throws(Diagnostic) in
+            let name = try parser.expectName("a name for the window")
+            try parser.expectKeyword("AS")
+            return NamedOverSyntax(
+                name: name, over: try parser.parseOverInParentheses(parser.current.position))
+        }
     }
 
     private mutating func parseSelectItem() throws(Diagnostic) -> SelectItemSyntax {

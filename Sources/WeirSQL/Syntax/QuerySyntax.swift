@@ -11,6 +11,10 @@ struct QuerySyntax: Sendable {
     let orderBy: [OrderItemSyntax]
     /// Where ORDER BY, LIMIT, OFFSET or FETCH first stands, and which it is.
     let ordering: Identifier?
+    /// LIMIT n or FETCH FIRST n ROWS ONLY.
+    var limit: ExpressionSyntax?
+    /// OFFSET n.
+    var offset: ExpressionSyntax?
 }
 
 /// `name [(columns)] AS (query)` in WITH.
@@ -33,11 +37,21 @@ struct SelectSyntax: Sendable {
     let position: TextPosition
     /// Where DISTINCT stands.
     let distinct: TextPosition?
-    let items: [SelectItemSyntax]
+    var items: [SelectItemSyntax]
     let from: TableSyntax?
     let filter: ExpressionSyntax?
     let groupBy: GroupBySyntax?
     let having: ExpressionSyntax?
+    /// WINDOW name AS (…).
+    var windows: [NamedOverSyntax] = []
+    /// Whether the SELECT list has an OVER.
+    var hasOver = false
+}
+
+/// `name AS (PARTITION BY … ORDER BY … frame)` in WINDOW.
+struct NamedOverSyntax: Sendable {
+    let name: Identifier
+    let over: OverSyntax
 }
 
 /// One item of a SELECT list.

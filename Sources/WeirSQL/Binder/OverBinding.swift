@@ -1,0 +1,334 @@
+// OVER: binds the calls of a SELECT list and puts the operators below its projection.
+//
+// A call becomes a column of a number that no input has; when the list is bound, each window's calls
+// become one operator, whose results then are columns of the plan. ROW_NUMBER() partitioned by
+// window_start and window_end is a ranking of each window's rows; a condition on its number is built
+// into it where the plan is made (PlanBuilding).
+
+import WeirCore
+
+/// The OVER calls of one SELECT list.
+struct OverCalls {
+    /// The windows that WINDOW names.
+    let named: [String: OverSyntax]
+    let relation: Relation
+    /// The event-time column of the input.
+    let time: Int?
+    /// The column that the rows' windows were formed over, if it is still there.
+    let formerTime: Int?
+    private(set) var stages: [Stage] = []
+    private var count = 0
+
+    /// An operator and the placeholders of its results.
+    struct Stage {
+        enum Kind {
+            case over(partition: [BoundExpression], frame: OverFrame, calls: [OverCall])
+            case rank(partition: [BoundExpression], order: [OrderKey], isLatestFirst: Bool)
+        }
+
+        var kind: Kind
+        var placeholders: [Int]
+    }
+
+    /// Placeholder columns start here and go down.
+    private static let firstPlaceholder = -1_000_000
+
+    init(_ windows: [NamedOverSyntax], over relation: Relation, time: Int?, formerTime: Int?) {
+        named = Dictionary(windows.map { ($0.name.name, $0.over) }) { first, _ in first }
+        self.relation = relation
+        self.time = time
+        self.formerTime = formerTime
+    }
+
+
+    /// The placeholder of `call` over a window.
+    mutating func add(
+        _ call: OverCall, partition: [BoundExpression], frame: OverFrame
+    ) -> BoundExpression {
+        let placeholder = takePlaceholder()
+        let column = BoundExpression.column(index: placeholder, type: call.type)
+        for index in stages.indices {
+            guard case .over(partition, frame, let calls) = stages[index].kind else { continue }
+            if let known = calls.firstIndex(of: call) {
+                return .column(index: stages[index].placeholders[known], type: call.type)
+            }
+            stages[index].kind = .over(partition: partition, frame: frame, calls: calls + [call])
+            stages[index].placeholders.append(placeholder)
+            return column
+        }
+        stages.append(
+            Stage(
+                kind: .over(partition: partition, frame: frame, calls: [call]),
+                placeholders: [placeholder]))
+        return column
+    }
+
+    /// The placeholder of a ranking's number.
+    mutating func addRanking(
+        partition: [BoundExpression], order: [OrderKey], isLatestFirst: Bool
+    ) -> BoundExpression {
+        let placeholder = takePlaceholder()
+        stages.append(
+            Stage(
+                kind: .rank(partition: partition, order: order, isLatestFirst: isLatestFirst),
+                placeholders: [placeholder]))
+        return .column(index: placeholder, type: .bigint)
+    }
+
+    private mutating func takePlaceholder() -> Int {
+        count += 1
+        return Self.firstPlaceholder - count
+    }
+
+    /// The relation with the operators in its plan, and where the placeholders' columns are.
+    func applied(time: Int) -> (relation: Relation, place: [Int: Int]) {
+        var result = relation
+        var place: [Int: Int] = [:]
+        for stage in stages {
+            let width = result.plan.schema.count
+            let node: OrderedStage
+            let fields: [Field]
+            switch stage.kind {
+            case .over(let partition, let frame, let calls):
+                node = .over(
+                    OverSpec(time: time, partition: partition, frame: frame, calls: calls))
+                let names = result.plan.schema.fields.map(\.name)
+                fields = calls.map { call in
+                    Field(call.text { PlanText.name(names, $0) }, call.type)
+                }
+            case .rank(let partition, let order, let isLatestFirst):
+                node = .rank(
+                    RankSpec(
+                        time: time, partition: partition, order: order,
+                        isLatestFirst: isLatestFirst))
+                fields = [Field("ROW_NUMBER()", .bigint)]
+            }
+            for (offset, placeholder) in stage.placeholders.enumerated() {
+                place[placeholder] = width + offset
+            }
+            result.plan = .ordered(
+                node, inputs: [result.plan], schema: Schema(result.plan.schema.fields + fields))
+        }
+        return (result, place)
+    }
+}
+
+extension Relation {
+    /// The plan's column that puts the rows in order of event time, taken up from below if no name is
+    /// left for it; nil if there is none. No window may be pending.
+    mutating func exposeOrderTime() -> Int? {
+        if let visible = timeAttribute { return visible.index }
+        if let end = columns.first(where: { $0.windowColumn == .end }) {
+            return exposeWindowTime(of: end.index)
+        }
+        guard let exposed = plan.exposing(.ofRows) else { return nil }
+        plan = exposed.plan
+        return exposed.column
+    }
+
+    /// `output`, with the calls' operators below it.
+    func projecting(_ output: [OutputColumn], over calls: OverCalls?) -> Relation {
+        guard let calls, !calls.stages.isEmpty, let time = calls.time else {
+            return projecting(output)
+        }
+        let (relation, place) = calls.applied(time: time)
+        return relation.projecting(
+            output.map { column in
+                OutputColumn(
+                    name: column.name,
+                    expression: column.expression.renumbered { place[$0] ?? $0 },
+                    isTimeAttribute: column.isTimeAttribute, windowColumn: column.windowColumn)
+            })
+    }
+}
+
+// MARK: Binding a call
+
+extension ExpressionBinder {
+    /// `name(…) OVER (…)`.
+    mutating func bindOver(
+        _ call: CallSyntax, _ over: OverSyntax, _ name: String
+    ) throws(Diagnostic) -> BoundExpression {
+        guard let calls = overs else { throw misplaced(over, name) }
+        var window = over
+        if let reference = over.name {
+            guard let definition = calls.named[reference.name] else {
+                let near = nearestSpelling(of: reference.name, among: calls.named.keys.sorted())
+                throw Diagnostic(
+                    reference.position,
+                    "no window is called \(reference.name)"
+                        + (near.map { "; did you mean \($0)?" }
+                            ?? "; the WINDOW clause behind FROM defines windows"))
+            }
+            window = definition
+        }
+        if call.filter != nil {
+            throw Diagnostic(
+                over.position, "FILTER does not go with OVER; write \(name)(CASE WHEN … THEN … END)")
+        }
+        // Calls inside of the arguments have no place.
+        overs = nil
+        pendingOvers = calls
+        defer {
+            overs = pendingOvers
+            pendingOvers = nil
+        }
+        let partition = try bindPartition(window)
+        switch name {
+        case "ROW_NUMBER": return try bindRowNumber(call, window, partition)
+        case "LAG": return try bindLag(call, window, partition)
+        default: break
+        }
+        if let refusal = OverRefusals.byName[name] {
+            throw Diagnostic(call.name.position, "\(name): \(refusal)")
+        }
+        guard NamedFunction.aggregates[name] != nil else {
+            throw Diagnostic(
+                call.name.position,
+                "\(name) is no function for OVER; there are the aggregates, ROW_NUMBER and LAG")
+        }
+        try checkTimeOrder(window, name)
+        let frame = try bindFrame(window)
+        return try bindAggregateOver(call, partition, frame)
+    }
+
+    private func misplaced(_ over: OverSyntax, _ name: String) -> Diagnostic {
+        if enclosingAggregate != nil || pendingOvers != nil {
+            return Diagnostic(
+                over.position, "\(name) OVER stands inside another call; use a subquery")
+        }
+        if grouping != nil {
+            return Diagnostic(
+                over.position,
+                "\(name) OVER beside GROUP BY is not supported; group in a subquery and put OVER above it")
+        }
+        return Diagnostic(
+            over.position,
+            "\(name) OVER cannot stand in \(clause.rawValue); compute it in a subquery and name it there")
+    }
+
+    private mutating func bindPartition(_ window: OverSyntax) throws(Diagnostic) -> [BoundExpression] {
+        let keys = try bindAll(window.partitionBy)
+        for (key, written) in zip(keys, window.partitionBy) where !key.type.isScalar {
+            throw Diagnostic(written.start, "\(key.type) cannot be partitioned by")
+        }
+        return keys.filter { !$0.columns.isEmpty }
+    }
+
+    // MARK: ROW_NUMBER
+
+    private mutating func bindRowNumber(
+        _ call: CallSyntax, _ window: OverSyntax, _ partition: [BoundExpression]
+    ) throws(Diagnostic) -> BoundExpression {
+        if !call.arguments.isEmpty || call.isStar {
+            throw Diagnostic(call.name.position, "ROW_NUMBER() takes no arguments")
+        }
+        if let frame = window.frame { throw frameless("ROW_NUMBER", frame, window) }
+        guard let calls = pendingOvers, !window.orderBy.isEmpty else {
+            throw Diagnostic(window.position, "ROW_NUMBER() needs an ORDER BY inside OVER")
+        }
+        var order: [OrderKey] = []
+        for item in window.orderBy { order.append(try bindOrderKey(item)) }
+        let ofWindow = partition.compactMap { key in
+            calls.relation.columns.first { $0.index == key.plainColumn }?.windowColumn
+        }
+        let isInWindow = ofWindow.contains(.start) && ofWindow.contains(.end)
+        if isInWindow, calls.time != nil {
+            let key = order[0].expression.plainColumn
+            let isTime = key != nil && (key == calls.time || key == calls.formerTime)
+            return pendingOvers?.addRanking(
+                partition: partition, order: order,
+                isLatestFirst: order.count == 1 && isTime && order[0].isDescending)
+                ?? .literal(.null, type: .bigint)
+        }
+        let isByTime = order.count == 1 && order[0].expression.plainColumn == calls.time
+        guard isByTime, calls.time != nil, !order[0].isDescending else {
+            throw Diagnostic(
+                window.position,
+                isByTime
+                    ? "the last row by time can always be followed by another, so the result would be "
+                        + "taken back again and again; rank the rows of a window: PARTITION BY window_start, "
+                        + "window_end, …"
+                    : "without a window a ranking changes with every row; put window_start and window_end "
+                        + "of TABLE(TUMBLE(…)) into PARTITION BY, or ORDER BY the event-time column rising")
+        }
+        return pendingOvers?.add(.rowNumber, partition: partition, frame: .range(preceding: nil))
+            ?? .literal(.null, type: .bigint)
+    }
+
+    /// A key of ORDER BY.
+    mutating func bindOrderKey(_ item: OrderItemSyntax) throws(Diagnostic) -> OrderKey {
+        let bound = try bind(item.expression)
+        guard bound.type.isScalar, bound.type != .null else {
+            throw Diagnostic(item.expression.start, "\(bound.type) has no order")
+        }
+        return OrderKey(
+            bound, isDescending: item.isDescending, areNullsFirst: item.nullsFirst)
+    }
+
+    // MARK: LAG
+
+    private mutating func bindLag(
+        _ call: CallSyntax, _ window: OverSyntax, _ partition: [BoundExpression]
+    ) throws(Diagnostic) -> BoundExpression {
+        guard (1...3).contains(call.arguments.count), !call.isDistinct else {
+            throw Diagnostic(call.name.position, "it is written LAG(value [, offset [, otherwise]])")
+        }
+        try checkTimeOrder(window, "LAG")
+        if let frame = window.frame { throw frameless("LAG", frame, window) }
+        var value = try bind(call.arguments[0])
+        var offset: Int64 = 1
+        if call.arguments.count > 1 {
+            guard case .literal(.integer(let number), _) = try bind(call.arguments[1]),
+                1...OverCalls.rowsPrecedingMax ~= number
+            else {
+                throw Diagnostic(
+                    call.arguments[1].start,
+                    "LAG's offset is a number from 1 to \(OverCalls.rowsPrecedingMax)")
+            }
+            offset = number
+        }
+        var otherwise = BoundExpression.literal(.null, type: value.type)
+        if call.arguments.count > 2 {
+            let written = call.arguments[2]
+            let both = try apply(
+                .coalesce, [value, try bind(written)], "LAG(value, offset, otherwise)",
+                at: written.position)
+            value = try convert(value, to: both.type, at: call.arguments[0].position)
+            otherwise = try convert(try bind(written), to: both.type, at: written.position)
+            guard case .literal = otherwise else {
+                throw Diagnostic(written.start, "what LAG gives otherwise must be a constant")
+            }
+        }
+        guard value.type != .null else {
+            throw Diagnostic(call.arguments[0].start, "NULL has no type here; write CAST(NULL AS …)")
+        }
+        return pendingOvers?.add(
+            .lag(value, offset: offset, otherwise: otherwise), partition: partition,
+            frame: .range(preceding: nil)) ?? .literal(.null, type: value.type)
+    }
+
+    // MARK: Aggregates
+
+    /// Binds the call as over groups, and takes the aggregates of these.
+    private mutating func bindAggregateOver(
+        _ call: CallSyntax, _ partition: [BoundExpression], _ frame: OverFrame
+    ) throws(Diagnostic) -> BoundExpression {
+        var inner = self
+        inner.pendingOvers = nil
+        inner.grouping = Grouping()
+        let plain = CallSyntax(
+            name: call.name, arguments: call.arguments, isStar: call.isStar,
+            isDistinct: call.isDistinct, filter: nil, over: nil)
+        let bound = try inner.bindCall(plain)
+        let aggregates = inner.grouping?.aggregates ?? []
+        return bound.replacing { part in
+            guard let index = aggregates.firstIndex(where: { aggregate in
+                var grouping = inner.grouping
+                return grouping?.aggregate(aggregate) == part
+            }) else { return nil }
+            return pendingOvers?.add(
+                .aggregate(aggregates[index]), partition: partition, frame: frame)
+        }
+    }
+}
