@@ -15,6 +15,9 @@ public indirect enum LogicalPlan: Hashable, Sendable {
     /// A join with UNNEST: one row an element of an array column, all input columns first, then the
     /// element and perhaps its place.
     case unnest(LogicalPlan, UnnestSpec, schema: Schema)
+    /// Each row once a grouping set: all input columns, the keys (NULL where the set lacks them), and the
+    /// number of the set, an INT. An aggregate always follows.
+    case expand(LogicalPlan, ExpandSpec, schema: Schema)
     /// A window table function without aggregation: each row once a window it falls in, with
     /// window_start, window_end and window_time after the input's columns.
     case windowAssign(LogicalPlan, window: WindowSpec, schema: Schema)
@@ -32,7 +35,7 @@ public indirect enum LogicalPlan: Hashable, Sendable {
     public var schema: Schema {
         switch self {
         case .scan(_, let schema, _), .project(_, _, let schema), .unnest(_, _, let schema),
-            .windowAssign(_, _, let schema), .windowAggregate(_, _, _, _, let schema),
+            .expand(_, _, let schema), .windowAssign(_, _, let schema), .windowAggregate(_, _, _, _, let schema),
             .union(_, let schema), .ordered(_, _, let schema): schema
         case .filter(let input, _): input.schema
         }
@@ -43,7 +46,7 @@ public indirect enum LogicalPlan: Hashable, Sendable {
         switch self {
         case .scan: []
         case .filter(let input, _), .project(let input, _, _), .unnest(let input, _, _),
-            .windowAssign(let input, _, _), .windowAggregate(let input, _, _, _, _): [input]
+            .expand(let input, _, _), .windowAssign(let input, _, _), .windowAggregate(let input, _, _, _, _): [input]
         case .union(let inputs, _), .ordered(_, let inputs, _): inputs
         }
     }
@@ -83,6 +86,33 @@ public struct UnnestSpec: Hashable, Sendable {
     /// The same of another column.
     func onColumn(_ column: Int) -> UnnestSpec {
         UnnestSpec(column: column, keepsEmpty: keepsEmpty, hasOrdinality: hasOrdinality)
+    }
+}
+
+/// The grouping sets of an aggregate that has several.
+public struct ExpandSpec: Hashable, Sendable {
+    /// The keys that are not in every set, over the input.
+    public let keys: [BoundExpression]
+    /// For each set which of `keys` it has.
+    public let sets: [[Bool]]
+
+    public init(keys: [BoundExpression], sets: [[Bool]]) {
+        precondition(sets.allSatisfy { $0.count == keys.count }, "a flag for each key")
+        self.keys = keys
+        self.sets = sets
+    }
+
+    /// The same over other columns.
+    func mapping(_ replacement: (BoundExpression) -> BoundExpression) -> ExpandSpec {
+        ExpandSpec(keys: keys.map(replacement), sets: sets)
+    }
+
+    /// The sets as a plan's text writes them: `(k, g), (k), ()`.
+    func text(_ expression: (BoundExpression) -> String) -> String {
+        let names = keys.map(expression)
+        return sets.map { flags in
+            "(\(zip(names, flags).filter(\.1).map(\.0).joined(separator: ", ")))"
+        }.joined(separator: ", ")
     }
 }
 

@@ -33,7 +33,7 @@ func processInParts(
 
 extension Column {
     /// A column of NULLs, in place of one that nobody reads.
-    fileprivate static func nulls(_ type: DataType, rowCount: Int) -> Column {
+    static func nulls(_ type: DataType, rowCount: Int) -> Column {
         let column = Column(type, capacity: rowCount)
         for _ in 0..<rowCount { column.appendNull() }
         return column

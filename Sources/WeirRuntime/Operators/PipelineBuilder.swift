@@ -55,6 +55,11 @@ struct PipelineBuilder {
                 input,
                 into: UnnestOperator(spec, schema: schema, reads: below, next: next),
                 reads: below.union([spec.column]))
+        case .expand(let input, let spec, let schema):
+            let below = reads.filter { $0 < input.schema.count }
+            try build(
+                input, into: ExpandOperator(spec, schema: schema, reads: below, next: next),
+                reads: spec.keys.reduce(into: below) { $0.formUnion($1.columns) })
         case .windowAssign(let input, let window, let schema):
             try Self.check(window)
             try build(
@@ -154,12 +159,13 @@ struct PipelineBuilder {
         let computed = (keys + aggregates.flatMap { $0.arguments + ($0.filter.map { [$0] } ?? []) })
             .reduce(into: Set([window.timeColumn])) { $0.formUnion($1.columns) }
         let takenApart = Self.unnestedColumns(input).subtracting(computed)
-        let lateColumns = input.schema.fields.indices.filter { !takenApart.contains($0) }
+        let (lateWidth, copies) = Self.lateRows(input)
+        let lateColumns = (0..<lateWidth).filter { !takenApart.contains($0) }
         if isFirst, lateSchema == nil { lateSchema = Schema(lateColumns.map { input.schema[$0] }) }
         let definition = WindowDefinition(
             window: window, keys: keys, aggregates: aggregates, schema: schema,
             clockKey: clockKey(of: keys, input), lateOutput: isFirst ? output : nil,
-            lateColumns: lateColumns, memoryBudgetBytes: options.memoryBudgetBytes,
+            lateColumns: lateColumns, copiesOfRows: copies, memoryBudgetBytes: options.memoryBudgetBytes,
             // Only the first operator can stop half-way: what it has handed on, the others finish.
             emittedRowsMax: isFirst && isSingleHead ? options.emittedRowsMax : .max,
             hashSeed: options.hashSeed, stateTag: takeStateTag())
@@ -170,11 +176,17 @@ struct PipelineBuilder {
         try build(input, into: grouping, reads: computed.union(lateColumns))
     }
 
+    /// How many columns late rows of `input` can have, and how many copies of each row come in.
+    private static func lateRows(_ input: LogicalPlan) -> (columns: Int, copies: Int) {
+        guard case .expand(let rows, let spec, _) = input else { return (input.schema.count, 1) }
+        return (rows.schema.count, spec.sets.count)
+    }
+
     /// The columns of `node` that are arrays some UNNEST below took apart.
     private static func unnestedColumns(_ node: LogicalPlan) -> Set<Int> {
         switch node {
         case .unnest(let input, let spec, _): unnestedColumns(input).union([spec.column])
-        case .filter(let input, _), .windowAssign(let input, _, _):
+        case .filter(let input, _), .expand(let input, _, _), .windowAssign(let input, _, _):
             unnestedColumns(input)
         case .scan, .project, .windowAggregate, .union, .ordered: []
         }
@@ -227,7 +239,8 @@ struct PipelineBuilder {
             return expressions.map {
                 if case .column(let index, _) = $0 { names[index] } else { nil }
             }
-        case .unnest(let input, _, let schema), .windowAssign(let input, _, let schema):
+        case .unnest(let input, _, let schema), .expand(let input, _, let schema),
+            .windowAssign(let input, _, let schema):
             let names = lineage(input)
             return names + Array(repeating: nil, count: schema.count - names.count)
         case .windowAggregate(_, _, _, _, let schema), .union(_, let schema),
@@ -252,7 +265,7 @@ extension LogicalPlan {
         let own =
             switch self {
             case .windowAggregate, .ordered: 1
-            case .scan, .filter, .project, .unnest, .windowAssign, .union: 0
+            case .scan, .filter, .project, .unnest, .expand, .windowAssign, .union: 0
             }
         return inputs.reduce(own) { $0 + $1.statefulCount }
     }

@@ -35,6 +35,8 @@ final class WindowAggregateOperator: Operator {
     let lateOutput: (any QueryOutput)?
     /// The columns that late rows have.
     let lateColumns: [Int]
+    /// Each row comes so often in a row, once a grouping set; a late one is sent once.
+    let copiesOfRows: Int
     let memoryBudgetBytes: Int
     /// Results after which a commit is asked for.
     let emittedRowsMax: Int
@@ -74,6 +76,7 @@ final class WindowAggregateOperator: Operator {
         keyed = definition.clockKey == nil ? nil : KeyedWindows()
         lateOutput = definition.lateOutput
         lateColumns = definition.lateColumns
+        copiesOfRows = definition.copiesOfRows
         memoryBudgetBytes = definition.memoryBudgetBytes
         emittedRowsMax = definition.emittedRowsMax
         keyspace = WindowKeyspace(tag: definition.stateTag)
@@ -117,8 +120,9 @@ final class WindowAggregateOperator: Operator {
     }
 
     private func sendLateRows(_ run: RowRun) {
-        let late = rows.takeLate()
+        var late = rows.takeLate()
         guard !late.isEmpty else { return }
+        if copiesOfRows > 1 { late.removeAll { Int($0) % copiesOfRows != 0 } }
         guard let lateOutput else { preconditionFailure("a window's result came late") }
         run.outcomes?.markLate(run, late)
         lateOutput.late(
@@ -151,6 +155,8 @@ struct WindowDefinition {
     let clockKey: Int?
     let lateOutput: (any QueryOutput)?
     let lateColumns: [Int]
+    /// How often each row comes, one copy behind the other.
+    let copiesOfRows: Int
     let memoryBudgetBytes: Int
     let emittedRowsMax: Int
     let hashSeed: UInt64

@@ -12,6 +12,7 @@ extension ExpressionBinder {
         if let function = NamedFunction.aggregates[name] {
             return try bindAggregate(call, function, name)
         }
+        if let bound = try bindGroupingCall(call, name) { return bound }
         if NamedFunction.missingAggregates.contains(name) {
             throw Diagnostic(
                 call.name.position,

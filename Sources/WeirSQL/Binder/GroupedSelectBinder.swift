@@ -26,13 +26,16 @@ struct GroupedSelectBinder {
     func bind() -> Relation? {
         var grouping = Grouping()
         var isComplete = true
+        var parts: [GroupingPart] = []
         for item in groupBy.items {
-            let isBound: Void? = session.attempt { () throws(Diagnostic) in
-                try add(item, to: &grouping)
-            }
-            if isBound == nil { isComplete = false }
+            let part = session.attempt { () throws(Diagnostic) in try add(item, to: &grouping) }
+            if let part { parts.append(part) } else { isComplete = false }
         }
         guard isComplete else { return nil }
+        let hasSets: Void? = session.attempt { () throws(Diagnostic) in
+            grouping.sets = try groupBy.sets(parts)
+        }
+        if hasSets == nil { return nil }
         let window = session.attempt { () throws(Diagnostic) in try windowOfGroups(grouping) }
         var binder = ExpressionBinder(scope, .having, grouping: grouping)
         let having = bindHaving(&binder)
@@ -48,7 +51,9 @@ struct GroupedSelectBinder {
 
     // MARK: GROUP BY
 
-    private func add(_ item: ExpressionSyntax, to grouping: inout Grouping) throws(Diagnostic) {
+    private func add(
+        _ item: ExpressionSyntax, to grouping: inout Grouping
+    ) throws(Diagnostic) -> GroupingPart {
         let binder = ExpressionBinder(scope, .groupBy)
         if case .call(let call) = item.kind,
             GroupWindowFunction.names.contains(call.name.name.uppercased())
@@ -61,7 +66,7 @@ struct GroupedSelectBinder {
             grouping.groupWindow = .init(
                 name: name, spec: spec, timeType: relation.plan.schema[spec.timeColumn].type)
             grouping.addWindowColumns()
-            return
+            return .olderWindow
         }
         if case .number(let text) = item.kind {
             throw Diagnostic(
@@ -81,8 +86,8 @@ struct GroupedSelectBinder {
             )
         }
         // A constant makes no groups.
-        if ofWindow.isEmpty, ofRows.isEmpty { return }
-        grouping.add(bound)
+        if ofWindow.isEmpty, ofRows.isEmpty { return .constant }
+        return grouping.add(bound)
     }
 
     /// The window of the groups.
@@ -134,8 +139,9 @@ struct GroupedSelectBinder {
                     PlanText.name(relation.plan.schema.fields.map(\.name), $0)
                 }
         }
-        var plan = input.plan.aggregated(
-            input.window, keys: grouping.keys, keyNames: names,
+        let groups = grouping.expanded(input.plan, names: names)
+        var plan = groups.plan.aggregated(
+            input.window, keys: groups.keys, keyNames: groups.names,
             aggregates: grouping.aggregates)
         // Conditions of WHERE on the window hold for whole groups, so they are checked on these.
         for condition in relation.windowConditions {
@@ -143,7 +149,7 @@ struct GroupedSelectBinder {
                 throw Diagnostic(
                     groupBy.position,
                     "a condition before this GROUP BY reads both the window and "
-                        + "\(ungroupedColumn(condition, grouping)), which is not grouped; "
+                        + "\(ungroupedColumn(condition, grouping)), which is not in all groups; "
                         + "split it with AND, or group by the column")
             }
             plan = plan.filtered(by: grouping.output(condition))
@@ -172,7 +178,7 @@ struct GroupedSelectBinder {
         guard case .session(let gap, let keys) = window.shape, grouping.groupWindow == nil else {
             return (relation.plan, window)
         }
-        if grouping.keys.allSatisfy({ $0.plainColumn != nil }),
+        if grouping.sets.isEmpty, grouping.keys.allSatisfy({ $0.plainColumn != nil }),
             Set(grouping.keys.compactMap(\.plainColumn)) == Set(keys)
         {
             return (

@@ -143,7 +143,7 @@ extension LogicalPlan {
                     found.plan, expressions: expressions + [column],
                     schema: Schema(schema.fields + [field])), expressions.count
             )
-        case .unnest(let input, _, _):
+        case .unnest(let input, _, _), .expand(let input, _, _):
             // A column more would lie where the element is.
             return input.exposing(time).flatMap { $0.plan == input ? (self, $0.column) : nil }
         case .ordered(.sort(let column), _, _):

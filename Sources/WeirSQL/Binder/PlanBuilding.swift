@@ -27,6 +27,8 @@ extension LogicalPlan {
                 .projected(expressions, schema)
         case .unnest(let input, let spec, let schema):
             return split(predicate, below: input) { .unnest($0, spec, schema: schema) }
+        case .expand(let input, let spec, let schema):
+            return split(predicate, below: input) { .expand($0, spec, schema: schema) }
         case .windowAssign(let input, let window, let schema):
             return split(predicate, below: input) {
                 .windowAssign($0, window: window, schema: schema)
@@ -106,6 +108,23 @@ extension LogicalPlan {
                 .projected(expressions + columns, Schema(schema.fields + added))
         }
         return .unnest(self, spec, schema: Schema(schema.fields + added))
+    }
+
+    /// Each row once a grouping set: the keys of `spec`, under `names`, and the set's number are added.
+    func expanded(_ spec: ExpandSpec, names: [String]) -> LogicalPlan {
+        let added =
+            zip(names, spec.keys).map { Field($0, $1.type) } + [Field("grouping set", .int)]
+        if case .project(let input, let expressions, let schema) = self,
+            expressions.allSatisfy({ $0.plainColumn != nil })
+        {
+            let columns = added.enumerated().map { offset, field in
+                BoundExpression.column(index: input.schema.count + offset, type: field.type)
+            }
+            let moved = spec.mapping { key in key.replacingColumns { expressions[$0] } }
+            return input.expanded(moved, names: names)
+                .projected(expressions + columns, Schema(schema.fields + added))
+        }
+        return .expand(self, spec, schema: Schema(schema.fields + added))
     }
 
     /// Each row once a window it falls in; window_start, window_end and window_time are added.

@@ -62,6 +62,16 @@ extension LogicalPlan {
             return Pruned(
                 plan: below.plan.unnested(moved, adding: Array(schema.fields[width...])),
                 place: place)
+        case .expand(let input, let spec, let schema):
+            let width = input.schema.count
+            let below = input.pruned(to: needed.filter { $0 < width }.union(spec.keys.columns))
+            var place = below.place
+            for offset in 0...spec.keys.count {
+                place[width + offset] = below.plan.schema.count + offset
+            }
+            let names = spec.keys.indices.map { schema[width + $0].name }
+            return Pruned(
+                plan: below.plan.expanded(spec.mapping(below.renumber), names: names), place: place)
         case .windowAssign(let input, let window, _):
             let width = input.schema.count
             let below = input.pruned(to: needed.filter { $0 < width }.union(window.columns))

@@ -82,6 +82,7 @@ enum PlanText {
         case .unnest(_, let spec, _):
             return "\(spec.keepsEmpty ? "left " : "")unnest \(column(spec.column))"
                 + (spec.hasOrdinality ? " with ordinality" : "")
+        case .expand(_, let spec, _): return "expand grouping sets \(spec.text(text))"
         case .windowAssign(_, let spec, _): return "assign windows \(spec.text(column))"
         case .windowAggregate(_, let spec, let keys, let aggregates, _):
             let calls = aggregates.map { aggregate($0, column) }.joined(separator: ", ")

@@ -162,24 +162,6 @@ extension Parser {
         return .expression(expression, alias: takeName())
     }
 
-    private mutating func parseGroupBy() throws(Diagnostic) -> GroupBySyntax {
-        let position = take().position
-        try expectKeyword("BY")
-        for (word, next) in [("GROUPING", "SETS"), ("ROLLUP", "("), ("CUBE", "(")] {
-            if isKeyword(word), ahead(1).keyword == next || isSymbol(next, at: 1) {
-                throw unsupported(
-                    next == "SETS" ? "GROUPING SETS" : word, "write one query a grouping")
-            }
-        }
-        let items = try list { (parser) throws(Diagnostic) in
-            if ["ROLLUP", "CUBE"].contains(parser.current.keyword), parser.isSymbol("(", at: 1) {
-                throw parser.unsupported(parser.current.keyword, "write one query a grouping")
-            }
-            return try parser.parseExpression()
-        }
-        return GroupBySyntax(position: position, items: items)
-    }
-
     /// `expression [ASC | DESC] [NULLS FIRST | LAST]`.
     mutating func parseOrderItem() throws(Diagnostic) -> OrderItemSyntax {
         let expression = try parseExpression()

@@ -61,10 +61,34 @@ enum SelectItemSyntax: Sendable {
     case expression(ExpressionSyntax, alias: Identifier?)
 }
 
-/// GROUP BY and its items.
+/// GROUP BY and its elements.
 struct GroupBySyntax: Sendable {
     let position: TextPosition
-    let items: [ExpressionSyntax]
+    let elements: [GroupingSyntax]
+
+    /// All expressions, from left to right.
+    var items: [ExpressionSyntax] { elements.flatMap(\.items) }
+}
+
+/// One element of GROUP BY, each a list of grouping sets; several elements are combined, each set with
+/// each.
+indirect enum GroupingSyntax: Sendable {
+    /// One set: an expression, several in parentheses, or none: ().
+    case columns([ExpressionSyntax])
+    /// Each part is one expression or several in parentheses.
+    case rollup([[ExpressionSyntax]])
+    case cube([[ExpressionSyntax]])
+    /// GROUPING SETS: the sets of all its elements.
+    case sets([GroupingSyntax])
+
+    /// All expressions, from left to right.
+    var items: [ExpressionSyntax] {
+        switch self {
+        case .columns(let items): items
+        case .rollup(let parts), .cube(let parts): parts.flatMap(\.self)
+        case .sets(let elements): elements.flatMap(\.items)
+        }
+    }
 }
 
 /// What FROM names.

@@ -70,6 +70,8 @@ enum SQLLimits {
     static let outputColumnsMax = 2_000
     /// Relational operators above each other after all views are inlined.
     static let planHeightMax = 256
+    /// Grouping sets of one GROUP BY.
+    static let groupingSetsMax = 256
     /// Windows that one row of a hopping window may fall in.
     static let hopOverlapMax: Int64 = 86_400
     /// The longest window, ms: a leap year.

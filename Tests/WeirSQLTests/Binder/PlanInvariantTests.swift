@@ -38,6 +38,11 @@ func defects(of plan: LogicalPlan) -> [String] {
         if schema.fields.map(\.type) != input.schema.fields.map(\.type) + added {
             found.append("UNNEST's schema")
         }
+    case .expand(_, let spec, let schema):
+        found += spec.keys.flatMap(check)
+        if schema.fields.map(\.type) != input.schema.fields.map(\.type) + spec.keys.map(\.type) + [.int] {
+            found.append("the schema of grouping sets")
+        }
     case .windowAssign(_, let window, let schema):
         found += defects(of: window, over: input.schema)
         let added: [DataType] = [.timestamp, .timestamp, input.schema[window.timeColumn].type]
