@@ -18,6 +18,8 @@ private func compileAll(_ plan: LogicalPlan) throws {
                 _ = try CompiledExpression(expression)
             }
             for filter in aggregates.compactMap(\.filter) { _ = try CompiledPredicate(filter) }
+        case .expand(_, let spec, _):
+            for key in spec.keys { _ = try CompiledExpression(key) }
         case .scan, .unnest, .windowAssign, .union, .ordered: break
         }
         node = here.inputs.first
