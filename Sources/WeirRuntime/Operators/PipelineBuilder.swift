@@ -115,9 +115,12 @@ struct PipelineBuilder {
                 pattern, input: inputs[0].schema, schema: schema, stateTag: tag,
                 seed: options.hashSeed)
         case .merge: MergeProcessor()
-        case .over, .rank, .orderBy:
+        case .over(let spec):
+            try OverProcessor(
+                spec, input: inputs[0].schema, schema: schema, options, stateTag: tag)
+        case .rank, .orderBy:
             throw Failure(
-                .configuration, "planning", "OVER and ORDER BY", "they are not supported yet")
+                .configuration, "planning", "ORDER BY and rankings", "they are not supported yet")
         case .join(let spec):
             try JoinProcessor(spec, inputs.map(\.schema), schema, options, stateTag: tag)
         case .temporalJoin(let spec):

@@ -1,0 +1,341 @@
+// OVER: the rows of a slice, each with values computed from the rows of its partition before it.
+//
+// For each row in order it is first written down what happens (OverSteps): rows that leave the frame,
+// the row that comes, the value that is due. With ROWS a value is due after each row, with RANGE after all
+// rows of one event time. Then every call goes through these steps by itself.
+//
+// What is kept of a partition is a value's running state, the rows that the frame or LAG reaches back to,
+// and how many rows there were. A frame bounded by time ends: when the last row has left it, the
+// partition is forgotten. All others are kept for ever, as in Flink.
+
+import WeirCore
+import WeirSQL
+import WeirStore
+
+/// Computes the calls over one window.
+final class OverProcessor: OrderedProcessor {
+    /// Which rows of a partition are kept.
+    enum Kept {
+        case none
+        /// The last so many.
+        case last(Int32)
+        /// Those up to so many ms old.
+        case within(Int64)
+    }
+
+    private let schema: Schema
+    private let partition: [CompiledExpression]
+    private let arguments: [CompiledExpression]
+    /// What computes each call; nil for ROW_NUMBER, which needs nothing but the count of rows.
+    private let columns: [(any OverColumn)?]
+    private let types: [DataType]
+    /// Whether rows that leave are taken out of the values.
+    private let isBounded: Bool
+    private let sharesTimes: Bool
+    let kept: Kept
+    let keys: OverKeys
+    /// nil where no rows are kept.
+    let rows: OverRows?
+    /// Rows in the frames of all partitions in memory.
+    var liveRows = 0
+    private let steps = OverSteps()
+    private let numbers = Buffer<Int32>()
+    private let slots = Buffer<Int32>()
+    private let ordinals = Buffer<Int64>()
+    /// All rows at or before it have been taken.
+    private(set) var now = Watermark.none
+    let durability: OverDurability
+
+    private static let rowsSweptMin = 4_096
+
+    init(
+        _ spec: OverSpec, input: Schema, schema: Schema, _ options: QueryOptions, stateTag: UInt8
+    ) throws(Failure) {
+        self.schema = schema
+        let layout = try OverLayout(spec)
+        (arguments, columns, kept) = (layout.arguments, layout.columns, layout.kept)
+        partition = try spec.partition.map { (key) throws(Failure) in try CompiledExpression(key) }
+        types = spec.calls.map(\.type)
+        isBounded = spec.frame.isBounded
+        if case .range = spec.frame { sharesTimes = true } else { sharesTimes = false }
+        keys = OverKeys(types: spec.partition.map(\.type), seed: options.hashSeed)
+        switch kept {
+        case .none: rows = nil
+        case .last: rows = OverRows(arguments.map(\.type), hasTimes: false)
+        case .within: rows = OverRows(arguments.map(\.type), hasTimes: true)
+        }
+        durability = OverDurability(
+            stateTag: stateTag, memoryBudgetBytes: options.memoryBudgetBytes, rows: rows?.schema)
+    }
+
+    /// The calls that have state of their own.
+    var stateful: [any OverColumn] { columns.compactMap(\.self) }
+
+    var memoryBytes: Int { stateBytes + steps.memoryBytes }
+
+    var spilledCount: Int { durability.spilledCount }
+
+    var droppedCount: UInt64 { stateful.reduce(0) { $0 + $1.droppedValues } }
+
+    var evaluationErrors: UInt64 {
+        (partition + arguments).reduce(0) { $0 + $1.evaluationErrors }
+    }
+
+    /// Bytes of state in memory.
+    var stateBytes: Int {
+        stateful.reduce(keys.memoryBytes + (rows?.memoryBytes ?? 0)) {
+            $0 + $1.sharedBytes + $1.bytesPerKey * keys.slotCount
+        }
+    }
+
+    // MARK: Rows
+
+    func process(_ slice: OrderedSlice, into output: OrderedOutput) throws(Failure) {
+        let batch = slice.batches[0]
+        guard batch.rowCount > 0 else { return }
+        let times = slice.times(0)
+        try findPartitions(batch)
+        let evaluated = arguments.map { $0.evaluate(batch) }
+        let base = rows?.append(evaluated, times: times, rowCount: batch.rowCount) ?? 0
+        ordinals.reserve(batch.rowCount)
+        steps.removeAll()
+        plan(times, base: base, count: batch.rowCount)
+        now = max(now, times[batch.rowCount - 1])
+        let input = OverInput(columns: rows?.columns ?? evaluated, rows: rows)
+        let results = zip(columns, types).map { call, type -> Column in
+            let result = Column(type, capacity: batch.rowCount)
+            if let call {
+                call.take(steps, input, into: result)
+            } else {
+                result.appendWords(count: batch.rowCount, isNull: { _ in false }) { ordinals.base[$0] }
+            }
+            return result
+        }
+        try output.emit(
+            Batch(schema: schema, columns: batch.columns + results, rowCount: batch.rowCount))
+        if let rows, rows.count > Self.rowsSweptMin + 2 * liveRows { sweepRows() }
+    }
+
+    /// Writes down the slot of each row's partition, which is in memory from then on.
+    private func findPartitions(_ batch: Batch) throws(Failure) {
+        numbers.reserve(batch.rowCount)
+        slots.reserve(batch.rowCount)
+        keys.number(
+            partition.map { $0.evaluate(batch) }, rowCount: batch.rowCount, into: numbers.base)
+        for row in 0..<batch.rowCount {
+            let known = keys.slot(numbers.base[row])
+            slots.base[row] = known >= 0 ? known : try open(numbers.base[row])
+        }
+    }
+
+    private func open(_ number: Int32) throws(Failure) -> Int32 {
+        let slot = keys.open(number)
+        for column in stateful {
+            column.reserve(keys.slotCount)
+            column.open(slot)
+        }
+        try durability.load(slot, of: self)
+        return slot
+    }
+
+    // MARK: Steps
+
+    private func plan(_ times: UnsafePointer<Int64>, base: Int32, count: Int) {
+        var row = 0
+        while row < count {
+            var end = row + 1
+            if sharesTimes { while end < count, times[end] == times[row] { end += 1 } }
+            for index in row..<end { take(index, times[index], base + Int32(index)) }
+            for index in row..<end { emit(slots.base[index], base + Int32(index)) }
+            row = end
+        }
+    }
+
+    private func take(_ row: Int, _ time: Int64, _ place: Int32) {
+        let slot = slots.base[row]
+        keys.touch(slot)
+        keys[slot].time = time
+        keys[slot].taken += 1
+        ordinals.base[row] = keys[slot].taken
+        if let rows {
+            removeOld(slot, time, rows)
+            link(slot, place, rows)
+        }
+        steps.append(OverSteps.Kind.add, slot: slot, place: place)
+    }
+
+    /// Lets the rows leave that the frame of a row at `time` does not reach.
+    private func removeOld(_ slot: Int32, _ time: Int64, _ rows: OverRows) {
+        let start = steps.count
+        var (first, length) = (keys[slot].first, keys[slot].length)
+        let before = length
+        switch kept {
+        case .none: return
+        case .last(let most):
+            while length >= most { removeFirst(slot, &first, &length, rows) }
+        case .within(let preceding):
+            while length > 0, rows.time(first) < time - preceding {
+                removeFirst(slot, &first, &length, rows)
+            }
+        }
+        guard length < before else { return }
+        keys[slot].first = first
+        keys[slot].length = length
+        liveRows -= Int(before - length)
+        if isBounded, length == 0 {
+            steps.removeAll(from: start)
+            steps.append(OverSteps.Kind.clear, slot: slot, place: -1)
+        }
+    }
+
+    @inline(__always)
+    private func removeFirst(
+        _ slot: Int32, _ first: inout Int32, _ length: inout Int32, _ rows: OverRows
+    ) {
+        if isBounded { steps.append(OverSteps.Kind.retract, slot: slot, place: first) }
+        length -= 1
+        if length > 0 { first = rows.next[Int(first)] }
+    }
+
+    /// Makes a row the last one of its partition.
+    private func link(_ slot: Int32, _ place: Int32, _ rows: OverRows) {
+        if keys[slot].length == 0 {
+            keys[slot].first = place
+        } else {
+            let last = keys[slot].last
+            rows.next[Int(last)] = place
+            rows.previous[Int(place)] = last
+        }
+        keys[slot].last = place
+        keys[slot].length += 1
+        liveRows += 1
+    }
+
+    @inline(__always)
+    private func emit(_ slot: Int32, _ place: Int32) {
+        if rows == nil {
+            steps.append(OverSteps.Kind.emit, slot: slot, place: place)
+        } else {
+            let entry = keys[slot]
+            steps.append(
+                OverSteps.Kind.emit, slot: slot, place: entry.last, first: entry.first,
+                length: entry.length)
+        }
+    }
+
+    // MARK: Memory
+
+    /// Gives back the memory of rows that have left. Places change.
+    func sweepRows() {
+        guard let rows else { return }
+        var places: [Int32] = []
+        places.reserveCapacity(liveRows)
+        let live = keys.live
+        for slot in live where keys[slot].length > 0 {
+            var place = keys[slot].first
+            keys[slot].first = Int32(places.count)
+            for index in 0..<keys[slot].length {
+                places.append(place)
+                if index + 1 < keys[slot].length { place = rows.next[Int(place)] }
+            }
+            keys[slot].last = Int32(places.count - 1)
+        }
+        rows.keep(places)
+        for slot in live { rebuild(slot) }
+    }
+
+    /// Tells the calls where a partition's rows are, which lie one after another.
+    func rebuild(_ slot: Int32) {
+        guard let rows else { return }
+        let entry = keys[slot]
+        let places = (0..<entry.length).map { entry.first + $0 }
+        let input = OverInput(columns: rows.columns, rows: rows)
+        places.withUnsafeBufferPointer { places in
+            for column in stateful { column.rebuild(slot, places, input) }
+        }
+    }
+
+    /// Forgets partitions, which have no unsaved changes.
+    func close(_ slots: [Int32]) {
+        for slot in slots {
+            liveRows -= Int(keys[slot].length)
+            for column in stateful { column.release(slot) }
+        }
+        keys.close(slots)
+    }
+
+    // MARK: Time and durable state
+
+    func close(through watermark: Int64, into output: OrderedOutput) throws(Failure) {
+        now = max(now, watermark)
+        try durability.findForgotten(self)
+    }
+
+    func checkpoint(into writer: any StateWriter) { durability.checkpoint(self, into: writer) }
+
+    func restore(from reader: any StateReader) throws(Failure) {
+        try durability.restore(from: reader)
+    }
+}
+
+/// What the calls read and how each is computed.
+struct OverLayout {
+    /// The arguments of all calls, each once.
+    let arguments: [CompiledExpression]
+    let columns: [(any OverColumn)?]
+    let kept: OverProcessor.Kept
+
+    init(_ spec: OverSpec) throws(Failure) {
+        var distinct: [BoundExpression] = []
+        var made: [(any OverColumn)?] = []
+        var reach: Int64 = 0
+        for call in spec.calls {
+            let places = call.expressions.map { expression -> Int in
+                if let known = distinct.firstIndex(of: expression) { return known }
+                distinct.append(expression)
+                return distinct.count - 1
+            }
+            switch call {
+            case .rowNumber: made.append(nil)
+            case .lag(_, let offset, let otherwise):
+                reach = max(reach, offset + 1)
+                let value = try CompiledExpression(otherwise).evaluate(columns: [], rowCount: 1)
+                made.append(LagColumn(places[0], offset: Int(offset), otherwise: value))
+            case .aggregate(let aggregate):
+                made.append(
+                    try Self.column(aggregate, places, isBounded: spec.frame.isBounded))
+            }
+        }
+        arguments = try distinct.map { (argument) throws(Failure) in
+            try CompiledExpression(argument)
+        }
+        columns = made
+        switch spec.frame {
+        case .rows(let preceding?): kept = .last(Int32(preceding) + 1)
+        case .range(let preceding?): kept = .within(preceding)
+        case .rows(nil), .range(nil): kept = reach > 0 ? .last(Int32(reach)) : .none
+        }
+    }
+
+    private static func column(
+        _ call: AggregateCall, _ places: [Int], isBounded: Bool
+    ) throws(Failure) -> any OverColumn {
+        guard isBounded else { return RunningColumn(try makeAccumulator(call), places) }
+        switch call.function {
+        case .min: return ExtremeColumn(.least, argument: places[0])
+        case .max: return ExtremeColumn(.greatest, argument: places[0])
+        case .firstValue: return ExtremeColumn(.first, argument: places[0])
+        case .lastValue: return ExtremeColumn(.last, argument: places[0])
+        case .sum, .avg:
+            guard !call.isDistinct, let type = call.argument?.type, type.physical == .double else {
+                break
+            }
+            let sum = SlidingSum(isAverage: call.function == .avg, isFloat: type == .float)
+            return RunningColumn(sum, places)
+        default: break
+        }
+        let accumulator = try makeAccumulator(call)
+        return accumulator.canRetract
+            ? RunningColumn(accumulator, places) : RecomputedColumn(accumulator, places)
+    }
+}
