@@ -46,9 +46,7 @@ struct PipelineBuilder {
                 input, into: FilterOperator(predicate, next: next),
                 reads: reads.union(predicate.columns))
         case .project(let input, let expressions, let schema):
-            try build(
-                input, into: ProjectOperator(expressions, schema: schema, next: next),
-                reads: expressions.reduce(into: []) { $0.formUnion($1.columns) })
+            try buildProject(input, expressions, schema, into: next)
         case .unnest(let input, let spec, let schema):
             let below = reads.filter { $0 < input.schema.count }
             try build(
@@ -72,6 +70,31 @@ struct PipelineBuilder {
         case .ordered(let stage, let inputs, let schema):
             try buildOrdered(stage, inputs, schema, into: next)
         }
+    }
+
+    /// The columns of a SELECT; over a condition that computes some of the same things, these come first.
+    private mutating func buildProject(
+        _ input: LogicalPlan, _ expressions: [BoundExpression], _ schema: Schema,
+        into next: any Operator
+    ) throws(Failure) {
+        guard case .filter(let below, let predicate) = input,
+            let work = SharedWork(predicate, expressions)
+        else {
+            try build(
+                input, into: ProjectOperator(expressions, schema: schema, next: next),
+                reads: expressions.reduce(into: []) { $0.formUnion($1.columns) })
+            return
+        }
+        let fields = below.schema.fields
+        let kept = work.columns.map { BoundExpression.column(index: $0, type: fields[$0].type) }
+        let computed = work.computed.enumerated().map { Field("computed \($0)", $1.type) }
+        let project = try ProjectOperator(work.expressions, schema: schema, next: next)
+        let first = try ProjectOperator(
+            kept + work.computed, schema: Schema(work.columns.map { fields[$0] } + computed),
+            next: FilterOperator(work.predicate, next: project))
+        try build(
+            below, into: first,
+            reads: (kept + work.computed).reduce(into: []) { $0.formUnion($1.columns) })
     }
 
     private mutating func buildUnion(

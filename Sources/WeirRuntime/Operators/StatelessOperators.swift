@@ -35,22 +35,18 @@ final class FilterOperator: Operator {
 final class ProjectOperator: Operator {
     let next: any Operator
     private let schema: Schema
-    private let expressions: [CompiledExpression]
+    private let expressions: CompiledExpressions
 
     init(_ expressions: [BoundExpression], schema: Schema, next: any Operator) throws(Failure) {
-        self.expressions = try expressions.map { (expression) throws(Failure) in
-            try CompiledExpression(expression)
-        }
+        self.expressions = try CompiledExpressions(expressions)
         self.schema = schema
         self.next = next
     }
 
-    var evaluationErrors: UInt64 {
-        expressions.reduce(next.evaluationErrors) { $0 + $1.evaluationErrors }
-    }
+    var evaluationErrors: UInt64 { expressions.evaluationErrors + next.evaluationErrors }
 
     func process(_ run: RowRun) throws(Failure) -> Step {
-        let columns = expressions.map { $0.evaluate(run.batch) }
+        let columns = expressions.evaluate(run.batch)
         return try next.process(
             run.replacing(Batch(schema: schema, columns: columns, rowCount: run.batch.rowCount)))
     }

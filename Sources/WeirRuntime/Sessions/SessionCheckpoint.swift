@@ -21,6 +21,8 @@ extension SessionOperator {
     }
 
     func checkpoint(into writer: any StateWriter) {
+        spill.checkpoint(into: writer)
+        evictIfNeeded(into: writer)
         for page in store.pages.takeChanged() { save(page, into: writer) }
         if let keyed {
             for place in keyed.changedAhead.sorted() {
@@ -146,6 +148,11 @@ extension SessionOperator {
                 keyed.link(slot, to: place, capacity: store.sessions.capacity)
                 keyed.nextDue[Int(place)] = min(keyed.nextDue[Int(place)], session.end - 1)
             }
+        }
+        try spill.restore(from: reader) { (place, end) throws(Failure) in
+            guard let keyed else { return }
+            guard keyed.nextDue.indices.contains(Int(place)) else { throw ByteReader.damaged }
+            keyed.nextDue[Int(place)] = min(keyed.nextDue[Int(place)], end - 1)
         }
         try next.restore(from: reader, clocks: clocks, pending: pending)
     }

@@ -54,8 +54,9 @@ final class SessionStore {
     /// Whether sessions wait in buckets; with a clock for each key they are found by their clock.
     private let usesBuckets: Bool
 
-    /// What a session takes beside its key and its accumulators.
-    private static let bytesPerSession = 96
+    /// What a session takes beside its key and its accumulators: the slot, its share of the tables, and
+    /// the room that these grow into.
+    private static let bytesPerSession = 160
     private static let unusedKeyBytesMax = 4 << 20
 
     init(
@@ -99,11 +100,12 @@ final class SessionStore {
         }
     }
 
-    /// A new session of key `number`; its accumulators are yet to be cleared.
-    func open(_ number: Int32, start: Int64, end: Int64) -> Int32 {
+    /// A new session of key `number`; its accumulators are yet to be cleared. One that is over already
+    /// does not wait for its end.
+    func open(_ number: Int32, start: Int64, end: Int64, isOver: Bool = false) -> Int32 {
         let slot = takeSlot()
         place(slot, number, start: start, end: end)
-        if usesBuckets { enter(slot, end) }
+        if usesBuckets, !isOver { enter(slot, end) }
         sessions.base[Int(slot)].isDirty = true
         pages.noteDirty(slot)
         return slot
@@ -212,10 +214,11 @@ final class SessionStore {
         }
     }
 
-    /// Forgets keys without a session, once they are the greater part and take much memory. Call it
-    /// between batches only.
-    func forgetUnusedKeys() {
-        guard keys.byteCount + keys.count * 36 > Self.unusedKeyBytesMax, keys.count > 2 * liveCount
+    /// Forgets keys without a session, once they take much memory and are more than `unusedMax`, or, by
+    /// default, the greater part. Call it between batches only.
+    func forgetUnusedKeys(beyond unusedMax: Int? = nil) {
+        guard keys.byteCount + keys.count * 36 > Self.unusedKeyBytesMax,
+            keys.count - liveCount > unusedMax ?? liveCount
         else { return }
         var isUsed = [UInt8](repeating: 0, count: keys.count)
         for slot in 0..<slotCount where sessions.base[slot].isLive {
@@ -228,6 +231,34 @@ final class SessionStore {
         headCount = keys.count
         for slot in 0..<slotCount where sessions.base[slot].isLive {
             sessions.base[slot].key = renumbered[Int(sessions.base[slot].key)]
+        }
+    }
+
+    // MARK: Leaving memory
+
+    /// An end at or before which at least one in `parts` of the open sessions end, roughly one in `parts`.
+    func earlyEnd(_ parts: Int) -> Int64 {
+        let step = max(1, slotCount / 4_096)
+        var ends: [Int64] = []
+        for slot in stride(from: 0, to: slotCount, by: step) where sessions.base[slot].isLive {
+            ends.append(sessions.base[slot].end)
+        }
+        ends.sort()
+        return ends.isEmpty ? .max : ends[min(ends.count - 1, ends.count / parts)]
+    }
+
+    /// Takes sessions that are gone out of the buckets. No session may be due.
+    func purgeBuckets() {
+        guard usesBuckets else { return }
+        let waiting = buckets.values.flatMap { $0 }
+        buckets.removeAll()
+        order.removeAll()
+        for slot in waiting {
+            if sessions.base[Int(slot)].isLive {
+                enter(slot, sessions.base[Int(slot)].end)
+            } else {
+                recycle(slot)
+            }
         }
     }
 

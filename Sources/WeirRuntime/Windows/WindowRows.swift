@@ -8,9 +8,10 @@ import WeirSQL
 /// What is evaluated of a run of rows, and the rows collected for the aggregates.
 final class WindowRows {
     let timeColumn: Int
-    private let keys: [CompiledExpression]
-    private let arguments: [CompiledExpression]
-    private let filters: [CompiledExpression]
+    /// The keys, then the arguments, then the filters.
+    private let expressions: CompiledExpressions
+    private let keyCount: Int
+    private let argumentCount: Int
     /// For each aggregate the indices of its arguments and of its filter; -1 for no filter.
     private let uses: [(arguments: [Int], filter: Int)]
 
@@ -34,7 +35,7 @@ final class WindowRows {
     init(_ definition: WindowDefinition, keyOrder: [Int]) throws(Failure) {
         timeColumn = definition.window.timeColumn
         times = UnsafePointer(timeValues.ints)
-        keys = try Self.compile(keyOrder.map { definition.keys[$0] })
+        let keys = keyOrder.map { definition.keys[$0] }
         var arguments: [BoundExpression] = []
         var filters: [BoundExpression] = []
         uses = definition.aggregates.map { call in
@@ -43,20 +44,12 @@ final class WindowRows {
                 Self.index(of: call.filter, in: &filters)
             )
         }
-        self.arguments = try Self.compile(arguments)
-        self.filters = try Self.compile(filters)
-    }
-
-    private static func compile(
-        _ expressions: [BoundExpression]
-    ) throws(Failure) -> [CompiledExpression] {
-        try expressions.map { (expression) throws(Failure) in try CompiledExpression(expression) }
+        expressions = try CompiledExpressions(keys + arguments + filters)
+        (keyCount, argumentCount) = (keys.count, arguments.count)
     }
 
     /// Values that could not be computed and became NULL.
-    var evaluationErrors: UInt64 {
-        (keys + arguments + filters).reduce(0) { $0 + $1.evaluationErrors }
-    }
+    var evaluationErrors: UInt64 { expressions.evaluationErrors }
 
     /// Equal expressions are evaluated once.
     private static func index(of expression: BoundExpression?, in list: inout [BoundExpression])
@@ -75,14 +68,15 @@ final class WindowRows {
         let batch = run.batch
         timeValues = batch.columns[timeColumn]
         times = clock.times(of: timeValues, rowCount: batch.rowCount)
-        let keyColumns = keys.map { $0.evaluate(batch) }
-        let argumentColumns = arguments.map { $0.evaluate(batch) }
+        let columns = expressions.evaluate(batch)
+        let keyColumns = Array(columns[..<keyCount])
+        let argumentColumns = Array(columns[keyCount..<keyCount + argumentCount])
         inputs = uses.map { use in
             AggregateInput(
                 arguments: use.arguments.map { argumentColumns[$0] },
                 times: UnsafePointer(timeValues.ints))
         }
-        filterColumns = filters.map { $0.evaluate(batch) }
+        filterColumns = Array(columns[(keyCount + argumentCount)...])
         numbers.reserve(batch.rowCount)
         collectedRows.reserve(batch.rowCount)
         collectedSlots.reserve(batch.rowCount)

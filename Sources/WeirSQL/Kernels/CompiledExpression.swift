@@ -12,18 +12,17 @@ import WeirCore
 public final class CompiledExpression {
     /// The type of the values.
     public let type: DataType
-    private let kernel: Kernel
-    private let errors = ErrorCounter()
+    private let all: CompiledExpressions
 
     /// Compiles an expression that the binder made. Throws only for constants that cannot work,
     /// such as a date pattern that is none.
     public init(_ expression: BoundExpression) throws(Failure) {
         type = expression.type
-        kernel = try ExpressionCompiler().compile(expression)
+        all = try CompiledExpressions([expression])
     }
 
     /// Rows since the start whose value could not be computed and became NULL.
-    public var evaluationErrors: UInt64 { errors.count }
+    public var evaluationErrors: UInt64 { all.evaluationErrors }
 
     /// The expression's values, one a row of `batch`. A bare column reference gives the batch's own
     /// column; nobody may write to the result.
@@ -33,8 +32,41 @@ public final class CompiledExpression {
 
     /// As `evaluate(_:)`, for columns that are not in a batch.
     public func evaluate(columns: [Column], rowCount: Int) -> Column {
-        kernel.evaluate(
-            KernelInput(columns: columns, rowCount: rowCount, activeRows: nil, errors: errors))
+        all.evaluate(columns: columns, rowCount: rowCount)[0]
+    }
+}
+
+/// Expressions over the same columns, ready to run; what they have in common is computed once. Belongs to
+/// one thread.
+public final class CompiledExpressions {
+    private let kernels: [Kernel]
+    private let errors = ErrorCounter()
+    private let shared: SharedResults?
+
+    /// Compiles expressions; throws as `CompiledExpression` does.
+    public init(_ expressions: [BoundExpression]) throws(Failure) {
+        let parts = SharedParts(expressions)
+        let compiler = ExpressionCompiler(shared: parts)
+        kernels = try expressions.map { (expression) throws(Failure) in
+            try compiler.compile(expression)
+        }
+        shared = parts?.results
+    }
+
+    /// Values since the start that could not be computed and became NULL.
+    public var evaluationErrors: UInt64 { errors.count }
+
+    /// The values of each expression, as `CompiledExpression.evaluate(_:)` gives them.
+    public func evaluate(_ batch: Batch) -> [Column] {
+        evaluate(columns: batch.columns, rowCount: batch.rowCount)
+    }
+
+    /// As `evaluate(_:)`, for columns that are not in a batch.
+    public func evaluate(columns: [Column], rowCount: Int) -> [Column] {
+        let input = KernelInput(
+            columns: columns, rowCount: rowCount, activeRows: nil, errors: errors, shared: shared)
+        defer { shared?.clear() }
+        return kernels.map { $0.evaluate(input) }
     }
 }
 

@@ -10,7 +10,15 @@ import WeirCore
 
 /// Compiles expressions over one input.
 struct ExpressionCompiler {
+    /// The parts that the expressions have in common.
+    var shared: SharedParts?
+
     func compile(_ expression: BoundExpression) throws(Failure) -> Kernel {
+        guard let shared else { return try make(expression) }
+        return try shared.kernel(expression) { () throws(Failure) in try make(expression) }
+    }
+
+    private func make(_ expression: BoundExpression) throws(Failure) -> Kernel {
         switch expression {
         case .column(let index, let type): return ColumnKernel(index: index, type: type)
         case .literal(let value, let type): return ConstantKernel(column(value, type), type: type)

@@ -23,6 +23,8 @@ struct KernelInput {
     /// Rows of which failures count (BOOLEAN, without NULLs); nil: all.
     var activeRows: Column?
     let errors: ErrorCounter
+    /// Results that kernels for the same columns share; nil where each computes its own.
+    var shared: SharedResults?
 
     /// The same for those rows only that are active already and set in `mask`.
     func restricted(to mask: Column) -> KernelInput {
