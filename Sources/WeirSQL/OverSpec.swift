@@ -71,7 +71,7 @@ public enum OverCall: Hashable, Sendable {
     /// ROW_NUMBER(): 1 for a partition's first row, whatever the frame.
     case rowNumber
     /// LAG(value, offset, otherwise): `value` of the row `offset` rows before the frame's last one, or
-    /// else a constant.
+    /// else `otherwise` of the last one.
     case lag(BoundExpression, offset: Int64, otherwise: BoundExpression)
     case aggregate(AggregateCall)
 
@@ -88,7 +88,8 @@ public enum OverCall: Hashable, Sendable {
     public var expressions: [BoundExpression] {
         switch self {
         case .rowNumber: []
-        case .lag(let value, _, _): [value]
+        case .lag(let value, _, let otherwise):
+            if case .literal = otherwise { [value] } else { [value, otherwise] }
         case .aggregate(let call): call.arguments
         }
     }
@@ -97,7 +98,7 @@ public enum OverCall: Hashable, Sendable {
         switch self {
         case .rowNumber: self
         case .lag(let value, let offset, let otherwise):
-            .lag(replacement(value), offset: offset, otherwise: otherwise)
+            .lag(replacement(value), offset: offset, otherwise: replacement(otherwise))
         case .aggregate(let call): .aggregate(call.mapping(replacement))
         }
     }

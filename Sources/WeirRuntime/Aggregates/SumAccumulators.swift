@@ -96,15 +96,15 @@ final class DoubleSum: Accumulator {
     private let sums = Buffer<Double>()
     private let counts = Buffer<Int64>()
     private let isAverage: Bool
-    /// What adding to leaves every value as it is. AVG starts at +0, as Flink's does, so that the
-    /// average of -0 alone is 0; SUM of -0 alone is -0.
+    /// Where a sum starts. Adding to -0 leaves every value as it is, so SUM of -0 alone is -0. AVG starts
+    /// at +0, as Flink's does, and so does SUM over the rows before a row.
     private let zero: Double
     private let isFloat: Bool
 
-    init(isAverage: Bool, isFloat: Bool = false) {
+    init(isAverage: Bool, isFloat: Bool = false, startsAtZero: Bool = false) {
         self.isAverage = isAverage
         self.isFloat = isFloat
-        zero = isAverage ? 0.0 : -0.0
+        zero = isAverage || startsAtZero ? 0.0 : -0.0
     }
 
     var bytesPerGroup: Int { 16 }

@@ -173,11 +173,18 @@ final class RecomputedColumn: OverColumn {
 final class LagColumn: OverColumn {
     private let argument: Int
     private let offset: Int
-    /// What stands where there is no such row: a column of one value.
-    private let otherwise: Column
+    private let otherwise: Otherwise
     private let cell = Buffer<Int32>(capacity: 1)
 
-    init(_ argument: Int, offset: Int, otherwise: Column) {
+    /// What stands where there is no such row.
+    enum Otherwise {
+        /// A column of one value.
+        case constant(Column)
+        /// An argument, of the last row.
+        case argument(Int)
+    }
+
+    init(_ argument: Int, offset: Int, otherwise: Otherwise) {
         self.argument = argument
         self.offset = offset
         self.otherwise = otherwise
@@ -191,7 +198,12 @@ final class LagColumn: OverColumn {
             for step in range {
                 let behind = Int(steps.lengths[step]) - 1
                 if behind < offset {
-                    column.append(from: otherwise, range: 0..<1)
+                    let last = Int(steps.places[step])
+                    switch otherwise {
+                    case .constant(let value): column.append(from: value, range: 0..<1)
+                    case .argument(let index):
+                        column.append(from: input.columns[index], range: last..<last + 1)
+                    }
                     continue
                 }
                 if behind == offset {

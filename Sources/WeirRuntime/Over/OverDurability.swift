@@ -263,14 +263,19 @@ final class OverDurability {
         if !slots.isEmpty { over.close(slots) }
     }
 
-    /// Goes on with the walk through the saved partitions, once a commit.
+    /// Goes on with the walk through the saved partitions, once a commit; at the end of a bounded input
+    /// through all of them.
     func findForgotten(_ over: OverProcessor) throws(Failure) {
-        guard case .within(let preceding) = over.kept, spilledCount > 0, mayWalk, let reader else {
-            return
-        }
+        let isEnd = over.now == Watermark.end
+        guard case .within(let preceding) = over.kept, spilledCount > 0, mayWalk || isEnd, let reader
+        else { return }
         mayWalk = false
         let limit = over.now - preceding
-        var left = max(Self.walkedMin, 2 * changedCount)
+        var left = isEnd ? Int.max : max(Self.walkedMin, 2 * changedCount)
+        if isEnd {
+            cursor = recordPrefix
+            ended.removeAll()
+        }
         var last: [UInt8]?
         try reader.scan(cursor, blockPrefix) { (key, value) throws(Failure) in
             var record = ByteReader(value)

@@ -299,8 +299,12 @@ struct OverLayout {
             case .rowNumber: made.append(nil)
             case .lag(_, let offset, let otherwise):
                 reach = max(reach, offset + 1)
-                let value = try CompiledExpression(otherwise).evaluate(columns: [], rowCount: 1)
-                made.append(LagColumn(places[0], offset: Int(offset), otherwise: value))
+                let fallback: LagColumn.Otherwise =
+                    if places.count > 1 { .argument(places[1]) } else {
+                        .constant(
+                            try CompiledExpression(otherwise).evaluate(columns: [], rowCount: 1))
+                    }
+                made.append(LagColumn(places[0], offset: Int(offset), otherwise: fallback))
             case .aggregate(let aggregate):
                 made.append(
                     try Self.column(aggregate, places, isBounded: spec.frame.isBounded))
@@ -320,22 +324,28 @@ struct OverLayout {
     private static func column(
         _ call: AggregateCall, _ places: [Int], isBounded: Bool
     ) throws(Failure) -> any OverColumn {
+        if let sum = sumOfDoubles(call, isBounded: isBounded) { return RunningColumn(sum, places) }
         guard isBounded else { return RunningColumn(try makeAccumulator(call), places) }
         switch call.function {
         case .min: return ExtremeColumn(.least, argument: places[0])
         case .max: return ExtremeColumn(.greatest, argument: places[0])
         case .firstValue: return ExtremeColumn(.first, argument: places[0])
         case .lastValue: return ExtremeColumn(.last, argument: places[0])
-        case .sum, .avg:
-            guard !call.isDistinct, let type = call.argument?.type, type.physical == .double else {
-                break
-            }
-            let sum = SlidingSum(isAverage: call.function == .avg, isFloat: type == .float)
-            return RunningColumn(sum, places)
         default: break
         }
         let accumulator = try makeAccumulator(call)
         return accumulator.canRetract
             ? RunningColumn(accumulator, places) : RecomputedColumn(accumulator, places)
+    }
+
+    /// SUM or AVG of doubles, whose sum starts at 0 here, not at nothing: that of -0 alone is 0.
+    private static func sumOfDoubles(_ call: AggregateCall, isBounded: Bool) -> (any Accumulator)? {
+        guard call.function == .sum || call.function == .avg, !call.isDistinct,
+            let type = call.argument?.type, type.physical == .double
+        else { return nil }
+        let isAverage = call.function == .avg
+        return isBounded || type == .float
+            ? SlidingSum(isAverage: isAverage, isFloat: type == .float)
+            : DoubleSum(isAverage: isAverage, startsAtZero: true)
     }
 }

@@ -1,5 +1,6 @@
 // SUM and AVG of doubles over bounded frames: the values that come are added and those that leave are
-// subtracted, one by one, as Flink does it, so that results are equal to Flink's to the last bit.
+// subtracted, one by one, as Flink does it, so that results are equal to Flink's to the last bit. (AVG is
+// the sum by the count there, so that of FLOAT comes from a sum with the precision of a FLOAT.)
 //
 // Sums kept up that way drift. After a value of 1e17 has come and gone, nothing is left of the small ones
 // beside it, in Flink for good. So a second sum goes along with twice the digits (Knuth's two-sum); where
@@ -12,7 +13,7 @@ import WeirCore
 final class SlidingSum: Accumulator {
     /// What is kept of a group.
     private struct State {
-        var sum: Double
+        var sum = 0.0
         var count: Int64 = 0
         var exact = Wide()
         /// The sum of the values' magnitudes.
@@ -47,21 +48,19 @@ final class SlidingSum: Accumulator {
     private let states = Buffer<State>()
     private let isAverage: Bool
     private let isFloat: Bool
-    private let start: Double
     private let driftMax: Double
 
     init(isAverage: Bool, isFloat: Bool) {
         self.isAverage = isAverage
         self.isFloat = isFloat
-        start = isAverage ? 0.0 : -0.0
-        driftMax = isFloat && !isAverage ? 1e-3 : 1e-9
+        driftMax = isFloat ? 1e-3 : 1e-9
     }
 
     var bytesPerGroup: Int { MemoryLayout<State>.stride }
     func reserve(_ count: Int) { states.reserve(count) }
 
     func clear(_ slots: UnsafeBufferPointer<Int32>) {
-        for slot in slots { states.base[Int(slot)] = State(sum: start) }
+        for slot in slots { states.base[Int(slot)] = State() }
     }
 
     var canRetract: Bool { true }
@@ -94,7 +93,7 @@ final class SlidingSum: Accumulator {
             return
         }
         let sum = sign < 0 ? state.sum - value : state.sum + value
-        state.sum = isFloat && !isAverage ? Double(Float(sum)) : sum
+        state.sum = isFloat ? Double(Float(sum)) : sum
         state.exact.add(sign * value)
         state.extent.add(sign * value.magnitude)
         if sign < 0 { settle(&state) }

@@ -280,11 +280,11 @@ extension ExpressionBinder {
         var offset: Int64 = 1
         if call.arguments.count > 1 {
             guard case .literal(.integer(let number), _) = try bind(call.arguments[1]),
-                1...OverCalls.rowsPrecedingMax ~= number
+                0...OverCalls.rowsPrecedingMax ~= number
             else {
                 throw Diagnostic(
                     call.arguments[1].start,
-                    "LAG's offset is a number from 1 to \(OverCalls.rowsPrecedingMax)")
+                    "LAG's offset is a number from 0 to \(OverCalls.rowsPrecedingMax)")
             }
             offset = number
         }
@@ -296,9 +296,6 @@ extension ExpressionBinder {
                 at: written.position)
             value = try convert(value, to: both.type, at: call.arguments[0].position)
             otherwise = try convert(try bind(written), to: both.type, at: written.position)
-            guard case .literal = otherwise else {
-                throw Diagnostic(written.start, "what LAG gives otherwise must be a constant")
-            }
         }
         guard value.type != .null else {
             throw Diagnostic(call.arguments[0].start, "NULL has no type here; write CAST(NULL AS …)")

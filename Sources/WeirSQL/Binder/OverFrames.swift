@@ -36,13 +36,19 @@ extension ExpressionBinder {
                 item.expression.start, "\(name) OVER takes rows as time goes on; drop DESC")
         }
         guard case .name(let parts) = item.expression.kind,
-            let time = pendingOvers?.time, try scope.column(parts).index == time
+            let time = pendingOvers?.time, isTime(try scope.column(parts), time)
         else {
             throw Diagnostic(
                 item.expression.start,
                 "\(name) OVER is computed in the order of event time; "
                     + (shown.map { "write \($0)" } ?? "the rows here have no event-time column"))
         }
+    }
+
+    /// Whether rows in the order of `column` are in that of event time: the time of rows in windows is
+    /// the window's end less 1 ms.
+    private func isTime(_ column: ScopeColumn, _ time: Int) -> Bool {
+        column.index == time || column.windowColumn == .end
     }
 
     func frameless(_ name: String, _ frame: FrameSyntax, _ window: OverSyntax) -> Diagnostic {

@@ -1,0 +1,157 @@
+// OVER: neither cuts nor commits nor crashes nor a lack of memory show; what a frame bounded by time keeps
+// is gone when time has passed; and sums of doubles do not drift. What values there are is worked out in
+// Tests/Cases/over_*.case.
+
+import Testing
+import WeirCore
+
+@testable import WeirRuntime
+@testable import WeirSQL
+
+@Suite struct OverTests {
+    private static let all = """
+        COUNT(*) OVER w, COUNT(note) OVER w, SUM(value) OVER w, AVG(value) OVER w, SUM(line) OVER w, \
+        MIN(value) OVER w, MAX(note) OVER w, MIN(flag) OVER w, FIRST_VALUE(small) OVER w, \
+        LAST_VALUE(note) OVER w, COUNT(DISTINCT line) OVER w, LISTAGG(note) OVER w, \
+        STDDEV_POP(value) OVER w, ARRAY_AGG(line) OVER w, MAX(ts) OVER w
+        """
+
+    private static func query(_ frame: String, by keys: String = "PARTITION BY device") -> String {
+        "SELECT device, ts, \(all) FROM readings WINDOW w AS (\(keys) ORDER BY ts \(frame))"
+    }
+
+    static let queries = [
+        query("ROWS BETWEEN 3 PRECEDING AND CURRENT ROW"),
+        query("ROWS BETWEEN 90 PRECEDING AND CURRENT ROW", by: "PARTITION BY flag"),
+        query("ROWS BETWEEN UNBOUNDED PRECEDING AND CURRENT ROW"),
+        query("RANGE BETWEEN INTERVAL '4' SECOND PRECEDING AND CURRENT ROW"),
+        query("RANGE BETWEEN INTERVAL '60' SECOND PRECEDING AND CURRENT ROW", by: ""),
+        query("", by: "PARTITION BY device, line"),
+        """
+        SELECT device, ts, LAG(value) OVER w, LAG(note, 3, 'none') OVER w, LAG(line, 70) OVER w,
+        SUM(value) OVER w, ROW_NUMBER() OVER (PARTITION BY device ORDER BY ts) FROM readings
+        WINDOW w AS (PARTITION BY device ORDER BY ts)
+        """,
+        """
+        SELECT COUNT(*) OVER (PARTITION BY line ORDER BY ts ROWS 5 PRECEDING) AS a, COUNT(*) OVER (ORDER BY
+        ts RANGE BETWEEN INTERVAL '1' SECOND PRECEDING AND CURRENT ROW) AS b FROM readings
+        """,
+    ]
+
+    private func run(
+        _ sql: String, _ readings: [Reading], _ schedule: Schedule, memory: Int = 64 << 20,
+        emittedRowsMax: Int = .max
+    ) throws -> QueryHarness {
+        let harness = try QueryHarness(
+            PatternTests.plan(sql),
+            options: QueryOptions(memoryBudgetBytes: memory, emittedRowsMax: emittedRowsMax),
+            clock: WatermarkOptions(delay: 3_000))
+        try harness.run(readings, schedule)
+        return harness
+    }
+
+    @Test(arguments: queries) func cutsCommitsCrashesAndLackOfMemoryDoNotShow(_ sql: String) throws {
+        for seed in 1...2 as ClosedRange<UInt64> {
+            let readings = Reading.random(seed: seed, count: 500, isExact: false)
+            let whole = try run(sql, readings, .whole())
+            let expected = whole.committed.results
+            #expect(expected.count > 400)
+            for rows in [1, 13] {
+                #expect(try run(sql, readings, .every(rows)).committed.results == expected)
+            }
+            for memory in [1, 30_000, 64 << 20] {
+                let chaotic = try run(
+                    sql, readings, .chaotic(seed: seed + UInt64(memory % 7), batchMax: 25),
+                    memory: memory, emittedRowsMax: 40)
+                #expect(chaotic.crashCount > 0)
+                #expect(chaotic.committed.results == expected, "\(memory) bytes, seed \(seed)")
+                #expect(chaotic.committed.late == whole.committed.late)
+            }
+        }
+    }
+
+    @Test(arguments: [1, 64 << 20]) func framesOfTimeLeaveNothingBehind(_ memory: Int) throws {
+        let sql = Self.query("RANGE BETWEEN INTERVAL '30' SECOND PRECEDING AND CURRENT ROW")
+        let readings = Reading.random(seed: 5, count: 900, devices: 60)
+        let harness = try run(sql, readings, .every(20, commits: true), memory: memory)
+        #expect(harness.pipeline.spilledCount == 0)
+        let empty = try run(sql, [], .whole())
+        // What is left are the numbers of how far the operator has come.
+        let left = harness.store.pairs.filter { $0.key[0] == 2 && $0.key[1] == 0 }
+        #expect(left.allSatisfy { [0, 0x10].contains($0.key[2]) }, "\(left.map(\.key))")
+        #expect(harness.pipeline.memoryBytes < empty.pipeline.memoryBytes + 300_000)
+    }
+
+    @Test func partitionsThatHaveEndedAreForgottenOnTheWay() throws {
+        let sql = Self.query("RANGE BETWEEN INTERVAL '1' SECOND PRECEDING AND CURRENT ROW")
+        // Each device is heard of once.
+        let readings = (0..<4_000).map { index in
+            Reading(device: "d\(index)", line: 1, time: 1_700_000_000_000 + Int64(index) * 100, value: 1)
+        }
+        for memory in [1, 64 << 20] {
+            let harness = try QueryHarness(
+                PatternTests.plan(sql), options: QueryOptions(memoryBudgetBytes: memory),
+                clock: WatermarkOptions(delay: 3_000))
+            var most = 0
+            for start in stride(from: 0, to: readings.count, by: 50) {
+                try harness.process(Array(readings[start..<start + 50]))
+                harness.commit()
+                most = max(most, harness.store.pairs.count)
+            }
+            #expect(most < 400, "\(memory) bytes")
+        }
+    }
+
+    @Test func longFramesAreSavedInPieces() throws {
+        let readings = (0..<3_000).map { index in
+            Reading(device: "d", line: 1, time: 1_700_000_000_000 + Int64(index) * 100, value: 1)
+        }
+        let harness = try QueryHarness(
+            PatternTests.plan("SELECT SUM(value) OVER (ORDER BY ts ROWS 1000 PRECEDING) AS s FROM readings"),
+            clock: WatermarkOptions(delay: 0))
+        for reading in readings {
+            try harness.process([reading])
+            harness.commit()
+        }
+        // A commit of one row writes the rows behind the last full block, not the whole frame.
+        #expect(harness.store.putBytes / readings.count < 1_500)
+        #expect(harness.store.pairs.count < 40)
+    }
+
+    @Test func aValueThatCameAndWentLeavesNoTraceInASum() {
+        let sum = SlidingSum(isAverage: false, isFloat: false)
+        let values = Column(.double)
+        for value in [0.1, 1e17, 0.2, .infinity, -.infinity, .nan, 0.3] { values.append(value) }
+        let input = AggregateInput(arguments: [values], times: nil)
+        sum.reserve(1)
+        let step = { (rows: [Int32], isRetracted: Bool) in
+            let slots = [Int32](repeating: 0, count: rows.count)
+            rows.withUnsafeBufferPointer { rows in
+                slots.withUnsafeBufferPointer { slots in
+                    guard let row = rows.baseAddress, let slot = slots.baseAddress else { return }
+                    let picked = RowSlots(rows: row, slots: slot, count: rows.count)
+                    if isRetracted { sum.retract(picked, input) } else { sum.update(picked, input) }
+                }
+            }
+        }
+        let value = { () -> Double in
+            let column = Column(.double)
+            [Int32(0)].withUnsafeBufferPointer { sum.emit($0, into: column) }
+            return column.doubles[0]
+        }
+        [Int32(0)].withUnsafeBufferPointer { sum.clear($0) }
+        step([0, 1, 2], false)
+        #expect(value() == 1e17)
+        step([1], true)
+        #expect(abs(value() - 0.3) < 1e-12)
+        step([3], false)
+        #expect(value() == .infinity)
+        step([4], false)
+        #expect(value().isNaN)
+        step([3, 4], true)
+        step([5], false)
+        #expect(value().isNaN)
+        step([5, 0], true)
+        #expect(abs(value() - 0.2) < 1e-12)
+    }
+}
