@@ -117,13 +117,15 @@ extension LogicalPlan {
                 kept: "the rows of matches under way, for each partition, and \(waiting)",
                 duration: (within ?? "until the match is found or can no longer be") + "; rows \(wait)",
                 size: rows)
+        case .over(let spec):
+            return overState(spec, waiting: waiting, wait: wait, rows: rows)
         default:
             return StateDescription(kept: waiting, duration: wait, size: rows)
         }
     }
 
     /// A length of time for people.
-    private func span(_ milliseconds: Int64) -> String {
+    func span(_ milliseconds: Int64) -> String {
         let units: [(Int64, String)] = [(86_400_000, "d"), (3_600_000, "h"), (60_000, "m"), (1000, "s")]
         guard milliseconds > 0 else { return "0 s" }
         for (length, name) in units where milliseconds % length == 0 {
@@ -134,7 +136,8 @@ extension LogicalPlan {
 }
 
 /// How many bytes a row of some types takes.
-private struct RowWidth {
+struct RowWidth {
+    /// Without texts and arrays.
     private(set) var fixedBytes = 0
     private(set) var hasTexts = false
 
@@ -156,5 +159,6 @@ private struct RowWidth {
         }
     }
 
+    /// The bytes in words.
     var text: String { "\(fixedBytes) bytes a row" + (hasTexts ? " and its texts and arrays" : "") }
 }

@@ -105,6 +105,11 @@ public indirect enum OrderedStage: Hashable, Sendable {
             let width = schema.count - spec.calls.count
             let kept = spec.calls.indices.filter { needed.contains(width + $0) }
             let results = Self.results(kept.map { width + $0 }, of: schema, behind: inputs[0], places[0])
+            // Nobody reads a value of it: what is left is the order, and which rows are late.
+            if kept.isEmpty {
+                let time = places[0][spec.time] ?? spec.time
+                return (.sort(time: time), results.schema, results.place)
+            }
             let mapped = spec.mapping(calls: kept) { places[0][$0] ?? $0 }
             return (.over(mapped), results.schema, results.place)
         case .rank(let spec):

@@ -42,7 +42,7 @@ public enum Portability {
             default: break
             }
         }
-        return complaints
+        return complaints + PortableWindows.complaints(about: tokens)
     }
 
     /// Whether an item of a list ends before `token`.

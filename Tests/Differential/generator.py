@@ -222,22 +222,42 @@ def union(rng, seed):
 
 
 def over(rng, seed):
-    frames = [
-        "ROWS BETWEEN 3 PRECEDING AND CURRENT ROW", "ROWS BETWEEN UNBOUNDED PRECEDING AND CURRENT ROW",
-        "RANGE BETWEEN INTERVAL '20' SECOND PRECEDING AND CURRENT ROW",
-        "RANGE BETWEEN UNBOUNDED PRECEDING AND CURRENT ROW",
-    ]
+    bounded = ["ROWS BETWEEN 3 PRECEDING AND CURRENT ROW", "ROWS 20 PRECEDING", "ROWS BETWEEN 0 PRECEDING AND CURRENT ROW",
+               "RANGE BETWEEN INTERVAL '20' SECOND PRECEDING AND CURRENT ROW", "RANGE INTERVAL '2' MINUTE PRECEDING"]
+    unbounded = ["ROWS BETWEEN UNBOUNDED PRECEDING AND CURRENT ROW", "RANGE BETWEEN UNBOUNDED PRECEDING AND CURRENT ROW", ""]
     calls = ["COUNT(*)", "COUNT(v)", "SUM(v)", "AVG(v)", "MIN(v)", "MAX(x)", "SUM(w)", "MIN(t)", "COUNT(DISTINCT g)",
-             "FIRST_VALUE(v)", "LAST_VALUE(v)"]
+             "FIRST_VALUE(v)", "LAST_VALUE(v)", "SUM(x / 3)", "AVG(x * 0.1)", "MAX(b)", "FIRST_VALUE(t)", "LAST_VALUE(x)",
+             "SUM(DISTINCT g)", "LISTAGG(t, '|')", "ARRAY_AGG(v)", "AVG(CAST(x AS DECIMAL(10, 2)))", "STDDEV_SAMP(x)",
+             "MAX(ts)", "SUM(CAST(x AS FLOAT))", "AVG(CAST(v AS FLOAT))", "MIN(CAST(x AS DECIMAL(20, 3)))"]
+    partitions = ["PARTITION BY k ", "", "PARTITION BY k, g ", "PARTITION BY b, UPPER(t) "]
     queries = {}
-    for i in range(6):
-        by = rng.choice(["PARTITION BY k ", "", "PARTITION BY k, g "])
-        window = f"({by}ORDER BY ts {rng.choice(frames)})"
-        chosen = ", ".join(f"{rng.choice(calls)} OVER w AS c{j}" for j in range(2))
-        queries[f"q{i}"] = f"SELECT k, ts, v, {chosen} FROM s WINDOW w AS {window}"
-    queries["q6"] = "SELECT k, ts, v, ROW_NUMBER() OVER (PARTITION BY k ORDER BY ts) AS n FROM s"
-    queries["q7"] = "SELECT k, ts, v, LAG(v, 1) OVER (PARTITION BY k ORDER BY ts) AS p FROM s"
-    return Batch("over", seed, queries, {"s": stream(rng, 120)})
+    # A bounded frame of Flink's takes a row that is late by the watermark if its partition has no newer
+    # one (docs/over.md): the stream u has no late rows.
+    for i in range(9):
+        frame = rng.choice(bounded if i < 5 else unbounded)
+        chosen = ", ".join(f"{call} OVER w AS c{j}" for j, call in enumerate(rng.sample(calls, 3)))
+        queries[f"q{i}"] = (
+            f"SELECT k, ts, v, {chosen} FROM {'u' if i < 5 else 's'} WINDOW w AS ({rng.choice(partitions)}ORDER BY ts {frame})")
+    by = rng.choice(partitions)
+    queries["number"] = f"SELECT k, ts, v, ROW_NUMBER() OVER ({by}ORDER BY ts) AS n FROM s"
+    queries["lag"] = f"SELECT k, ts, v, LAG(v, {rng.randrange(4)}) OVER w AS p, LAG(t) OVER w AS q, SUM(x) OVER w AS r FROM s WINDOW w AS ({by}ORDER BY ts)"
+    queries["otherwise"] = f"SELECT k, ts, LAG(v, 2, -1) OVER w AS p, LAG(t, 1, k) OVER w AS q FROM s WHERE v IS NOT NULL AND t IS NOT NULL AND k IS NOT NULL WINDOW w AS ({by}ORDER BY ts)"
+    queries["changes"] = "SELECT k, ts, v FROM (SELECT k, ts, v, LAG(v) OVER (PARTITION BY k ORDER BY ts) AS p FROM s) WHERE v > p"
+    queries["first"] = "SELECT k, ts, v FROM (SELECT k, ts, v, ROW_NUMBER() OVER (PARTITION BY k ORDER BY ts) AS n FROM s) WHERE n = 1"
+    queries["windows"] = (
+        "SELECT window_start, k, MAX(r) AS m, COUNT(*) AS n FROM TABLE(TUMBLE((SELECT k, ts, SUM(v) OVER (PARTITION BY k ORDER BY ts "
+        f"{rng.choice(bounded)}) AS r FROM u), DESCRIPTOR(ts), INTERVAL '1' MINUTE)) GROUP BY window_start, window_end, k")
+    # Windows of different keys have one time, and no order in Flink.
+    frame = rng.choice(bounded)
+    by = "PARTITION BY k " if "ROWS" in frame else rng.choice(partitions[:2])
+    queries["of_windows"] = (
+        f"SELECT window_start, k, n, SUM(n) OVER w AS total, AVG(n) OVER w AS mean FROM (SELECT window_start, window_end, window_time, k, "
+        "COUNT(*) AS n FROM TABLE(TUMBLE(TABLE s, DESCRIPTOR(ts), INTERVAL '1' MINUTE)) GROUP BY window_start, window_end, "
+        f"window_time, k) WINDOW w AS ({by}ORDER BY window_time {frame})")
+    queries["twice"] = (
+        "SELECT k, ts, SUM(n) OVER (ORDER BY ts RANGE INTERVAL '10' SECOND PRECEDING) AS total FROM (SELECT k, ts, COUNT(*) OVER "
+        "(PARTITION BY k ORDER BY ts ROWS 4 PRECEDING) AS n FROM u)")
+    return Batch("over", seed, queries, {"s": stream(rng, 120), "u": stream(rng, 120, late=0)})
 
 
 def top_n(rng, seed):

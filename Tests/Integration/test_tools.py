@@ -92,3 +92,27 @@ def test_the_exported_script_holds_the_query_unchanged():
     assert "What Flink does differently" in said
     assert "WATERMARK FOR `created_at` AS `created_at` - INTERVAL '10' SECOND" in said
     assert "FROM TABLE(TUMBLE(TABLE post_tags, DESCRIPTOR(created_at), INTERVAL '1' MINUTE))\n" in said
+
+
+def test_a_second_window_in_one_select_is_not_flinks(tmp_path):
+    toml = CASE.split("=== input")[0].replace("=== toml", '[agent]\nid = "a"\nstate_dir = "unused"')
+    head, query = toml.split("[[query]]")
+    columns = re.search(r"\[source\.columns\]\n(\w+)", head)[1]
+    path = tmp_path / "a.toml"
+
+    def complaints(sql):
+        path.write_text(f'{head}[[query]]\nname = "q"\nsql = """{sql}"""\n', encoding="utf-8")
+        assert weir("check", path).returncode == 0
+        return re.findall(r"a\.toml:(\d+:\d+): error: (.*)", weir("check", "--portable", path).stderr)
+
+    source = re.search(r'name = "(\w+)"', head.split("[[source]]")[1])[1]
+    time = re.search(r'column = "(\w+)"', head)[1]
+    one = f"COUNT(*) OVER (ORDER BY {time} ROWS 3 PRECEDING) AS a"
+    same = f"COUNT(*) OVER (ORDER BY {time} ROWS BETWEEN 3 PRECEDING AND CURRENT ROW) AS b"
+    other = f"LAG({columns}) OVER w AS c"
+    window = f"WINDOW w AS (ORDER BY {time})"
+    assert complaints(f"SELECT {one}, {same} FROM {source}") == []
+    assert complaints(f"SELECT {other}, COUNT(*) OVER (ORDER BY {time}) AS d FROM {source} {window}") == []
+    assert complaints(f"SELECT {one} FROM (SELECT {time}, {other} FROM {source} {window})") == []
+    found = complaints(f"SELECT {one}, {other} FROM {source} {window}")
+    assert len(found) == 1 and "over one window; put LAG into a SELECT above it" in found[0][1]

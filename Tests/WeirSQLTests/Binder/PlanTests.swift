@@ -47,6 +47,27 @@ private func output(_ sql: String) throws -> [String] {
         #expect(try plan("SELECT 1 AS one FROM sensors").root.inputs.first?.schema.count == 0)
     }
 
+    @Test func callsOverOneWindowAreOneOperatorHoweverTheyAreWritten() throws {
+        let sql = """
+            SELECT device, SUM(temperature) OVER w AS s, temperature - LAG(temperature) OVER (ORDER BY ts) AS d,
+            COUNT(*) OVER (PARTITION BY device ORDER BY ts RANGE INTERVAL '10' SECOND PRECEDING) + 1 AS n
+            FROM sensors WINDOW w AS (PARTITION BY device ORDER BY ts RANGE BETWEEN INTERVAL '10' SECOND
+            PRECEDING AND CURRENT ROW)
+            """
+        #expect(
+            try steps(sql).dropFirst().dropLast() == [
+                "over range unbounded on ts by () compute (LAG(temperature, 1, NULL:DOUBLE))",
+                "over range 10000 ms on ts by (device) compute (SUM(temperature), COUNT(*))",
+            ])
+    }
+
+    @Test func anOverThatNobodyReadsKeepsOrderOnly() throws {
+        let sql = """
+            SELECT device FROM (SELECT device, COUNT(*) OVER (PARTITION BY device ORDER BY ts) AS n FROM sensors)
+            """
+        #expect(try steps(sql).contains("sort by ts"))
+    }
+
     @Test func aWindowedAggregateFiltersBelowAndProjectsAbove() throws {
         let sql = """
             SELECT window_start, window_end, device, COUNT(*) AS readings, AVG(temperature) * 2 AS twice
