@@ -43,6 +43,7 @@ let package = Package(
         systemLibrary("CRocksDB", pkgConfig: "rocksdb", apt: "librocksdb-dev"),
         systemLibrary("CCurl", pkgConfig: "libcurl", apt: "libcurl4-openssl-dev"),
         systemLibrary("CZstd", pkgConfig: "libzstd", apt: "libzstd-dev"),
+        systemLibrary("CSnappy", pkgConfig: "snappy", apt: "libsnappy-dev"),
         systemLibrary("CPCRE2", pkgConfig: "libpcre2-8", apt: "libpcre2-dev"),
         systemLibrary("CZlib", pkgConfig: "zlib", apt: "zlib1g-dev"),
         .systemLibrary(name: "CLinux", path: "Sources/CLinux"),
@@ -55,7 +56,7 @@ let package = Package(
         library(
             "WeirSQL", ["WeirCore", "CPCRE2", .product(name: "Crypto", package: "swift-crypto")]),
         library("WeirStore", ["WeirCore", "CRocksDB", "CZstd"]),
-        library("WeirFormats", ["WeirCore", "CSimdJSON", "CZstd", "CZlib"]),
+        library("WeirFormats", ["WeirCore", "CSimdJSON", "CZstd", "CZlib", "CSnappy"]),
         library("WeirRuntime", ["WeirCore", "WeirSQL", "WeirStore"]),
         library(
             "WeirConnectors",

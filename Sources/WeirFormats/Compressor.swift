@@ -17,6 +17,8 @@ public enum Compression: String, Hashable, Sendable, CaseIterable {
     case none
     case gzip
     case zstd
+    /// Of the pages of Parquet files only.
+    case snappy
 
     /// What compression adds to a file's name.
     public var fileExtension: String {
@@ -24,6 +26,7 @@ public enum Compression: String, Hashable, Sendable, CaseIterable {
         case .none: ""
         case .gzip: ".gz"
         case .zstd: ".zst"
+        case .snappy: ".snappy"
         }
     }
 }
@@ -43,12 +46,13 @@ public final class Compressor {
         case zstd(OpaquePointer)
     }
 
-    /// Begins a file.
+    /// Begins a file, compressed in any way but snappy's.
     public init(_ compression: Compression) {
         switch compression {
         case .none: codec = .none
         case .gzip: codec = .gzip(makeDeflater())
         case .zstd: codec = .zstd(makeZstdContext())
+        case .snappy: preconditionFailure("snappy compresses pages, not files")
         }
     }
 

@@ -54,6 +54,12 @@ public final class EncodedBytes {
         return UnsafeMutableRawPointer(text.bytes + text.count)
     }
 
+    /// Overwrites four bytes that are held.
+    func store(littleEndian value: UInt32, at offset: Int) {
+        precondition(offset >= 0 && offset + 4 <= text.count, "bytes out of bounds")
+        UnsafeMutableRawPointer(text.bytes + offset).storeBytes(of: value.littleEndian, as: UInt32.self)
+    }
+
     /// Takes `count` bytes that were written into reserved room.
     func commit(_ count: Int) {
         precondition(text.count + count <= text.capacity, "bytes were not reserved")

@@ -102,7 +102,7 @@ public final class CSVEncoder: RowEncoder {
 
 extension Batch {
     /// Stops the process where a batch of another schema was given, or rows that it does not have.
-    fileprivate func check(_ schema: Schema, _ rows: Range<Int>) {
+    func check(_ schema: Schema, _ rows: Range<Int>) {
         precondition(self.schema.count == schema.count, "a batch of another schema")
         precondition(0 <= rows.lowerBound && rows.upperBound <= rowCount, "rows out of bounds")
         for (column, field) in zip(columns, schema.fields) {

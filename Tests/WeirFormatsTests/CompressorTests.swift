@@ -31,7 +31,7 @@ import Testing
         return [UInt8](output.bytes)
     }
 
-    @Test(arguments: Compression.allCases)
+    @Test(arguments: [Compression.none, .gzip, .zstd])
     func piecesDoNotShow(compression: Compression) {
         for text in Self.texts {
             let whole = compress(text, compression, pieces: [1 << 30])

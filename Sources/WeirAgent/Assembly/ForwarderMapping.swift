@@ -11,12 +11,24 @@ extension SinkConfiguration {
         ForwarderSettings(
             sinkName: name, agentID: agentID, store: storeOptions(environment: environment),
             naming: ObjectNaming(
-                agentID: agentID,
-                fileExtension: format.rowFormat.fileExtension(compression.algorithm)),
-            format: format,
-            compression: compression, seal: sealPolicy, partitionBy: partitionBy,
+                agentID: agentID, fileExtension: fileFormat.fileExtension),
+            format: fileFormat, seal: sealPolicy, partitionBy: partitionBy,
             retryMilliseconds: retryMilliseconds, outbox: outbox,
             stagingDirectory: "\(stateDirectory)/staging/\(name)")
+    }
+
+    private var fileFormat: FileFormat {
+        switch format {
+        case .ndjson: .rows(.ndjson, compression.algorithm)
+        case .csv: .rows(.csv, compression.algorithm)
+        case .parquet:
+            .parquet(
+                ParquetOptions(
+                    compression: compression.algorithm,
+                    usesDeltas: parquet.encodings == .delta,
+                    bloomFilterColumns: Set(parquet.bloomFilterColumns),
+                    rowGroupBytesMax: Int(clamping: parquet.rowGroupBytesMax), version: version))
+        }
     }
 
     private var sealPolicy: SealPolicy {
@@ -24,5 +36,17 @@ extension SinkConfiguration {
         return SealPolicy(
             nextTick: { schedule?.nextAfter($0) ?? .max }, rowsMax: Int(clamping: rowsMax),
             bytesMax: Int(clamping: bytesMax), ageMaxMilliseconds: ageMaxMilliseconds ?? .max)
+    }
+}
+
+extension OutputCompression {
+    /// The compressor's name for it.
+    fileprivate var algorithm: Compression {
+        switch self {
+        case .none: .none
+        case .gzip: .gzip
+        case .zstd: .zstd
+        case .snappy: .snappy
+        }
     }
 }

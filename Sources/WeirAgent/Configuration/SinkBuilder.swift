@@ -23,21 +23,54 @@ struct SinkBuilder {
         checkBounds(values)
         var configuration: SinkConfiguration?
         if let name = values[SinkFields.name], let destination, let outbox = outbox(values),
-            let format = values[SinkFields.format],
-            let compression = values[SinkFields.compression],
+            let format = values[SinkFields.format], let parquet = parquet(values),
+            let compression = compression(values),
             let rowsMax = values[SinkFields.rowsMax], let bytesMax = values[SinkFields.bytesMax],
             let retryMin = values[SinkFields.retryMin], let retryMax = values[SinkFields.retryMax],
             retryMin <= retryMax
         {
             configuration = SinkConfiguration(
                 name: name, destination: destination, format: format, compression: compression,
-                schedule: schedule, rowsMax: rowsMax, bytesMax: bytesMax,
+                parquet: parquet, schedule: schedule, rowsMax: rowsMax, bytesMax: bytesMax,
                 ageMaxMilliseconds: values[SinkFields.ageMax],
                 partitionBy: values[SinkFields.partitionBy],
                 retryMilliseconds: retryMin...retryMax, outbox: outbox)
         }
         return BuiltSink(
             name: values[SinkFields.name], configuration: configuration, values: values)
+    }
+
+    private func compression(_ values: SectionValues) -> OutputCompression? {
+        guard let format = values[SinkFields.format] else { return nil }
+        let fallback: OutputCompression = format == .parquet ? .zstd : .none
+        let compression = values[SinkFields.compression] ?? fallback
+        if compression == .snappy, format != .parquet {
+            log.error(
+                values.position(of: SinkFields.compression),
+                "compression = \"snappy\" is for format = \"parquet\"; use \"gzip\" or \"zstd\"")
+        }
+        return compression
+    }
+
+    private func parquet(_ values: SectionValues) -> ParquetConfiguration? {
+        guard let encodings = values[SinkFields.parquetEncodings],
+            let rowGroupSize = values[SinkFields.rowGroupSize]
+        else { return nil }
+        if let format = values[SinkFields.format], format != .parquet {
+            warnOfParquet(values, SinkFields.parquetEncodings)
+            warnOfParquet(values, SinkFields.bloomFilter)
+            warnOfParquet(values, SinkFields.rowGroupSize)
+        }
+        return ParquetConfiguration(
+            encodings: encodings, bloomFilterColumns: values[SinkFields.bloomFilter] ?? [],
+            rowGroupBytesMax: rowGroupSize)
+    }
+
+    private func warnOfParquet<Value>(_ values: SectionValues, _ setting: Setting<Value>) {
+        guard values.isGiven(setting) else { return }
+        log.warning(
+            values.position(of: setting),
+            "\(setting.declaration.key) has no effect without format = \"parquet\"")
     }
 
     private func outbox(_ values: SectionValues) -> OutboxConfiguration? {

@@ -21,6 +21,7 @@ public struct SinkConfiguration: Sendable {
     public let destination: Destination
     public let format: OutputFormat
     public let compression: OutputCompression
+    public let parquet: ParquetConfiguration
     /// nil when the bounds alone seal.
     public let schedule: Schedule?
     public let rowsMax: Int64
@@ -44,12 +45,27 @@ public struct SinkConfiguration: Sendable {
 
 /// How rows are written.
 public enum OutputFormat: String, Sendable, CaseIterable {
-    case ndjson, csv
+    case ndjson, csv, parquet
 }
 
 /// How objects are compressed.
 public enum OutputCompression: String, Sendable, CaseIterable {
-    case none, gzip, zstd
+    case none, gzip, zstd, snappy
+}
+
+/// The group `parquet` of a sink.
+public struct ParquetConfiguration: Sendable, Hashable {
+    /// What whole numbers and times are written as where no dictionary holds them.
+    public enum Encodings: String, Sendable, CaseIterable {
+        /// DELTA_BINARY_PACKED.
+        case delta
+        /// PLAIN.
+        case plain
+    }
+
+    public let encodings: Encodings
+    public let bloomFilterColumns: [String]
+    public let rowGroupBytesMax: Int64
 }
 
 /// The group `outbox` of a sink.

@@ -50,7 +50,20 @@ enum SinkFields {
     static let format: Setting<OutputFormat> = .choice(
         "format", .default("ndjson"), "How rows are written.")
     static let compression: Setting<OutputCompression> = .choice(
-        "compression", .default("none"), "How objects are compressed.")
+        "compression", .optional,
+        "How objects are compressed; of Parquet each page is, and `snappy` is for Parquet alone. Default: `zstd` "
+            + "for Parquet, else `none`.")
+    static let parquetEncodings: Setting<ParquetConfiguration.Encodings> = .choice(
+        "parquet.encodings", .default("delta"),
+        "What whole numbers and times are written as where a dictionary would not be shorter: `delta` is "
+            + "DELTA_BINARY_PACKED, short for sequences and times; `plain` for readers without it, such as Flink's.")
+    static let bloomFilter = Setting.texts(
+        "parquet.bloom_filter", .any, .optional,
+        "Columns whose Bloom filters tell readers which row groups cannot hold a value. Default: none.")
+    static let rowGroupSize = Setting.size(
+        "parquet.row_group_size", .default("16MB"), from: "1MB", to: "1GB",
+        "Bytes that a row group may take in memory, packed and compressed, before it is written out. The files of "
+            + "several hours that are written at once (`partition_by`) share them.")
     static let schedule = Setting.text(
         "schedule", .schedule, .default("every 5m"),
         "When what has gathered is sealed and uploaded: `every 5m` (on the multiples since the epoch), a cron line "
@@ -131,7 +144,8 @@ enum SinkFields {
             secretKey.declaration,
             sessionToken.declaration, pathStyle.declaration, multipartAbove.declaration,
             auth.declaration, user.declaration, delegationToken.declaration, format.declaration,
-            compression.declaration, schedule.declaration, timeZone.declaration,
+            compression.declaration, parquetEncodings.declaration, bloomFilter.declaration,
+            rowGroupSize.declaration, schedule.declaration, timeZone.declaration,
             rowsMax.declaration,
             bytesMax.declaration, ageMax.declaration, partitionBy.declaration,
             uploadRate.declaration,

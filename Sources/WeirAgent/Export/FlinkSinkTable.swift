@@ -27,9 +27,10 @@ struct FlinkSinkTable {
     var statement: String {
         let columns = query.plan.schema.fields.map { "\(flinkName($0.name)) \(flinkType($0.type))" }
         var options = [("connector", "filesystem"), ("path", path)]
-        if sink?.format == .csv {
-            options.append(("format", "csv"))
-        } else {
+        switch sink?.format {
+        case .csv: options.append(("format", "csv"))
+        case .parquet: options += [("format", "parquet"), ("parquet.utc-timezone", "true")]
+        case .ndjson, nil:
             options += [("format", "json"), ("json.timestamp-format.standard", "ISO-8601")]
         }
         return "CREATE TABLE \(flinkName(name)) (\n  \(columns.joined(separator: ",\n  "))\n) "

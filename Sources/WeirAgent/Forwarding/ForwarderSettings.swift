@@ -11,8 +11,7 @@ struct ForwarderSettings: Sendable {
     let agentID: String
     let store: ObjectStoreOptions
     let naming: ObjectNaming
-    let format: OutputFormat
-    let compression: OutputCompression
+    let format: FileFormat
     let seal: SealPolicy
     /// The timestamp column by whose UTC date and hour objects are split; nil = the seal's.
     let partitionBy: String?

@@ -64,9 +64,10 @@ final class SegmentWriter {
         _ hours: [Int64], of segment: Segment, _ put: (ObjectKey, ObjectBody) throws(Failure) -> Void
     ) throws(Failure) {
         var objects: [Int64: ObjectWriter] = [:]
+        let format = settings.format.sharingMemory(among: hours.count)
         for hour in hours {
             objects[hour] = ObjectWriter(
-                format: settings.format, compression: settings.compression,
+                format: format, metadata: metadata(of: segment),
                 stagingPath: "\(settings.stagingDirectory)/\(segment.first)-\(hour)")
         }
         try outbox.readRows(of: segment) { (batch) throws(Failure) in
@@ -90,6 +91,15 @@ final class SegmentWriter {
             try put(ObjectKey(path: key), body)
             objects[hour] = nil
         }
+    }
+
+    /// What a file tells of its segment.
+    private func metadata(of segment: Segment) -> [(key: String, value: String)] {
+        [
+            ("weir.agent", settings.agentID), ("weir.stream", segment.streamName),
+            ("weir.first", "\(segment.first)"), ("weir.last", "\(segment.last)"),
+            ("weir.sealed_at", TimestampFormatter.isoString(segment.sealedAt)),
+        ]
     }
 
     private func forEachRun(
