@@ -20,6 +20,8 @@ final class OverKeys {
         var time = Int64.min
         /// Rows since it came into being.
         var taken: Int64 = 0
+        /// The run of rows that it last took part in.
+        var wave: Int64 = 0
         private var firstBlock: Int64 = 0
         private var endBlock: Int64 = 0
         /// Whether the last commit holds it, and whether it has changed since.
@@ -71,6 +73,10 @@ final class OverKeys {
         get { entries.base[Int(slot)] }
         _modify { yield &entries.base[Int(slot)] }
     }
+
+    /// Where a partition's entries are, until the next one is opened.
+    @inline(__always)
+    func entry(_ slot: Int32) -> UnsafeMutablePointer<Entry> { entries.base + Int(slot) }
 
     /// Writes the number of each row's key.
     func number(_ columns: [Column], rowCount: Int, into numbers: UnsafeMutablePointer<Int32>) {

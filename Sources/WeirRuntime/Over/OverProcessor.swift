@@ -42,6 +42,7 @@ final class OverProcessor: OrderedProcessor {
     private let numbers = Buffer<Int32>()
     private let slots = Buffer<Int32>()
     private let ordinals = Buffer<Int64>()
+    private var wave: Int64 = 0
     /// All rows at or before it have been taken.
     private(set) var now = Watermark.none
     let durability: OverDurability
@@ -140,47 +141,93 @@ final class OverProcessor: OrderedProcessor {
 
     // MARK: Steps
 
+    /// Where a slice's rows and those kept lie, while its steps are written down.
+    private struct Places {
+        let slots: UnsafePointer<Int32>
+        let ordinals: UnsafeMutablePointer<Int64>
+        /// The kept rows' neighbours and event times.
+        let next: UnsafeMutablePointer<Int32>
+        let previous: UnsafeMutablePointer<Int32>
+        let times: UnsafePointer<Int64>
+    }
+
+    /// Writes down the steps of a slice. Rows of different partitions have nothing to do with each other:
+    /// they are gathered in waves until a partition comes again, so that there are long runs of steps of
+    /// one kind.
     private func plan(_ times: UnsafePointer<Int64>, base: Int32, count: Int) {
-        var row = 0
+        let places = Places(
+            slots: UnsafePointer(slots.base), ordinals: ordinals.base,
+            next: rows?.next ?? slots.base, previous: rows?.previous ?? slots.base,
+            times: rows?.times ?? times)
+        var (row, start) = (0, 0)
+        wave += 1
         while row < count {
             var end = row + 1
             if sharesTimes { while end < count, times[end] == times[row] { end += 1 } }
-            for index in row..<end { take(index, times[index], base + Int32(index)) }
-            for index in row..<end { emit(slots.base[index], base + Int32(index)) }
+            if (row..<end).contains(where: { keys.entry(places.slots[$0]).pointee.wave == wave }) {
+                finishWave(start..<row, places, base)
+                start = row
+                wave += 1
+            }
+            for index in row..<end {
+                take(places.slots[index], index, times[index], base, places)
+            }
             row = end
         }
+        finishWave(start..<count, places, base)
     }
 
-    private func take(_ row: Int, _ time: Int64, _ place: Int32) {
-        let slot = slots.base[row]
+    @inline(__always)
+    private func take(_ slot: Int32, _ row: Int, _ time: Int64, _ base: Int32, _ places: Places) {
         keys.touch(slot)
-        keys[slot].time = time
-        keys[slot].taken += 1
-        ordinals.base[row] = keys[slot].taken
-        if let rows {
-            removeOld(slot, time, rows)
-            link(slot, place, rows)
+        let entry = keys.entry(slot)
+        entry.pointee.time = time
+        entry.pointee.wave = wave
+        entry.pointee.taken += 1
+        places.ordinals[row] = entry.pointee.taken
+        guard rows != nil else { return }
+        removeOld(slot, entry, time, places)
+        link(entry, base + Int32(truncatingIfNeeded: row), places)
+    }
+
+    /// Rows that came, then values that are due.
+    private func finishWave(_ range: Range<Int>, _ places: Places, _ base: Int32) {
+        for row in range {
+            steps.append(
+                OverSteps.Kind.add, slot: places.slots[row],
+                place: base + Int32(truncatingIfNeeded: row))
         }
-        steps.append(OverSteps.Kind.add, slot: slot, place: place)
+        let keepsRows = rows != nil
+        for row in range {
+            let slot = places.slots[row]
+            let entry = keys.entry(slot)
+            steps.append(
+                OverSteps.Kind.emit, slot: slot,
+                place: keepsRows ? entry.pointee.last : base + Int32(truncatingIfNeeded: row),
+                first: entry.pointee.first, length: entry.pointee.length)
+        }
     }
 
     /// Lets the rows leave that the frame of a row at `time` does not reach.
-    private func removeOld(_ slot: Int32, _ time: Int64, _ rows: OverRows) {
+    @inline(__always)
+    private func removeOld(
+        _ slot: Int32, _ entry: UnsafeMutablePointer<OverKeys.Entry>, _ time: Int64, _ places: Places
+    ) {
         let start = steps.count
-        var (first, length) = (keys[slot].first, keys[slot].length)
+        var (first, length) = (entry.pointee.first, entry.pointee.length)
         let before = length
         switch kept {
         case .none: return
         case .last(let most):
-            while length >= most { removeFirst(slot, &first, &length, rows) }
+            while length >= most { removeFirst(slot, &first, &length, places) }
         case .within(let preceding):
-            while length > 0, rows.time(first) < time - preceding {
-                removeFirst(slot, &first, &length, rows)
+            while length > 0, places.times[Int(first)] < time - preceding {
+                removeFirst(slot, &first, &length, places)
             }
         }
         guard length < before else { return }
-        keys[slot].first = first
-        keys[slot].length = length
+        entry.pointee.first = first
+        entry.pointee.length = length
         liveRows -= Int(before - length)
         if isBounded, length == 0 {
             steps.removeAll(from: start)
@@ -190,37 +237,27 @@ final class OverProcessor: OrderedProcessor {
 
     @inline(__always)
     private func removeFirst(
-        _ slot: Int32, _ first: inout Int32, _ length: inout Int32, _ rows: OverRows
+        _ slot: Int32, _ first: inout Int32, _ length: inout Int32, _ places: Places
     ) {
         if isBounded { steps.append(OverSteps.Kind.retract, slot: slot, place: first) }
         length -= 1
-        if length > 0 { first = rows.next[Int(first)] }
+        if length > 0 { first = places.next[Int(first)] }
     }
 
     /// Makes a row the last one of its partition.
-    private func link(_ slot: Int32, _ place: Int32, _ rows: OverRows) {
-        if keys[slot].length == 0 {
-            keys[slot].first = place
-        } else {
-            let last = keys[slot].last
-            rows.next[Int(last)] = place
-            rows.previous[Int(place)] = last
-        }
-        keys[slot].last = place
-        keys[slot].length += 1
-        liveRows += 1
-    }
-
     @inline(__always)
-    private func emit(_ slot: Int32, _ place: Int32) {
-        if rows == nil {
-            steps.append(OverSteps.Kind.emit, slot: slot, place: place)
+    private func link(
+        _ entry: UnsafeMutablePointer<OverKeys.Entry>, _ place: Int32, _ places: Places
+    ) {
+        if entry.pointee.length == 0 {
+            entry.pointee.first = place
         } else {
-            let entry = keys[slot]
-            steps.append(
-                OverSteps.Kind.emit, slot: slot, place: entry.last, first: entry.first,
-                length: entry.length)
+            places.next[Int(entry.pointee.last)] = place
+            places.previous[Int(place)] = entry.pointee.last
         }
+        entry.pointee.last = place
+        entry.pointee.length += 1
+        liveRows += 1
     }
 
     // MARK: Memory
@@ -275,77 +312,5 @@ final class OverProcessor: OrderedProcessor {
 
     func restore(from reader: any StateReader) throws(Failure) {
         try durability.restore(from: reader)
-    }
-}
-
-/// What the calls read and how each is computed.
-struct OverLayout {
-    /// The arguments of all calls, each once.
-    let arguments: [CompiledExpression]
-    let columns: [(any OverColumn)?]
-    let kept: OverProcessor.Kept
-
-    init(_ spec: OverSpec) throws(Failure) {
-        var distinct: [BoundExpression] = []
-        var made: [(any OverColumn)?] = []
-        var reach: Int64 = 0
-        for call in spec.calls {
-            let places = call.expressions.map { expression -> Int in
-                if let known = distinct.firstIndex(of: expression) { return known }
-                distinct.append(expression)
-                return distinct.count - 1
-            }
-            switch call {
-            case .rowNumber: made.append(nil)
-            case .lag(_, let offset, let otherwise):
-                reach = max(reach, offset + 1)
-                let fallback: LagColumn.Otherwise =
-                    if places.count > 1 { .argument(places[1]) } else {
-                        .constant(
-                            try CompiledExpression(otherwise).evaluate(columns: [], rowCount: 1))
-                    }
-                made.append(LagColumn(places[0], offset: Int(offset), otherwise: fallback))
-            case .aggregate(let aggregate):
-                made.append(
-                    try Self.column(aggregate, places, isBounded: spec.frame.isBounded))
-            }
-        }
-        arguments = try distinct.map { (argument) throws(Failure) in
-            try CompiledExpression(argument)
-        }
-        columns = made
-        switch spec.frame {
-        case .rows(let preceding?): kept = .last(Int32(preceding) + 1)
-        case .range(let preceding?): kept = .within(preceding)
-        case .rows(nil), .range(nil): kept = reach > 0 ? .last(Int32(reach)) : .none
-        }
-    }
-
-    private static func column(
-        _ call: AggregateCall, _ places: [Int], isBounded: Bool
-    ) throws(Failure) -> any OverColumn {
-        if let sum = sumOfDoubles(call, isBounded: isBounded) { return RunningColumn(sum, places) }
-        guard isBounded else { return RunningColumn(try makeAccumulator(call), places) }
-        switch call.function {
-        case .min: return ExtremeColumn(.least, argument: places[0])
-        case .max: return ExtremeColumn(.greatest, argument: places[0])
-        case .firstValue: return ExtremeColumn(.first, argument: places[0])
-        case .lastValue: return ExtremeColumn(.last, argument: places[0])
-        default: break
-        }
-        let accumulator = try makeAccumulator(call)
-        return accumulator.canRetract
-            ? RunningColumn(accumulator, places) : RecomputedColumn(accumulator, places)
-    }
-
-    /// SUM or AVG of doubles, whose sum starts at 0 here, not at nothing: that of -0 alone is 0.
-    private static func sumOfDoubles(_ call: AggregateCall, isBounded: Bool) -> (any Accumulator)? {
-        guard call.function == .sum || call.function == .avg, !call.isDistinct,
-            let type = call.argument?.type, type.physical == .double
-        else { return nil }
-        let isAverage = call.function == .avg
-        return isBounded || type == .float
-            ? SlidingSum(isAverage: isAverage, isFloat: type == .float)
-            : DoubleSum(isAverage: isAverage, startsAtZero: true)
     }
 }

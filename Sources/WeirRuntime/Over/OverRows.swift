@@ -30,11 +30,7 @@ final class OverRows {
     /// Bytes that a row takes, about.
     var bytesPerRow: Int { memoryBytes / max(1, count) }
 
-    /// The event time of a row.
-    @inline(__always)
-    func time(_ place: Int32) -> Int64 { columns[columns.count - 1].ints[Int(place)] }
-
-    /// The rows' event times, where they are kept.
+    /// The rows' event times, where they are kept, until more rows are added.
     var times: UnsafePointer<Int64>? { hasTimes ? UnsafePointer(columns[columns.count - 1].ints) : nil }
 
     /// Adds rows, which are in no partition yet; returns the first one's place.
