@@ -141,9 +141,10 @@ struct PipelineBuilder {
         case .over(let spec):
             try OverProcessor(
                 spec, input: inputs[0].schema, schema: schema, options, stateTag: tag)
-        case .rank, .orderBy:
-            throw Failure(
-                .configuration, "planning", "ORDER BY and rankings", "they are not supported yet")
+        case .rank(let spec):
+            try RankProcessor(spec, schema: schema, options, stateTag: tag)
+        case .orderBy(let spec):
+            try RankProcessor(spec, schema: schema, options, stateTag: tag)
         case .join(let spec):
             try JoinProcessor(spec, inputs.map(\.schema), schema, options, stateTag: tag)
         case .temporalJoin(let spec):

@@ -18,7 +18,6 @@ final class OrderedOperator {
     fileprivate let ports: [PortState]
     private let processor: any OrderedProcessor
     private let output: OrderedOutput
-    private let emittedRowsMax: Int
     private let memoryBudgetBytes: Int
     private let progressKey: [UInt8]
     private var savedProgress: [UInt8] = []
@@ -50,7 +49,6 @@ final class OrderedOperator {
     ) {
         self.next = next
         self.processor = processor
-        self.emittedRowsMax = emittedRowsMax
         self.memoryBudgetBytes = memoryBudgetBytes / max(1, inputs.count)
         precondition(inputs.count < 14, "an ordered operator has at most 13 inputs")
         ports = inputs.enumerated().map { index, input in
@@ -60,7 +58,10 @@ final class OrderedOperator {
                     keyPrefix: [stateTag, UInt8(1 + index)]))
         }
         progressKey = [stateTag, 0]
-        output = OrderedOutput(next: next)
+        output = OrderedOutput(next: next, rowsMax: emittedRowsMax)
+        if processor.dropsWaitingRows {
+            for port in ports { port.rows.needed = { processor.neededRows($0) } }
+        }
     }
 
     private var watermark: Int64 { ports.map(\.watermark).min() ?? Watermark.none }
@@ -70,13 +71,20 @@ final class OrderedOperator {
         let target = watermark
         while takenThrough < target {
             guard let first = ports.compactMap(\.rows.firstTime).min(), first <= target else { break }
-            if output.rowCount >= emittedRowsMax { return false }
+            if output.mustCommit { return false }
             let through = try sliceEnd(from: first, to: target)
-            let slice = OrderedSlice(
-                batches: try ports.map { (port) throws(Failure) in
-                    try port.rows.take(through: through)
-                }, timeColumns: ports.map(\.rows.timeColumn))
-            try processor.process(slice, into: output)
+            if let rows = try tooManyRows(at: through) {
+                guard try processor.process(WaitingTime(rows, through), into: output) else {
+                    return false
+                }
+                try rows.discard(through: through)
+            } else {
+                let slice = OrderedSlice(
+                    batches: try ports.map { (port) throws(Failure) in
+                        try port.rows.take(through: through)
+                    }, timeColumns: ports.map(\.rows.timeColumn))
+                try processor.process(slice, into: output)
+            }
             takenThrough = through
         }
         takenThrough = max(takenThrough, target)
@@ -101,6 +109,14 @@ final class OrderedOperator {
             }
         }
         return low
+    }
+
+    /// The rows that are due if they are of one event time, more than a slice has, and the processor
+    /// reads such rows where they wait.
+    private func tooManyRows(at time: Int64) throws(Failure) -> WaitingRows? {
+        guard processor.readsWaitingRows, ports.count == 1 else { return nil }
+        if processor.isAmidTime { return ports[0].rows }
+        return try countWaiting(through: time) > Self.sliceRowsMax ? ports[0].rows : nil
     }
 
     private func countWaiting(through time: Int64) throws(Failure) -> Int {
@@ -138,7 +154,7 @@ final class OrderedOperator {
             progress.bytes.withUnsafeBytes { writer.put(progressKey, $0) }
             savedProgress = progress.bytes
         }
-        output.rowCount = 0
+        output.committed()
         next.checkpoint(into: writer)
     }
 
@@ -230,6 +246,11 @@ final class OrderedPort: Operator {
             if times.isNull(row) { continue }
             let mark = if let marks { marks[run.origin(row)] } else { state.watermark }
             if times.ints[row] > mark { kept.append(Int32(row)) } else { late.append(Int32(row)) }
+        }
+        // A row that is late for one window and not for another is not late.
+        if !late.isEmpty, !kept.isEmpty, run.origins != nil {
+            let used = Set(kept.map { run.origin(Int($0)) })
+            late.removeAll { used.contains(run.origin(Int($0))) }
         }
         if !late.isEmpty {
             guard let lateOutput else { preconditionFailure("an operator's result came late") }

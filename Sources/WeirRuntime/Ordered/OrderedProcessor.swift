@@ -27,6 +27,18 @@ protocol OrderedProcessor: AnyObject {
     /// Takes back what an earlier run saved; called once, first. The reader stays in use, for state
     /// that is larger than memory.
     func restore(from reader: any StateReader) throws(Failure)
+    /// The rows among `waiting`, ascending, without which results would be others; nil to keep all. Not
+    /// asked unless `dropsWaitingRows`.
+    func neededRows(_ waiting: Batch) -> [Int32]?
+    /// Whether rows may be dropped while they wait.
+    var dropsWaitingRows: Bool { get }
+    /// Whether more rows of one event time than a slice has are to be handed over where they wait.
+    var readsWaitingRows: Bool { get }
+    /// Whether such an event time has been begun and is not through.
+    var isAmidTime: Bool { get }
+    /// Takes the rows of one event time, all that there are. False when a commit must come first: it is
+    /// called again with the same rows, perhaps by a process that has restored the state.
+    func process(_ waiting: WaitingTime, into output: OrderedOutput) throws(Failure) -> Bool
     /// How far, in ms, the event time of a result may lie behind the rows that it was made from.
     var outputDelay: Int64 { get }
     /// Bytes of memory held.
@@ -43,6 +55,13 @@ extension OrderedProcessor {
     func close(through watermark: Int64, into output: OrderedOutput) throws(Failure) {}
     func checkpoint(into writer: any StateWriter) {}
     func restore(from reader: any StateReader) throws(Failure) {}
+    func neededRows(_ waiting: Batch) -> [Int32]? { nil }
+    var dropsWaitingRows: Bool { false }
+    var readsWaitingRows: Bool { false }
+    var isAmidTime: Bool { false }
+    func process(_ waiting: WaitingTime, into output: OrderedOutput) throws(Failure) -> Bool {
+        preconditionFailure("this processor takes slices")
+    }
     var outputDelay: Int64 { 0 }
     var memoryBytes: Int { 0 }
     var spilledCount: Int { 0 }
@@ -89,10 +108,18 @@ struct OrderedSlice {
 /// Takes a processor's results, in order.
 final class OrderedOutput {
     private let next: any Operator
+    /// Rows that may be handed on between two commits before one must come.
+    private let rowsMax: Int
     /// Rows since the last commit.
-    var rowCount = 0
+    private var rowCount = 0
 
-    init(next: any Operator) { self.next = next }
+    init(next: any Operator, rowsMax: Int = .max) { (self.next, self.rowsMax) = (next, rowsMax) }
+
+    /// Whether results must be committed before more are made.
+    var mustCommit: Bool { rowCount >= rowsMax }
+
+    /// A commit has come.
+    func committed() { rowCount = 0 }
 
     /// Hands on rows with the operator's schema.
     func emit(_ batch: Batch) throws(Failure) {

@@ -7,7 +7,8 @@
 // Durable: a chunk that is left over at a commit is written once, as a block, and deleted when its last
 // row has been taken. Which of its rows are gone already follows from the event time up to which rows
 // have been taken, which the operator keeps. A chunk that has been written can leave memory; it is read
-// again when its rows are due.
+// again when its rows are due. Of rows in windows, which have few event times, it is known without
+// reading which of them are due.
 
 import WeirCore
 import WeirStore
@@ -17,43 +18,15 @@ final class WaitingRows {
     let schema: Schema
     let timeColumn: Int
     private let keyPrefix: [UInt8]
-    private var chunks: [Chunk] = []
-    private var nextNumber: UInt64 = 0
+    var chunks: [WaitingChunk] = []
+    var nextNumber: UInt64 = 0
     /// Saved chunks that are gone.
-    private var retired: [UInt64] = []
+    var retired: [UInt64] = []
+    /// Says which rows must be kept, where some may be dropped while they wait.
+    var needed: ((Batch) -> [Int32]?)?
     private let encoder = BatchEncoder()
     private let decoder = BatchDecoder()
     private var reader: (any StateReader)?
-
-    /// Rows of one batch, in order; those before `taken` are gone.
-    private final class Chunk {
-        let number: UInt64
-        let rowCount: Int
-        let lastTime: Int64
-        /// The event time of the next row; there is one.
-        var firstTime: Int64
-        /// nil while the rows are in durable state alone.
-        var batch: Batch?
-        var taken = 0
-        var isSaved = false
-
-        init(number: UInt64, batch: Batch, timeColumn: Int) {
-            self.number = number
-            self.batch = batch
-            rowCount = batch.rowCount
-            let times = batch.columns[timeColumn].ints
-            firstTime = times[0]
-            lastTime = times[batch.rowCount - 1]
-        }
-
-        var isEmpty: Bool { taken == rowCount }
-
-        /// Counts `count` more rows as taken.
-        func take(_ count: Int, _ times: UnsafePointer<Int64>) {
-            taken += count
-            if taken < rowCount { firstTime = times[taken] }
-        }
-    }
 
     init(schema: Schema, timeColumn: Int, keyPrefix: [UInt8]) {
         self.schema = schema
@@ -77,9 +50,10 @@ final class WaitingRows {
         return count
     }
 
-    private func count(_ chunk: Chunk, through time: Int64) throws(Failure) -> Int {
+    private func count(_ chunk: WaitingChunk, through time: Int64) throws(Failure) -> Int {
         if time < chunk.firstTime { return 0 }
         if time >= chunk.lastTime { return chunk.rowCount - chunk.taken }
+        if let end = chunk.times.end(through: time) { return end - chunk.taken }
         let times = try rows(of: chunk).columns[timeColumn].ints
         var (low, high) = (chunk.taken, chunk.rowCount)
         while low < high {
@@ -90,22 +64,34 @@ final class WaitingRows {
     }
 
     /// The chunk's rows, read again if they had left memory.
-    private func rows(of chunk: Chunk) throws(Failure) -> Batch {
+    private func rows(of chunk: WaitingChunk) throws(Failure) -> Batch {
+        if let batch = chunk.batch { return batch }
+        let batch = try read(chunk)
+        chunk.batch = batch
+        return batch
+    }
+
+    /// The chunk's rows, which are not kept in memory if they were not.
+    private func read(_ chunk: WaitingChunk) throws(Failure) -> Batch {
         if let batch = chunk.batch { return batch }
         guard let block = try reader?.get(key(chunk.number)) else { throw ByteReader.damaged }
         let batch = try decoder.decode(block)
         guard batch.schema == schema, batch.rowCount == chunk.rowCount else {
             throw ByteReader.damaged
         }
-        chunk.batch = batch
         return batch
     }
 
     /// Adds rows, which have event times.
     func append(_ batch: Batch) {
         guard batch.rowCount > 0 else { return }
-        chunks.append(
-            Chunk(number: nextNumber, batch: Self.inOrder(batch, timeColumn), timeColumn: timeColumn))
+        add(Self.inOrder(batch, timeColumn))
+        if needed != nil, unsavedRows >= Self.unsavedRowsMax { dropWhatIsNotNeeded() }
+    }
+
+    /// Adds a chunk of rows in order.
+    func add(_ batch: Batch) {
+        chunks.append(WaitingChunk(number: nextNumber, batch: batch, timeColumn: timeColumn))
         nextNumber += 1
     }
 
@@ -122,22 +108,58 @@ final class WaitingRows {
         for chunk in chunks {
             let count = try self.count(chunk, through: time)
             guard count > 0 else { continue }
-            parts.append(
-                Part(batch: try rows(of: chunk), rows: chunk.taken..<chunk.taken + count))
-            chunk.take(count, try rows(of: chunk).columns[timeColumn].ints)
+            let batch = chunk.times.isKnown ? try read(chunk) : try rows(of: chunk)
+            parts.append(Part(batch: batch, rows: chunk.taken..<chunk.taken + count))
+            chunk.take(count, batch.columns[timeColumn].ints)
         }
-        retired += chunks.filter { $0.isEmpty && $0.isSaved }.map(\.number)
-        chunks.removeAll(where: \.isEmpty)
+        removeEmptyChunks()
         return joined(parts)
     }
 
+    /// Calls `body` with all rows at or before `time`, which are of one event time, piece by piece in the
+    /// order of arrival. They stay where they are.
+    func forEachPiece(
+        through time: Int64, _ body: (Batch) throws(Failure) -> Void
+    ) throws(Failure) {
+        for chunk in chunks {
+            let count = try self.count(chunk, through: time)
+            guard count > 0 else { continue }
+            let batch = try read(chunk)
+            try body(
+                count == batch.rowCount
+                    ? batch : batch.slice(chunk.taken..<chunk.taken + count))
+        }
+    }
+
+    /// Lets all rows at or before `time` go.
+    func discard(through time: Int64) throws(Failure) {
+        for chunk in chunks {
+            let count = try self.count(chunk, through: time)
+            guard count > 0 else { continue }
+            if let next = chunk.times.time(at: chunk.taken + count) {
+                chunk.take(count, next: next)
+            } else if chunk.taken + count == chunk.rowCount {
+                chunk.take(count, next: nil)
+            } else {
+                chunk.take(count, try rows(of: chunk).columns[timeColumn].ints)
+            }
+        }
+        removeEmptyChunks()
+    }
+
+    private func removeEmptyChunks() {
+        retired += chunks.filter { $0.isEmpty && $0.isSaved }.map(\.number)
+        chunks.removeAll(where: \.isEmpty)
+    }
+
     /// Some rows of a chunk.
-    private struct Part {
+    struct Part {
         let batch: Batch
         let rows: Range<Int>
     }
 
-    private func joined(_ parts: [Part]) -> Batch {
+    /// The rows of all parts, which are in the order of arrival, in order.
+    func joined(_ parts: [Part]) -> Batch {
         guard let first = parts.first else { return .empty(schema) }
         if parts.count == 1 {
             return first.rows.count == first.batch.rowCount
@@ -165,6 +187,7 @@ extension WaitingRows {
 
     /// Writes the chunks that are new since the last call, and deletes those that are gone.
     func checkpoint(into writer: any StateWriter) {
+        if needed != nil { dropWhatIsNotNeeded() }
         for number in retired { writer.delete(key(number)) }
         retired.removeAll(keepingCapacity: true)
         for chunk in chunks where !chunk.isSaved {
@@ -200,7 +223,7 @@ extension WaitingRows {
                 bigEndian: key.loadUnaligned(fromByteOffset: keyPrefix.count, as: UInt64.self))
             let batch = try decoder.decode(value)
             guard batch.schema == schema, batch.rowCount > 0 else { throw ByteReader.damaged }
-            let chunk = Chunk(number: number, batch: batch, timeColumn: timeColumn)
+            let chunk = WaitingChunk(number: number, batch: batch, timeColumn: timeColumn)
             chunk.isSaved = true
             chunk.take(try count(chunk, through: taken), batch.columns[timeColumn].ints)
             nextNumber = number + 1

@@ -33,10 +33,10 @@ extension BindingSession {
         var added: [SelectItemSyntax] = []
         var select: SelectSyntax?
         if case .select(let body) = query.body { select = body }
-        let aliases = select?.aliases ?? []
+        let names = select.map(Self.outputNames) ?? []
         let places = query.orderBy.map { item -> KeyPlace in
             if case .name(let parts) = item.expression.kind, parts.count == 1,
-                select == nil || aliases.contains(parts[0].name)
+                select == nil || names.contains(parts[0].name)
             {
                 return .named(parts[0])
             }
@@ -50,6 +50,17 @@ extension BindingSession {
         guard var select, !added.isEmpty, select.distinct == nil else { return (query.body, places) }
         select.items += added
         return (.select(select), places)
+    }
+
+    /// The names that the SELECT list gives, but for those of a star.
+    private static func outputNames(_ select: SelectSyntax) -> Set<String> {
+        select.aliases.union(
+            select.items.compactMap { item in
+                guard case .expression(let expression, nil) = item,
+                    case .name(let parts) = expression.kind
+                else { return nil }
+                return parts.last?.name
+            })
     }
 
     private func order(
@@ -85,8 +96,7 @@ extension BindingSession {
                     areNullsFirst: key.item.nullsFirst)
             },
             offset: try count(query.offset, "OFFSET") ?? 0, limit: try count(query.limit, "LIMIT"))
-        result.plan = .ordered(
-            .orderBy(spec), inputs: [result.plan], schema: result.plan.schema)
+        result.plan = result.plan.sorted(by: spec)
         result.columns.removeLast(addedCount)
         return result
     }
@@ -138,5 +148,25 @@ extension BindingSession {
             throw Diagnostic(expression.start, "\(what) takes a whole number")
         }
         return number
+    }
+}
+
+extension LogicalPlan {
+    /// The rows in an order; put in order below a projection, so that what only the order is computed
+    /// from does not become a column.
+    fileprivate func sorted(by spec: SortSpec) -> LogicalPlan {
+        if case .project(let input, let expressions, let schema) = self,
+            let time = expressions[spec.time].plainColumn
+        {
+            let keys = spec.order.map { key in
+                OrderKey(
+                    key.expression.replacingColumns { expressions[$0] },
+                    isDescending: key.isDescending, areNullsFirst: key.areNullsFirst)
+            }
+            let below = SortSpec(
+                time: time, order: keys, offset: spec.offset, limit: spec.limit)
+            return input.sorted(by: below).projected(expressions, schema)
+        }
+        return .ordered(.orderBy(spec), inputs: [self], schema: schema)
     }
 }
