@@ -145,15 +145,44 @@ def older_forms(rng, seed):
 
 
 def grouping_sets(rng, seed):
+    forms = [
+        "GROUPING SETS ((k), ())", "GROUPING SETS ((k, g), (g), ())", "ROLLUP (k, g)", "CUBE (k, g)", "k, ROLLUP (g)",
+        "ROLLUP ((k, g), b)", "CUBE (UPPER(k), g)", "GROUPING SETS ((k, g), k)", "ROLLUP (g), GROUPING SETS ((b), ())",
+    ]
     queries = {}
     for i in range(6):
         window = rng.choice(WINDOWS[rng.choice(["tumble", "hop", "cumulate"])]).format(s="s")
-        sets = rng.choice(["GROUPING SETS ((k), ())", "GROUPING SETS ((k, g), (g), ())", "ROLLUP (k, g)", "CUBE (k, g)"])
-        key = ", g" if "g" in sets[9:] else ""
+        sets = forms[(seed * 6 + i) % len(forms)]
+        keys = [key for key in ["k", "g", "b"] if key in sets.replace("GROUPING SETS", "").replace("UPPER(k)", "").replace("CUBE", "").replace("ROLLUP", "")]
+        keys += ["UPPER(k)"] if "UPPER" in sets else []
+        shown = ", ".join(f"{key} AS key{j}" for j, key in enumerate(keys))
+        levels = f"GROUPING_ID({', '.join(keys)}) AS id, GROUPING({keys[0]}) AS lacks"
+        having = f" HAVING GROUPING({keys[-1]}) = 1 OR COUNT(*) > 1" if rng.random() < 0.3 else ""
+        where = f" WHERE {rng.choice(CONDITIONS)}" if rng.random() < 0.3 else ""
+        pool = AGGREGATES + ["COUNT(DISTINCT v)", "SUM(g)", "MAX(k)"]
         queries[f"q{i}"] = (
-            f"SELECT window_start, window_end, k{key}, {aggregates(rng, AGGREGATES, 2)} FROM TABLE({window}) "
-            f"GROUP BY window_start, window_end, {sets}")
+            f"SELECT window_start, window_end, {shown}, {levels}, {aggregates(rng, pool, 2)} FROM TABLE({window}){where} "
+            f"GROUP BY window_start, window_end, {sets}{having}")
     return Batch("grouping_sets", seed, queries, {"s": stream(rng, 120)})
+
+
+def distinct(rng, seed):
+    bounds = "window_start, window_end"
+    queries = {}
+    for i in range(3):
+        window = rng.choice(WINDOWS[rng.choice(["tumble", "hop", "cumulate"])]).format(s="s")
+        columns = rng.choice(["k", "k, g", "g, b", "UPPER(k) AS u", "window_time, g"])
+        where = f" WHERE {rng.choice(CONDITIONS)}" if rng.random() < 0.4 else ""
+        queries[f"q{i}"] = f"SELECT DISTINCT {bounds}, {columns} FROM TABLE({window}){where}"
+    counted = f"SELECT {bounds}, k, COUNT(*) AS n FROM TABLE({WINDOWS['tumble'][0].format(s='s')}) GROUP BY {bounds}, k"
+    queries["g0"] = f"SELECT DISTINCT {bounds}, n FROM ({counted})"
+    queries["g1"] = f"SELECT {bounds}, COUNT(*) AS n FROM (SELECT DISTINCT {bounds}, k FROM TABLE({WINDOWS['hop'][0].format(s='s')})) GROUP BY {bounds}"
+    for i, word in enumerate(["UNION", "INTERSECT", "EXCEPT"]):
+        window = rng.choice(WINDOWS[rng.choice(["tumble", "hop"])])
+        one, other = (f"SELECT {bounds}, k, g FROM TABLE({window.format(s=name)})" for name in "sr")
+        queries[f"s{i}"] = f"{one} {word} {other}"
+    inputs = {"s": stream(rng, 80, late=0), "r": stream(rng, 80, late=0)}
+    return Batch("distinct", seed, queries, inputs)
 
 
 SCALARS = [
@@ -366,6 +395,7 @@ FAMILIES = {
     "scalar_functions": (scalars, 9), "filters": (filters, 3), "tumble": (windows("tumble"), 6), "hop": (windows("hop"), 5),
     "cumulate": (windows("cumulate"), 4), "session": (windows("session"), 4), "older_group_windows": (older_forms, 4),
     "aggregates": (aggregate_family, 6), "values_of_a_group": (collections_of, 2), "grouping_sets": (grouping_sets, 3),
+    "distinct": (distinct, 3),
     "unnest": (unnest, 2), "union_all": (union, 3), "over": (over, 5), "top_n": (top_n, 5), "interval_join": (interval_join, 4),
     "window_join": (window_join, 4), "match_recognize": (match, 5), "chained_windows_and_views": (chained, 3),
 }

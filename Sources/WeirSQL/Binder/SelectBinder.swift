@@ -14,12 +14,15 @@ struct SelectBinder {
     }
 
     func bind(_ select: SelectSyntax) -> Relation? {
-        if let distinct = select.distinct {
-            session.report(
-                Diagnostic(
-                    distinct,
-                    "SELECT DISTINCT is not supported yet; group by a window and the columns"))
+        guard let relation = bindAll(select) else { return nil }
+        guard let distinct = select.distinct else { return relation }
+        return session.attempt { () throws(Diagnostic) in
+            try relation.distinct("SELECT DISTINCT", at: distinct)
         }
+    }
+
+    /// The SELECT as if it were SELECT ALL.
+    private func bindAll(_ select: SelectSyntax) -> Relation? {
         guard let from = select.from else {
             session.report(
                 Diagnostic(

@@ -1,4 +1,5 @@
 // UNION ALL: columns by position, under the names of the first query, with the types that hold all.
+// UNION, INTERSECT and EXCEPT are groups over one: of rows in windows, by all columns.
 //
 // Branches that keep nothing are put together as their rows come. Where a branch keeps rows (a window,
 // a join), its results come when time has passed, and how they fall between the rows of the other
@@ -11,21 +12,21 @@ extension BindingSession {
     func bindSetOperation(
         _ operation: Identifier, isAll: Bool, _ body: QueryBodySyntax, _ tables: CommonTables
     ) -> Relation? {
-        guard operation.name == "UNION", isAll else {
-            let advice =
-                switch operation.name {
-                case "UNION": "; write UNION ALL, and group by all columns in a window to drop doubles"
-                case "INTERSECT": "; in a window, WHERE EXISTS (SELECT …) says the same"
-                default: "; in a window, WHERE NOT EXISTS (SELECT …) says the same"
-                }
+        let isUnion = operation.name == "UNION"
+        guard isUnion || !isAll else {
             report(
                 Diagnostic(
                     operation.position,
-                    "\(operation.name)\(isAll ? " ALL" : "") is not supported\(advice)"))
+                    "\(operation.name) ALL is not supported; \(operation.name) drops doubles, and in a window "
+                        + "COUNT(*) with GROUP BY of all columns counts them"))
             return nil
         }
         var bodies: [(QueryBodySyntax, TextPosition)] = []
-        Self.collect(body, operation.position, into: &bodies)
+        if isUnion {
+            Self.collect(body, operation.position, keepsDoubles: isAll, into: &bodies)
+        } else if case .setOperation(_, _, let left, let right) = body {
+            bodies = [(left, operation.position), (right, operation.position)]
+        }
         var branches: [UnionBranch] = []
         for (body, position) in bodies {
             guard let relation = bindBody(body, tables) else { continue }
@@ -33,19 +34,53 @@ extension BindingSession {
                 UnionBranch(relation: relation.assigningWindow(), position: position))
         }
         guard branches.count == bodies.count else { return nil }
-        return attempt { () throws(Diagnostic) in try union(branches) }
+        return attempt { () throws(Diagnostic) in
+            if !isUnion { return try compare(branches, operation) }
+            let all = try union(branches, isAll ? "UNION ALL" : "UNION")
+            return isAll ? all : try all.distinct("UNION", at: operation.position)
+        }
     }
 
-    /// The branches of a chain of UNION ALL with the places of the words before them.
+    /// The branches of a chain of UNION ALL, or of UNION with either, with the places of the words before
+    /// them.
     private static func collect(
-        _ body: QueryBodySyntax, _ position: TextPosition,
+        _ body: QueryBodySyntax, _ position: TextPosition, keepsDoubles: Bool,
         into bodies: inout [(QueryBodySyntax, TextPosition)]
     ) {
-        guard case .setOperation(let operation, true, let left, let right) = body,
-            operation.name == "UNION"
+        guard case .setOperation(let operation, let isAll, let left, let right) = body,
+            operation.name == "UNION", isAll || !keepsDoubles
         else { return bodies.append((body, position)) }
-        collect(left, operation.position, into: &bodies)
-        collect(right, operation.position, into: &bodies)
+        collect(left, operation.position, keepsDoubles: keepsDoubles, into: &bodies)
+        collect(right, operation.position, keepsDoubles: keepsDoubles, into: &bodies)
+    }
+
+    /// INTERSECT and EXCEPT: the rows of both are counted by side, and groups are kept by their counts.
+    private func compare(
+        _ branches: [UnionBranch], _ operation: Identifier
+    ) throws(Diagnostic) -> Relation {
+        try checkWidths(branches, operation.name)
+        var marked = branches
+        for side in marked.indices { marked[side].relation.mark(side: side) }
+        var all = try union(marked, operation.name)
+        guard let side = all.columns.popLast() else { preconditionFailure("the side is the last column") }
+        let counts = (0...1).map { number in
+            AggregateCall(
+                function: .countStar, argument: nil,
+                filter: .call(
+                    .equal, arguments: [side.expression, .literal(.integer(Int64(number)), type: .int)],
+                    type: .boolean), type: .bigint)
+        }
+        let isKept = { (results: [BoundExpression]) -> BoundExpression in
+            let none = BoundExpression.literal(.integer(0), type: .bigint)
+            let right: ScalarFunction = operation.name == "INTERSECT" ? .greater : .equal
+            return .call(
+                .and,
+                arguments: [
+                    .call(.greater, arguments: [results[0], none], type: .boolean),
+                    .call(right, arguments: [results[1], none], type: .boolean),
+                ], type: .boolean)
+        }
+        return try all.distinct(operation.name, at: operation.position, counts, keeping: isKept)
     }
 
     /// One query of a union.
@@ -54,15 +89,22 @@ extension BindingSession {
         let position: TextPosition
     }
 
-    private func union(_ branches: [UnionBranch]) throws(Diagnostic) -> Relation {
+    private func checkWidths(_ branches: [UnionBranch], _ operation: String) throws(Diagnostic) {
         let first = branches[0].relation
         for branch in branches.dropFirst()
         where branch.relation.columns.count != first.columns.count {
             throw Diagnostic(
                 branch.position,
-                "the queries of UNION ALL have \(first.columns.count) and "
+                "the queries of \(operation) have \(first.columns.count) and "
                     + "\(branch.relation.columns.count) columns; they must have the same")
         }
+    }
+
+    private func union(
+        _ branches: [UnionBranch], _ operation: String
+    ) throws(Diagnostic) -> Relation {
+        try checkWidths(branches, operation)
+        let first = branches[0].relation
         var result = first
         for (place, column) in first.columns.enumerated() {
             let all = branches.map { $0.relation.columns[place] }
@@ -70,7 +112,7 @@ extension BindingSession {
                 let other = all.firstIndex { $0.type != column.type } ?? 0
                 throw Diagnostic(
                     branches[other].position,
-                    "column \(place + 1) of UNION ALL, \(column.name), is \(column.type) and "
+                    "column \(place + 1) of \(operation), \(column.name), is \(column.type) and "
                         + "\(all[other].type); CAST one of them")
             }
             result.columns[place] = ScopeColumn(
@@ -141,6 +183,23 @@ extension BindingSession {
             position,
             "UNION ALL puts the results of windows and joins in the order of their event time, which a "
                 + "query here does not pass on; select its event time (window_time) as well")
+    }
+}
+
+extension Relation {
+    /// Adds a column that says which side of an operation the rows come from.
+    fileprivate mutating func mark(side: Int) {
+        let width = plan.schema.count
+        let own = plan.schema.fields.enumerated().map {
+            BoundExpression.column(index: $0, type: $1.type)
+        }
+        plan = plan.projected(
+            own + [.literal(.integer(Int64(side)), type: .int)],
+            Schema(plan.schema.fields + [Field("side", .int)]))
+        columns.append(
+            ScopeColumn(
+                table: nil, name: "side", index: width, type: .int, isTimeAttribute: false,
+                windowColumn: nil))
     }
 }
 
