@@ -22,6 +22,12 @@ public enum AggregateFunction: String, Hashable, Sendable, CaseIterable {
     case arrayAgg
     /// The values as a MAP of each to how often it came.
     case collect
+    /// The values as a JSON array. The argument is JSON text of an array around the value, empty for one
+    /// that is left out.
+    case jsonArrayAgg
+    /// A JSON object of a key and a value each row; the second argument is as that of `jsonArrayAgg`. Of
+    /// equal keys the last one counts.
+    case jsonObjectAgg
     /// Exact percentiles. Parameters: the fractions; a second argument says how often a value counts.
     /// The result is an ARRAY if its type says so.
     case percentile
@@ -49,6 +55,8 @@ public enum AggregateFunction: String, Hashable, Sendable, CaseIterable {
         case .listAgg: "LISTAGG"
         case .arrayAgg: "ARRAY_AGG"
         case .collect: "COLLECT"
+        case .jsonArrayAgg: "JSON_ARRAYAGG"
+        case .jsonObjectAgg: "JSON_OBJECTAGG"
         case .percentile: "PERCENTILE"
         case .approxCountDistinct: "APPROX_COUNT_DISTINCT"
         case .approxPercentile: "APPROX_PERCENTILE"

@@ -23,6 +23,8 @@ func makeAccumulator(_ call: AggregateCall) throws(Failure) -> any Accumulator {
     case .arrayAgg:
         return ObjectAccumulator(ArrayOfValues(ignoresNulls: call.parameters == [.boolean(true)]))
     case .collect: return ObjectAccumulator(CollectedValues(isDistinct: call.isDistinct))
+    case .jsonArrayAgg: return ObjectAccumulator(JSONArrayOfValues())
+    case .jsonObjectAgg: return ObjectAccumulator(JSONObjectOfMembers())
     case .percentile: return ObjectAccumulator(ExactPercentile(fractions: .init(call)))
     case .approxPercentile: return ObjectAccumulator(ApproximatePercentile(fractions: .init(call)))
     case .approxCountDistinct: return ObjectAccumulator(ApproximateDistinct())
@@ -49,6 +51,8 @@ private func makeDistinct(_ call: AggregateCall) throws(Failure) -> (any Accumul
     case .countStar, .min, .max, .firstValue, .lastValue, .approxCountDistinct: return nil
     // Counts each value once.
     case .collect: return nil
+    // The grammar has no DISTINCT for them.
+    case .jsonArrayAgg, .jsonObjectAgg: return nil
     }
 }
 

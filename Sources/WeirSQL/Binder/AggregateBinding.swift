@@ -74,6 +74,7 @@ extension ExpressionBinder {
         case .listAgg: return try bindListAgg(call)
         case .percentile, .approxPercentile: return try bindPercentile(call, function, name)
         case .approxTopK: return try bindTopK(call)
+        case .jsonArrayAgg, .jsonObjectAgg: return try bindJSON(call, function, name)
         default: break
         }
         guard call.arguments.count == 1 else {
@@ -177,6 +178,24 @@ extension ExpressionBinder {
         return AggregateCall(
             function: .listAgg, arguments: [argument], parameters: [.string(separator)],
             isDistinct: call.isDistinct, type: .string)
+    }
+
+    /// JSON_ARRAYAGG(value) and JSON_OBJECTAGG(key VALUE value), whose first argument is the parser's.
+    private mutating func bindJSON(
+        _ call: CallSyntax, _ function: AggregateFunction, _ name: String
+    ) throws(Diagnostic) -> AggregateCall {
+        let position = call.name.position
+        var arguments: [BoundExpression] = []
+        if function == .jsonObjectAgg {
+            let key = try bindValue(call.arguments[1], name, at: position)
+            try check(key.type == .string, key.type, "the key of \(name)", "STRING", at: position)
+            arguments.append(key)
+        }
+        let last = call.arguments.count - 1
+        let value = try bind(call.arguments[last])
+        let (mode, form) = (try bind(call.arguments[0]), "\(name) of \(value.type)")
+        arguments.append(try apply(.named("JSON_ARRAY"), [mode, value], form, at: position))
+        return AggregateCall(function: function, arguments: arguments, type: .string)
     }
 
     /// PERCENTILE(x, fraction [, frequency]); the fraction may be an array of them.

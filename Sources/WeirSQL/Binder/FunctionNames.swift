@@ -102,7 +102,8 @@ struct NamedFunction: Sendable {
         "STDDEV_POP": .stddevPop, "STDDEV_SAMP": .stddevSamp, "STDDEV": .stddevSamp,
         "VAR_POP": .varPop, "VAR_SAMP": .varSamp, "VARIANCE": .varSamp,
         "FIRST_VALUE": .firstValue, "LAST_VALUE": .lastValue, "LISTAGG": .listAgg,
-        "ARRAY_AGG": .arrayAgg, "COLLECT": .collect, "PERCENTILE": .percentile,
+        "ARRAY_AGG": .arrayAgg, "COLLECT": .collect, "JSON_ARRAYAGG": .jsonArrayAgg,
+        "JSON_OBJECTAGG": .jsonObjectAgg, "PERCENTILE": .percentile,
         "APPROX_COUNT_DISTINCT": .approxCountDistinct, "APPROX_PERCENTILE": .approxPercentile,
         "APPROX_TOP_K": .approxTopK,
     ]

@@ -91,7 +91,7 @@ extension GroupingSyntax {
             var all: [Set<Int>] = []
             for element in elements {
                 all += element.sets(countingFrom: &place)
-                if all.count > SQLLimits.groupingSetsMax { all.removeLast(all.count - SQLLimits.groupingSetsMax - 1) }
+                all = Array(all.prefix(SQLLimits.groupingSetsMax + 1))
             }
             return all
         }
@@ -126,6 +126,9 @@ extension ExpressionBinder {
         }
         if name == "GROUP_ID" { return grouping.numbered(grouping.repetitions) }
         var arguments: [BoundExpression] = []
+        // What is not grouped is complained about here.
+        enclosingAggregate = name
+        defer { enclosingAggregate = nil }
         for argument in call.arguments { arguments.append(try bind(argument)) }
         guard let levels = grouping.levels(of: arguments) else {
             throw Diagnostic(position, "the arguments of \(name) are columns or expressions of GROUP BY")

@@ -95,6 +95,16 @@ indirect enum JSONDocument {
     }
 }
 
+/// Texts as JSON has them.
+public enum JSONStrings {
+    /// `value` in quotes, escaped as the functions of JSON do.
+    public static func quoted(_ value: String) -> String {
+        var text = ""
+        JSONDocument.writeString(value, to: &text)
+        return text
+    }
+}
+
 /// Reads JSON.
 struct JSONReader {
     private let text: TextView

@@ -173,7 +173,7 @@ struct Lexer {
     private static let pairs: Set<String> = ["<>", "!=", "<=", ">=", "||", "=>"]
     private static let singles: Set<String> = [
         "=", "<", ">", "+", "-", "*", "/", "%", "(", ")", "[", "]", "{", "}", ",", ".", ";",
-        "?", "|", "^", "$",
+        "?", "|", "^", "$", ":",
     ]
 
     private mutating func symbol() throws(Diagnostic) -> Token {

@@ -24,8 +24,7 @@ extension Parser {
         case "TIMESTAMPADD", "TIMESTAMPDIFF": return try parseUnitCall(name)
         case "JSON_VALUE", "JSON_QUERY", "JSON_EXISTS": return try parseJSONRead(name)
         case "JSON_OBJECT", "JSON_ARRAY": return try parseJSONBuild(name)
-        case "JSON_OBJECTAGG", "JSON_ARRAYAGG":
-            throw unsupported("the function \(token.keyword)", at: name.position)
+        case "JSON_OBJECTAGG", "JSON_ARRAYAGG": return try parseJSONAggregate(name)
         default:
             if let macro = macros[token.keyword] { return try parseMacroCall(macro, at: name.position) }
             return try parseArguments(name)

@@ -191,6 +191,31 @@ extension Parser {
         return try call(name, [try text(mode + flags, at: name.position)] + arguments)
     }
 
+    /// JSON_OBJECTAGG and JSON_ARRAYAGG: the first argument is the mode of the JSON_ARRAY around a value.
+    mutating func parseJSONAggregate(_ name: Identifier) throws(Diagnostic) -> ExpressionSyntax {
+        let isObject = name.name.uppercased() == "JSON_OBJECTAGG"
+        var arguments: [ExpressionSyntax] = []
+        if isObject {
+            if isKeyword("KEY"), !isSymbol(",", at: 1), !isSymbol("(", at: 1) { take() }
+            arguments.append(try parseExpression())
+            if !takeSymbol(":") { try expectKeyword("VALUE") }
+        }
+        let (value, isJSON) = Self.jsonArgument(try parseExpression())
+        arguments.append(value)
+        var mode = isObject ? "N" : "A"
+        if startsNullRule {
+            mode = take().keyword == "NULL" ? "N" : "A"
+            take()
+            take()
+        }
+        try expectSymbol(")")
+        if isKeyword("FILTER"), isSymbol("(", at: 1) {
+            throw unsupported(
+                "FILTER of \(name.name.uppercased())", "write CASE WHEN … END with ABSENT ON NULL")
+        }
+        return try call(name, [try text(mode + (isJSON ? "J" : "V"), at: name.position)] + arguments)
+    }
+
     private var startsNullRule: Bool {
         ["NULL", "ABSENT"].contains(current.keyword) && ahead(1).keyword == "ON" && ahead(2).keyword == "NULL"
     }
