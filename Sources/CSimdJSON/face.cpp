@@ -59,3 +59,7 @@ void weir_json_take(
 ) {
     reader->reader.take(column, *rows, *elements);
 }
+
+void weir_json_take_parts(weir_json_reader *reader, size_t column, weir_json_values *values) {
+    reader->reader.take_parts(column, values);
+}

@@ -64,6 +64,26 @@ static bool split_pointer(const std::string &pointer, std::vector<std::string> &
     return true;
 }
 
+Column::Column() = default;
+Column::~Column() = default;
+
+void Nested::put_null() {
+    store->put_null();
+    if (kind != WEIR_JSON_ROW) return;
+    for (const auto &part : parts) {
+        part->enter(store->row);
+        part->put_null();
+    }
+}
+
+Nested *Nested::member(const uint8_t *key, size_t length) const {
+    for (const auto &part : parts) {
+        if (part->name.size() == length && std::memcmp(part->name.data(), key, length) == 0)
+            return part.get();
+    }
+    return nullptr;
+}
+
 static Layout layout_of(weir_json_kind kind) {
     switch (kind) {
     case WEIR_JSON_BOOL: return Layout::boolean;
@@ -72,8 +92,33 @@ static Layout layout_of(weir_json_kind kind) {
     case WEIR_JSON_STRING:
     case WEIR_JSON_BYTES: return Layout::string;
     case WEIR_JSON_WIDE_DECIMAL: return Layout::wide;
+    case WEIR_JSON_ARRAY:
+    case WEIR_JSON_MAP: return Layout::array;
+    case WEIR_JSON_ROW: return Layout::row;
     default: return Layout::int64;
     }
+}
+
+/// The type at `part`, with all its parts; moves behind them.
+static std::unique_ptr<Nested> nested_at(
+    const weir_json_part *&part, Column &column, Store *rows
+) {
+    auto nested = std::make_unique<Nested>();
+    nested->kind = part->kind;
+    nested->column = &column;
+    nested->name = std::string(part->name == nullptr ? "" : part->name, part->name_length);
+    nested->store = rows == nullptr ? &nested->own : rows;
+    nested->store->layout = layout_of(part->kind);
+    if (part->kind < WEIR_JSON_ARRAY) {
+        nested->leaf =
+            std::make_unique<Leaf>(Leaf{&column, nested->store, part->kind, part->time});
+        nested->leaf->precision = part->precision;
+        nested->leaf->scale = part->scale;
+    }
+    const size_t count = part->part_count;
+    ++part;
+    for (size_t i = 0; i < count; ++i) nested->parts.push_back(nested_at(part, column, nullptr));
+    return nested;
 }
 
 bool add_to_plan(Node &root, const weir_json_column &declared, Column &column) {
@@ -82,17 +127,25 @@ bool add_to_plan(Node &root, const weir_json_column &declared, Column &column) {
         return false;
     size_t stars = 0;
     for (const auto &segment : segments) stars += segment == "*";
-    if (stars > 1 || (stars == 1 && !declared.is_array)) return false;
-    if (stars == 0 && declared.is_array) segments.emplace_back("*");
+    const bool has_parts = declared.parts != nullptr;
+    const bool is_array = declared.is_array && !has_parts;
+    if (stars > 1 || (stars == 1 && !is_array)) return false;
+    if (stars == 0 && is_array) segments.emplace_back("*");
 
-    column.is_array = declared.is_array;
+    column.is_array = is_array;
     column.null_on_error = declared.null_on_error;
-    Store &store = declared.is_array ? column.elements : column.rows;
-    if (declared.is_array) column.rows.layout = Layout::array;
-    store.layout = layout_of(declared.kind);
-    auto leaf = std::make_unique<Leaf>(Leaf{&column, &store, declared.kind, declared.time});
-    leaf->precision = declared.precision;
-    leaf->scale = declared.scale;
+    std::unique_ptr<Leaf> leaf;
+    if (has_parts) {
+        const weir_json_part *part = declared.parts;
+        column.nested = nested_at(part, column, &column.rows);
+    } else {
+        Store &store = is_array ? column.elements : column.rows;
+        if (is_array) column.rows.layout = Layout::array;
+        store.layout = layout_of(declared.kind);
+        leaf = std::make_unique<Leaf>(Leaf{&column, &store, declared.kind, declared.time});
+        leaf->precision = declared.precision;
+        leaf->scale = declared.scale;
+    }
 
     Node *node = &root;
     for (const auto &segment : segments) {
@@ -112,7 +165,11 @@ bool add_to_plan(Node &root, const weir_json_column &declared, Column &column) {
         }
         node = next;
     }
-    node->leaves.push_back(std::move(leaf));
+    if (has_parts) {
+        node->nested.push_back(column.nested.get());
+    } else {
+        node->leaves.push_back(std::move(leaf));
+    }
     return true;
 }
 
@@ -124,7 +181,9 @@ void finish_plan(Node &node) {
     }
     if (node.star != nullptr) finish_plan(*node.star);
     if (!node.children.empty()) node.slots.resize(Node::slot_count);
-    if (node.leaves.size() == 1 && node.children.empty() && node.star == nullptr) {
+    if (!node.nested.empty()) {
+        node.way = Way::other;
+    } else if (node.leaves.size() == 1 && node.children.empty() && node.star == nullptr) {
         switch (node.leaves[0]->kind) {
         case WEIR_JSON_BOOL: node.way = Way::boolean; break;
         case WEIR_JSON_INT32: node.way = Way::int32; break;

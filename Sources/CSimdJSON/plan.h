@@ -17,13 +17,19 @@
 
 namespace weir {
 
+struct Nested;
+
 /// One column and what went wrong with it in the current row.
 struct Column {
+    Column();
+    ~Column();
     Store rows;
     /// The elements of an array column.
     Store elements;
     bool is_array = false;
     bool null_on_error = false;
+    /// The type of a column with parts; nullptr for others.
+    std::unique_ptr<Nested> nested;
     /// For arrays: the scope (row) in which it was last filled.
     uint64_t filled_in = 0;
     uint32_t error_count = 0;
@@ -42,6 +48,33 @@ struct Leaf {
     /// The scope (row or array element) in which it was last filled, and last failed.
     uint64_t filled_in = 0;
     uint64_t failed_in = 0;
+};
+
+/// A value with parts, or one of its parts; a column's, or below another one.
+struct Nested {
+    weir_json_kind kind;
+    Column *column;
+    /// The member that it is, of a row.
+    std::string name;
+    Store own;
+    /// Where values go: the column's rows for the outermost one, else `own`.
+    Store *store;
+    /// How single values are read; nullptr for what has parts.
+    std::unique_ptr<Leaf> leaf;
+    std::vector<std::unique_ptr<Nested>> parts;
+    /// The row of a column, or the object of a member, in which it was last filled.
+    uint64_t filled_in = 0;
+    /// The errors in the member when it was last read.
+    uint32_t error_count = 0;
+
+    /// Goes to a row of its values.
+    void enter(size_t row) {
+        store->row = row;
+        store->reserve(row + 1);
+    }
+    /// Makes the current row NULL, with all members.
+    void put_null();
+    Nested *member(const uint8_t *key, size_t length) const;
 };
 
 struct Node;
@@ -85,6 +118,8 @@ struct Node {
     /// The elements, where a pointer has a `*` here.
     std::unique_ptr<Node> star;
     std::vector<std::unique_ptr<Leaf>> leaves;
+    /// The columns with parts that are read here.
+    std::vector<Nested *> nested;
     /// The array columns and leaves below `star`.
     std::vector<Column *> star_columns;
     std::vector<Leaf *> star_leaves;

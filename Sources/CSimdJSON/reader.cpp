@@ -31,16 +31,25 @@ void Reader::begin(const weir_json_messages &messages) {
     elements = Elements{};
 }
 
+static void drop(Store &store) {
+    std::free(store.values);
+    std::free(store.validity);
+    std::free(store.bytes);
+    store.release();
+}
+
+static void drop_parts(Nested &nested) {
+    for (const auto &part : nested.parts) {
+        drop(part->own);
+        drop_parts(*part);
+    }
+}
+
 bool Reader::next(size_t rows_max) {
     for (const auto &column : walk.columns) {
-        std::free(column->rows.values);
-        std::free(column->rows.validity);
-        std::free(column->rows.bytes);
-        column->rows.release();
-        std::free(column->elements.values);
-        std::free(column->elements.validity);
-        std::free(column->elements.bytes);
-        column->elements.release();
+        drop(column->rows);
+        drop(column->elements);
+        if (column->nested != nullptr) drop_parts(*column->nested);
     }
     last_row_count = row_count;
     row_count = nulled_count = row_capacity = 0;
@@ -283,6 +292,19 @@ void Reader::take(size_t index, weir_json_values &rows, weir_json_values &elemen
     if (!column.is_array) return;
     elements =
         give(column.elements, static_cast<size_t>(static_cast<int32_t *>(rows.values)[row_count]));
+}
+
+static void give_all(Nested &nested, size_t count, weir_json_values *&next) {
+    const weir_json_values given = give(*nested.store, count);
+    *next++ = given;
+    const bool has_offsets = nested.kind == WEIR_JSON_ARRAY || nested.kind == WEIR_JSON_MAP;
+    const size_t below =
+        has_offsets ? static_cast<size_t>(static_cast<int32_t *>(given.values)[count]) : count;
+    for (const auto &part : nested.parts) give_all(*part, below, next);
+}
+
+void Reader::take_parts(size_t index, weir_json_values *values) {
+    give_all(*walk.columns[index]->nested, row_count, values);
 }
 
 }  // namespace weir

@@ -37,6 +37,8 @@ public:
 
     /// Gives away a column's memory.
     void take(size_t column, weir_json_values &rows, weir_json_values &elements);
+    /// The same of a column with parts, in the order of its description.
+    void take_parts(size_t column, weir_json_values *values);
 
 private:
     /// A text in the messages' bytes.

@@ -21,7 +21,7 @@ inline void *resize(void *memory, size_t size) {
 }
 
 /// How values lie in memory; the raw values of PhysicalType in Swift.
-enum class Layout : uint8_t { boolean = 0, int64 = 1, real = 2, string = 3, array = 4, wide = 5 };
+enum class Layout : uint8_t { boolean = 0, int64 = 1, real = 2, string = 3, array = 4, wide = 5, row = 6 };
 
 /// Bytes that may be written behind a string (it is copied in steps of 16).
 constexpr size_t text_slack = 32;
@@ -49,6 +49,7 @@ struct Store {
     bool has_offsets() const { return layout == Layout::string || layout == Layout::array; }
     size_t width() const {
         if (layout == Layout::wide) return 16;
+        if (layout == Layout::row) return 0;
         return layout == Layout::boolean ? 1 : has_offsets() ? 4 : 8;
     }
     int32_t *offsets() { return reinterpret_cast<int32_t *>(values); }
@@ -117,12 +118,18 @@ struct Store {
         if (validity != nullptr) validity[row] = 1;
     }
 
+    /// Makes the row a value whose members lie elsewhere.
+    void put_row() {
+        if (validity != nullptr) validity[row] = 1;
+    }
+
     void put_null() {
         if (validity == nullptr) {
             validity = static_cast<uint8_t *>(resize(nullptr, capacity));
             std::memset(validity, 1, capacity);
         }
         switch (layout) {
+        case Layout::row: break;
         case Layout::boolean: values[row] = 0; break;
         case Layout::int64:
         case Layout::real: put_int(0); break;

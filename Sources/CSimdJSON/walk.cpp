@@ -95,6 +95,10 @@ const Token *Walk::other_value(Node &node, const Token *t, uint32_t depth) {
         end = read(*leaf, t, depth);
         if (end == last) return last;
     }
+    for (Nested *nested : node.nested) {
+        end = read_nested(*nested, t, depth);
+        if (end == last) return last;
+    }
     const uint8_t c = text[*t];
     if (c == '[' && (node.star != nullptr || !node.children.empty())) return array(node, t, depth);
     if (node.star != nullptr) {
@@ -102,7 +106,8 @@ const Token *Walk::other_value(Node &node, const Token *t, uint32_t depth) {
         if (end == last) return last;
     }
     if (c == '{' && !node.children.empty()) return object(node, t, depth);
-    return node.leaves.empty() && node.star == nullptr ? skip_value(t, depth) : end;
+    const bool is_read = !node.leaves.empty() || !node.nested.empty() || node.star != nullptr;
+    return is_read ? end : skip_value(t, depth);
 }
 
 /// null, or anything else that is no array, where array columns are read from.
@@ -192,6 +197,13 @@ void Walk::forget(Node &node) {
         failures(*column) -= column->error_count;
         column->error_count = 0;
     }
+    for (Nested *nested : node.nested) {
+        if (nested->filled_in != scope) continue;
+        nested->filled_in = 0;
+        --filled_count;
+        failures(*nested->column) -= nested->column->error_count;
+        nested->column->error_count = 0;
+    }
     for (const auto &child : node.children) forget(*child);
 }
 
@@ -201,6 +213,9 @@ void Walk::fill_row(Node &node) {
     }
     for (Column *column : node.star_columns) {
         if (column->filled_in != scope) column->rows.put_null();
+    }
+    for (Nested *nested : node.nested) {
+        if (nested->filled_in != scope) nested->put_null();
     }
     for (const auto &child : node.children) fill_row(*child);
 }

@@ -16,11 +16,18 @@
 
 #include <memory>
 #include <string>
+#include <unordered_map>
 #include <vector>
 
 namespace weir {
 
 struct Number;
+
+/// For each key of an object the number of the last member that has it, and how many members there are.
+struct Places {
+    std::unordered_map<std::string, size_t> last;
+    size_t count = 0;
+};
 
 class Walk {
 public:
@@ -89,6 +96,14 @@ private:
     const Token *value(Node &node, const Token *t, uint32_t depth);
     const Token *other_value(Node &node, const Token *t, uint32_t depth);
     bool find(Node &node, Slot *&slot, const Token *t, Node *&child);
+    const Token *read_nested(Nested &nested, const Token *t, uint32_t depth);
+    const Token *nested_value(Nested &nested, const Token *t, uint32_t depth);
+    const Token *nested_array(Nested &array, const Token *t, uint32_t depth);
+    const Token *nested_map(Nested &map, const Token *t, uint32_t depth);
+    const Token *nested_row(Nested &row, const Token *t, uint32_t depth);
+    const Token *nested_member(Nested &row, const Token *t, uint32_t depth, uint64_t object);
+    bool last_places(const Token *t, uint32_t depth, Places &places);
+    bool read_key(const Token *t, std::string &key);
 
     const Token *read(Leaf &leaf, const Token *t, uint32_t depth);
     const Token *read_bool(Leaf &leaf, const Token *t, uint32_t depth);

@@ -75,6 +75,22 @@ public final class Column {
         precondition((physical == .array) == (child != nil), "an array column has a child, no other has")
     }
 
+    /// A row column of `count` rows over its fields, which have as many; takes over `validity`.
+    public init(
+        row type: DataType, count: Int, validity: UnsafeMutablePointer<UInt8>?, fields: [Column]
+    ) {
+        precondition(type.physical == .row && fields.allSatisfy { $0.count == count }, "a row's fields")
+        self.type = type
+        physical = .row
+        storage = allocate(0)
+        self.count = count
+        capacity = count
+        self.validity = validity
+        bytes = allocate(0).assumingMemoryBound(to: UInt8.self)
+        child = nil
+        self.fields = fields
+    }
+
     deinit {
         free(storage)
         free(bytes)

@@ -90,6 +90,18 @@ public indirect enum DataType: Hashable, Sendable {
     /// Whether it is a single value: no ARRAY, MAP or ROW.
     public var isScalar: Bool { physical != .array && physical != .row }
 
+    /// Whether `condition` holds for the type or one inside of it.
+    public func contains(where condition: (DataType) -> Bool) -> Bool {
+        if condition(self) { return true }
+        switch self {
+        case .array(let element): return element.contains(where: condition)
+        case .map(let key, let value):
+            return key.contains(where: condition) || value.contains(where: condition)
+        case .row(let fields): return fields.contains { $0.type.contains(where: condition) }
+        default: return false
+        }
+    }
+
     /// What a column of this type has below it: an array's elements, or a map's entries.
     public var elementType: DataType? {
         switch self {

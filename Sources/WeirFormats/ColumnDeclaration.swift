@@ -90,15 +90,23 @@ public struct ColumnDeclaration: Hashable, Sendable {
         for segment in segments where !hasValidTildes(segment) {
             return "in a path, ~ is written ~0 and a slash inside a name ~1"
         }
-        if case .array(let element) = type { return problem(ofScalar: element) }
-        return stars == 1 ? "a path with a * gives an ARRAY" : problem(ofScalar: type)
+        if stars == 1 {
+            guard case .array(let element) = type else { return "a path with a * gives an ARRAY" }
+            return element.isScalar ? problem(of: element) : "a path with a * gives single values"
+        }
+        return problem(of: type)
     }
 
-    private static func problem(ofScalar type: DataType) -> String? {
+    private static func problem(of type: DataType) -> String? {
         switch type {
-        case .interval, .intervalYearMonth, .array, .map, .row, .null:
-            "\(type) cannot be read from JSON"
-        default: nil
+        case .interval, .intervalYearMonth, .null: return "\(type) cannot be read from JSON"
+        case .array(let element): return problem(of: element)
+        case .map(let key, let value):
+            return key == .string ? problem(of: value) : "the keys of a MAP are STRING in JSON"
+        case .row(let fields):
+            if Set(fields.map(\.name)).count < fields.count { return "two fields of a ROW have one name" }
+            return fields.lazy.compactMap { problem(of: $0.type) }.first
+        default: return nil
         }
     }
 

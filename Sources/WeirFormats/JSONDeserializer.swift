@@ -137,11 +137,19 @@ public final class JSONDeserializer: Deserializer {
     }
 
     private func takeColumn(_ index: Int, _ type: DataType) -> Column {
+        if type.hasParts { return takeParts(index, type) }
         var rows = weir_json_values()
         var elements = weir_json_values()
         weir_json_take(reader, index, &rows, &elements)
         guard case .array(let element) = type else { return adopt(rows, type) }
         return adopt(rows, type, child: adopt(elements, element))
+    }
+
+    private func takeParts(_ index: Int, _ type: DataType) -> Column {
+        var values = [weir_json_values](repeating: weir_json_values(), count: type.partCount)
+        values.withUnsafeMutableBufferPointer { weir_json_take_parts(reader, index, $0.baseAddress) }
+        var rest = values[...]
+        return Column(takingParts: &rest, type)
     }
 
     /// A flag for each message whose topic or user properties are too long; empty when there is
@@ -167,70 +175,9 @@ public final class JSONDeserializer: Deserializer {
     }
 }
 
-private func adopt(_ values: weir_json_values, _ type: DataType, child: Column? = nil) -> Column {
+func adopt(_ values: weir_json_values, _ type: DataType, child: Column? = nil) -> Column {
     guard let storage = values.values else { preconditionFailure("the reader gave no values") }
     return Column(
         adopting: storage, type: type, count: values.count, validity: values.validity,
         bytes: values.bytes, byteCount: values.byte_count, child: child)
-}
-
-/// The C++ reader for columns that come from payloads.
-private func makeReader(
-    _ columns: [ColumnDeclaration], _ limits: DecodeLimits, chunkBytes: Int
-) -> OpaquePointer {
-    var pointers: [UInt8] = []
-    var plan: [weir_json_column] = []
-    for column in columns {
-        guard case .payload(let pointer) = column.origin else { continue }
-        plan.append(planned(column, pointerLength: pointer.utf8.count))
-        pointers += pointer.utf8
-    }
-    let bounds = weir_json_limits(
-        depth_max: UInt32(limits.depthMax), document_bytes_max: limits.documentBytesMax,
-        chunk_bytes: chunkBytes)
-    let reader = pointers.withUnsafeBytes { text in
-        var start = 0
-        for index in plan.indices {
-            plan[index].pointer = text.baseAddress?.advanced(by: start)
-                .assumingMemoryBound(to: CChar.self)
-            start += plan[index].pointer_length
-        }
-        return weir_json_create(plan, plan.count, bounds)
-    }
-    guard let reader else { preconditionFailure("a column's path is no JSON pointer") }
-    return reader
-}
-
-private func planned(_ column: ColumnDeclaration, pointerLength: Int) -> weir_json_column {
-    var scalar = column.type
-    var isArray = false
-    if case .array(let element) = column.type { (scalar, isArray) = (element, true) }
-    let kind =
-        switch scalar {
-        case .boolean: WEIR_JSON_BOOL
-        case .int: WEIR_JSON_INT32
-        case .bigint: WEIR_JSON_INT64
-        case .double: WEIR_JSON_DOUBLE
-        case .string: WEIR_JSON_STRING
-        case .tinyint: WEIR_JSON_INT8
-        case .smallint: WEIR_JSON_INT16
-        case .float: WEIR_JSON_FLOAT
-        case .decimal: scalar.physical == .int64 ? WEIR_JSON_DECIMAL : WEIR_JSON_WIDE_DECIMAL
-        case .date: WEIR_JSON_DATE
-        case .time: WEIR_JSON_TIME_OF_DAY
-        case .bytes: WEIR_JSON_BYTES
-        default: WEIR_JSON_TIME
-        }
-    let digits = scalar.isDecimal ? scalar.decimalShape : nil
-    let time =
-        switch column.timestampEncoding {
-        case .epochSeconds: WEIR_JSON_EPOCH_S
-        case .epochMilliseconds: WEIR_JSON_EPOCH_MS
-        case .epochMicroseconds: WEIR_JSON_EPOCH_US
-        case .rfc3339: scalar == .timestamp ? WEIR_JSON_RFC3339_LOCAL : WEIR_JSON_RFC3339
-        }
-    return weir_json_column(
-        pointer: nil, pointer_length: pointerLength, kind: kind, time: time,
-        precision: Int32(digits?.precision ?? 0), scale: Int32(digits?.scale ?? 0), is_array: isArray,
-        null_on_error: column.onTypeError == .null)
 }

@@ -105,6 +105,7 @@ struct RejectionReasons {
     ) -> String {
         var scalar = column.type
         if case .array(let element) = scalar { scalar = element }
+        // Of a value with parts it is not said which of them it was.
         let isTime = scalar.isTimestamp
         let encoding = isTime ? " as \(column.timestampEncoding.rawValue)" : ""
         let expected = "\(column.type)\(encoding)"

@@ -40,6 +40,11 @@ typedef enum weir_json_kind {
     WEIR_JSON_TIME_OF_DAY = 12,
     /// Base64.
     WEIR_JSON_BYTES = 13,
+    /// Values with parts, described by `weir_json_part`s: an element; a key (a string) and a value; any
+    /// number of members.
+    WEIR_JSON_ARRAY = 14,
+    WEIR_JSON_MAP = 15,
+    WEIR_JSON_ROW = 16,
 } weir_json_kind;
 
 /// How a WEIR_JSON_TIME is written in the payload; the column gets milliseconds since the epoch.
@@ -84,6 +89,19 @@ typedef enum weir_json_found {
     WEIR_JSON_FOUND_ARRAY,
 } weir_json_found;
 
+/// A type inside of another one. Parts stand behind the type that they are parts of, each followed by its
+/// own.
+typedef struct weir_json_part {
+    weir_json_kind kind;
+    weir_json_time time;
+    int32_t precision;
+    int32_t scale;
+    size_t part_count;
+    /// The member, where it is one of a row.
+    const char *name;
+    size_t name_length;
+} weir_json_part;
+
 /// One column to fill.
 typedef struct weir_json_column {
     /// An RFC 6901 pointer into the object; one segment may be `*`, which makes it an array column.
@@ -98,6 +116,10 @@ typedef struct weir_json_column {
     bool is_array;
     /// Whether a value of a wrong type becomes NULL instead of rejecting the row.
     bool null_on_error;
+    /// The type of a column with parts, all parts behind it; NULL for other columns. Then `kind` and
+    /// `is_array` say nothing.
+    const weir_json_part *parts;
+    size_t part_count;
 } weir_json_column;
 
 /// The bounds of one reader.
@@ -146,7 +168,7 @@ typedef struct weir_json_extent {
 
 /// A filled column; the memory is malloc's and belongs to whoever took it.
 typedef struct weir_json_values {
-    /// Int64, Int128, double, 0/1 bytes, or `count + 1` Int32 offsets.
+    /// Int64, Int128, double, 0/1 bytes, or `count + 1` Int32 offsets; nothing of a row with parts.
     void *values;
     /// One byte a row (1 = a value), or NULL when no row is NULL.
     uint8_t *validity;
@@ -189,6 +211,10 @@ const weir_json_rejection *weir_json_rejections(const weir_json_reader *reader, 
 void weir_json_take(
     weir_json_reader *reader, size_t column, weir_json_values *rows, weir_json_values *elements
 );
+
+/// Gives away a column with parts: `values` has room for as many as its description has parts, in their
+/// order.
+void weir_json_take_parts(weir_json_reader *reader, size_t column, weir_json_values *values);
 
 // MARK: Writing rows
 

@@ -130,22 +130,26 @@ struct ColumnBuilder {
         _ pointer: JSONPointer, type: DataType, format: TimestampFormat?, name: String,
         _ values: SectionValues
     ) {
-        var element = type
-        if case .array(let inner) = type { element = inner }
-        if element == .timestampLTZ, format == nil {
+        if type.contains(where: { $0 == .timestampLTZ }), format == nil {
             log.error(
                 values.position(of: ColumnFields.type),
                 "column \(name) needs `from`, how its timestamps are written: "
                     + "\(name) = { type = \"\(type)\", from = \"rfc3339\" }, or epoch_s, epoch_ms, epoch_us"
             )
         }
-        if !element.isTimestamp, let format {
+        if !type.contains(where: \.isTimestamp), let format {
             log.error(
                 values.position(of: ColumnFields.from),
                 "column \(name): from = \"\(format.rawValue)\" is for timestamps, not \(type)"
             )
         }
-        if type == element, pointer.parts.contains("*") {
+        guard pointer.parts.contains("*") else { return }
+        if case .array(let element) = type {
+            guard !element.isScalar else { return }
+            log.error(
+                values.position(of: ColumnFields.path),
+                "column \(name): a path with \"*\" gives an array of single values, not \(type)")
+        } else {
             log.error(
                 values.position(of: ColumnFields.path),
                 "column \(name): a path with \"*\" gives an array; its type must be ARRAY<\(type)>")

@@ -3,7 +3,7 @@
 
 import WeirCore
 
-/// SQL types that a source's column can have.
+/// SQL types that a source's column can have. Types with parts are read by ColumnTypeReader.
 enum ColumnType {
     private static let scalars: [(name: String, type: DataType)] = [
         ("BOOLEAN", .boolean), ("TINYINT", .tinyint), ("SMALLINT", .smallint), ("INT", .int),
@@ -20,20 +20,19 @@ enum ColumnType {
         "TIMESTAMP_LTZ(6)": "TIMESTAMP_LTZ(3)", "TIME(0)": "TIME", "TIME(3)": "TIME",
     ]
 
-    static let names = scalars.map(\.name) + ["DECIMAL(p, s)", "ARRAY<…>"]
+    static let names =
+        scalars.map(\.name) + ["DECIMAL(p, s)", "ARRAY<…>", "MAP<STRING, …>", "ROW<name …>"]
 
     static func parse(_ text: String) -> Result<DataType, Complaint> {
+        var reader = ColumnTypeReader(text)
+        return reader.read()
+    }
+
+    /// A type without parts.
+    static func scalar(_ text: String) -> Result<DataType, Complaint> {
         let word = text.uppercased().filter { $0 != " " }
         if let scalar = scalars.first(where: { $0.name == word }) { return .success(scalar.type) }
         if let decimal = decimal(word) { return decimal }
-        if word.hasPrefix("ARRAY<"), word.hasSuffix(">") {
-            return parse(String(word.dropFirst(6).dropLast())).flatMap { element in
-                if case .array = element {
-                    return .failure(Complaint("is an array of arrays, which columns cannot be"))
-                }
-                return .success(.array(element))
-            }
-        }
         let near: String? =
             substitutes[word] ?? substitutes[String(word.prefix { $0 != "(" })]
             ?? nearestSpelling(of: word, among: names)

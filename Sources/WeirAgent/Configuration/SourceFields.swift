@@ -147,7 +147,7 @@ enum ColumnFields {
     static let type = Setting.text(
         "type", .columnType, .required,
         "BOOLEAN, TINYINT, SMALLINT, INT, BIGINT, FLOAT, DOUBLE, DECIMAL(p, s), STRING, BYTES, DATE, TIME, "
-            + "TIMESTAMP(3), TIMESTAMP_LTZ(3), or ARRAY<…> of one of them (docs/types.md).")
+            + "TIMESTAMP(3), TIMESTAMP_LTZ(3), or ARRAY<…>, MAP<STRING, …>, ROW<name …> of such (docs/types.md).")
     static let path = Setting.text(
         "path", .pointer, .optional,
         "JSON pointer to the value; for an array `*` stands for each element. Default: `/NAME`.")
