@@ -93,6 +93,17 @@ struct FlinkNotes {
                 "Flink has no MQTT: a bridge must write the messages to Kafka, one JSON object a record, a "
                     + "topic's slashes as dots; put flink-sql-connector-kafka into lib and name your brokers.")
         }
+        for table in tables {
+            let epochs = table.source.columns.filter { column in
+                !column.type.isTimestamp && column.type.contains(where: \.isTimestamp)
+                    && ![nil, .rfc3339].contains(column.timestampFormat)
+            }
+            if !epochs.isEmpty {
+                notes.append(
+                    "\(table.source.name): Flink reads no numbers as timestamps inside of other types; those in "
+                        + "\(epochs.map(\.name).joined(separator: ", ")) are NULL.")
+            }
+        }
         for table in tables where !table.lostColumns.isEmpty {
             notes.append(
                 "\(table.source.name): \(table.lostColumns.joined(separator: ", ")) are not in the payload, "

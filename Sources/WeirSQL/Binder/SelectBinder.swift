@@ -153,14 +153,22 @@ private func bindItem(
             throw Diagnostic(expression.start, "NULL has no type here; write CAST(NULL AS …)")
         }
         var column: ScopeColumn?
-        if case .name(let parts) = expression.kind { column = try scope.column(parts) }
+        var field: Identifier?
+        if case .name(let parts) = expression.kind {
+            // A field of a row gives the result its own name.
+            if try scope.columnNameLength(parts) < parts.count {
+                field = parts.last
+            } else {
+                column = try scope.column(parts)
+            }
+        }
         let plain = bound.plainColumn.flatMap { index in
             relation.columns.first { $0.index == index }
         }
         let isWindowTime = bound.plainColumn == WindowColumn.time.rawValue
         return [
             OutputColumn(
-                name: alias?.name ?? column?.name ?? "EXPR$\(index)", expression: bound,
+                name: alias?.name ?? column?.name ?? field?.name ?? "EXPR$\(index)", expression: bound,
                 isTimeAttribute: plain?.isTimeAttribute == true || isWindowTime,
                 windowColumn: bound.plainColumn.flatMap(WindowColumn.init) ?? plain?.windowColumn)
         ]

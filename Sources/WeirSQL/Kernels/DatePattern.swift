@@ -1,13 +1,15 @@
-// Date patterns as java.time.format.DateTimeFormatter reads them, as far as they are numbers:
+// Date patterns as java.time.format.DateTimeFormatter reads them, with names in English:
 //
 //     yyyy yy y  uuuu    year             HH H   hour 0-23       SSS    fraction, 1-9 digits
-//     MM M               month            hh h   hour 1-12       a      AM or PM
+//     MM M  MMM MMMM     month            hh h   hour 1-12       a      AM or PM
 //     dd d               day of month     mm m   minute          DDD D  day of year
-//     'text' ''          literal text     ss s   second          anything but letters: itself
+//     EEE EEEE           day of week      ss s   second          QQ QQQ quarter
+//     kk k               hour 1-24        KK K   hour 0-11       YYYY w year and week of weeks
+//     'text' ''          literal text     A n N  ms of the day, ns of the second and of the day
 //
-// Names of months and days, zones, eras and optional sections are refused when the pattern is
-// compiled, so a query with one does not start. A compiled pattern is a flat array of small
-// elements.
+// (L as M, c and e as E, q as Q; G is the era.) Zones and what is rarer are refused when the pattern is
+// compiled, so a query with one does not start; so are optional sections, which only writing could
+// ignore. A compiled pattern is a flat array of small elements.
 
 import WeirCore
 
@@ -15,6 +17,10 @@ import WeirCore
 struct DatePattern {
     private enum Field: UInt8 {
         case literal, year, month, day, dayOfYear, hour, halfDayHour, halfDay, minute, second, fraction
+        case monthName, weekday, dayOfWeek, quarter, quarterName, era, weekYear, week
+        /// Hours of 1 to 24 and of 0 to 11.
+        case clockHour, halfDayHourFromZero
+        case millisecondOfDay, nanosecond, nanosecondOfDay
     }
 
     private struct Element {
@@ -54,9 +60,12 @@ struct DatePattern {
         }
         self.elements = elements
         // A year outside of 0001 … 9999 has a sign and up to nine digits.
-        lengthMax = elements.reduce(0) { $0 + ($1.field == .year ? 12 : $1.field == .literal ? 1 : 9) }
+        lengthMax = elements.reduce(0) { $0 + ($1.field == .literal ? 1 : Self.fieldLengthMax) }
         resolutionMilliseconds = elements.map(\.field).map(Self.resolution).min() ?? .max
     }
+
+    /// Bytes of any field: the longest are numbers of 19 digits.
+    private static let fieldLengthMax = 20
 
     private static func quoted(
         _ pattern: UnsafeBufferPointer<UInt8>, from start: Int, into elements: inout [Element]
@@ -80,10 +89,23 @@ struct DatePattern {
 
     private static func field(_ letter: UInt8, width: Int) -> Field? {
         switch (Unicode.Scalar(letter), width) {
-        case ("y", 1...4), ("u", 1...4): width == 3 ? nil : .year
-        case ("M", 1...2): .month
+        case ("y", 1...9), ("u", 1...9): .year
+        case ("M", 1...2), ("L", 1...2): .month
+        case ("M", 3...5), ("L", 3...5): .monthName
         case ("d", 1...2): .day
-        case ("D", 1...3): width == 2 ? nil : .dayOfYear
+        case ("D", 1...3): .dayOfYear
+        case ("E", 1...5), ("e", 3...5), ("c", 3...5): .weekday
+        case ("e", 1...2), ("c", 1): .dayOfWeek
+        case ("Q", 1...2), ("q", 1...2): .quarter
+        case ("Q", 3...4), ("q", 3...4): .quarterName
+        case ("G", 1...4): .era
+        case ("Y", 1...9): .weekYear
+        case ("w", 1...2): .week
+        case ("k", 1...2): .clockHour
+        case ("K", 1...2): .halfDayHourFromZero
+        case ("A", 1...19): .millisecondOfDay
+        case ("n", 1...19): .nanosecond
+        case ("N", 1...19): .nanosecondOfDay
         case ("H", 1...2): .hour
         case ("h", 1...2): .halfDayHour
         case ("a", 1): .halfDay
@@ -97,11 +119,14 @@ struct DatePattern {
     private static func resolution(_ field: Field) -> Int64 {
         switch field {
         case .literal: .max
-        case .year, .month, .day, .dayOfYear: CivilCalendar.millisecondsPerDay
-        case .hour, .halfDayHour, .halfDay: CivilCalendar.millisecondsPerHour
+        case .year, .month, .day, .dayOfYear, .monthName, .weekday, .dayOfWeek, .quarter, .quarterName,
+            .era, .weekYear, .week:
+            CivilCalendar.millisecondsPerDay
+        case .hour, .halfDayHour, .halfDay, .clockHour, .halfDayHourFromZero:
+            CivilCalendar.millisecondsPerHour
         case .minute: CivilCalendar.millisecondsPerMinute
         case .second: CivilCalendar.millisecondsPerSecond
-        case .fraction: 1
+        case .fraction, .millisecondOfDay, .nanosecond, .nanosecondOfDay: 1
         }
     }
 
@@ -141,9 +166,31 @@ struct DatePattern {
                     rest = rest % 100 * 10
                 }
                 at += width
+            case .monthName: at += Self.write(DateNames.month(date.month, width), to: buffer + at)
+            case .weekday:
+                at += Self.write(DateNames.weekday(CivilWeek(day: day).weekday, width), to: buffer + at)
+            case .dayOfWeek:
+                at += Self.writePadded(CivilWeek(day: day).weekday + 1, width, to: buffer + at)
+            case .quarter: at += Self.writePadded((date.month + 2) / 3, width, to: buffer + at)
+            case .quarterName:
+                at += Self.write(DateNames.quarter((date.month + 2) / 3, width), to: buffer + at)
+            case .era: at += Self.write(DateNames.era(date.year, width), to: buffer + at)
+            case .weekYear:
+                at += Self.writeYear(CivilWeek(day: day).year, width: width, to: buffer + at)
+            case .week: at += Self.writePadded(CivilWeek(day: day).number, width, to: buffer + at)
+            case .clockHour: at += Self.writePadded(hour == 0 ? 24 : hour, width, to: buffer + at)
+            case .halfDayHourFromZero: at += Self.writePadded(hour % 12, width, to: buffer + at)
+            case .millisecondOfDay: at += Self.writePadded(time, width, to: buffer + at)
+            case .nanosecond: at += Self.writePadded(time % 1000 * 1_000_000, width, to: buffer + at)
+            case .nanosecondOfDay: at += Self.writePadded(time * 1_000_000, width, to: buffer + at)
             }
         }
         return at
+    }
+
+    private static func write(_ name: StaticString, to buffer: UnsafeMutablePointer<UInt8>) -> Int {
+        buffer.update(from: name.utf8Start, count: name.utf8CodeUnitCount)
+        return name.utf8CodeUnitCount
     }
 
     private static func writeYear(
@@ -162,13 +209,13 @@ struct DatePattern {
     private static func writePadded(
         _ value: Int, _ width: Int, to buffer: UnsafeMutablePointer<UInt8>
     ) -> Int {
-        var digits = width
-        var bound = 1
-        for _ in 0..<width { bound *= 10 }
-        while value >= bound {
+        var digits = 1
+        var left = value / 10
+        while left > 0 {
             digits += 1
-            bound *= 10
+            left /= 10
         }
+        digits = max(digits, width)
         var rest = value
         for place in stride(from: digits - 1, through: 0, by: -1) {
             buffer[place] = UInt8(truncatingIfNeeded: 48 + rest % 10)
@@ -188,9 +235,16 @@ struct DatePattern {
         var hour = 0
         var halfDayHour: Int?
         var isAfternoon: Bool?
+        var weekday: Int?
         var minute = 0
         var second = 0
         var milliseconds: Int64 = 0
+
+        /// Sets the time to so many milliseconds of the day.
+        mutating func setTime(_ time: Int) {
+            (hour, minute, second) = (time / 3_600_000, time / 60_000 % 60, time / 1000 % 60)
+            milliseconds = Int64(time % 1000)
+        }
     }
 
     /// The timestamp that a text of this pattern means, ms; nil if the text does not follow it.
@@ -205,6 +259,8 @@ struct DatePattern {
             guard (1...12).contains(halfDayHour) else { return nil }
             fields.hour = halfDayHour % 12 + (isAfternoon ? 12 : 0)
         }
+        // The hour 24 is the day's first.
+        if hasClockHour, fields.hour == 24 { fields.hour = 0 }
         guard fields.hour < 24, fields.minute < 60, fields.second < 60,
             var midnight = TimestampCast.midnight(
                 year: fields.year, month: fields.month, day: fields.day)
@@ -215,14 +271,44 @@ struct DatePattern {
             let newYear = CivilCalendar.daysFromCivil(year: fields.year, month: 1, day: 1)
             midnight = Int64(newYear + dayOfYear - 1) * CivilCalendar.millisecondsPerDay
         }
+        if let weekday = fields.weekday {
+            let day = CivilCalendar.day(ofMilliseconds: midnight)
+            guard CivilWeek(day: day).weekday == weekday else { return nil }
+        }
         let seconds = (fields.hour * 60 + fields.minute) * 60 + fields.second
         return midnight + Int64(seconds) * 1000 + fields.milliseconds
+    }
+
+    private var hasClockHour: Bool { elements.contains { $0.field == .clockHour } }
+
+    /// Reads a field of letters; nil for one of digits.
+    private static func readName(
+        _ element: Element, _ scanner: inout DigitScanner, _ fields: inout Fields
+    ) -> Bool? {
+        let width = Int(element.width)
+        switch element.field {
+        case .monthName:
+            guard width < 5, let month = scanner.name(among: 12, { DateNames.month($0 + 1, width) })
+            else { return false }
+            fields.month = month + 1
+            return true
+        case .weekday:
+            guard width < 5, let day = scanner.name(among: 7, { DateNames.weekday($0, width) })
+            else { return false }
+            fields.weekday = day
+            return true
+        case .era: return scanner.name(among: 1) { _ in DateNames.era(1, width) } != nil
+        // A day is not known by them.
+        case .dayOfWeek, .quarter, .quarterName, .weekYear, .week: return false
+        default: return nil
+        }
     }
 
     private static func read(
         _ element: Element, _ scanner: inout DigitScanner, _ fields: inout Fields
     ) -> Bool {
         let width = Int(element.width)
+        if let isRead = readName(element, &scanner, &fields) { return isRead }
         switch element.field {
         case .literal: return scanner.take(element.width)
         case .halfDay:
@@ -236,8 +322,10 @@ struct DatePattern {
         }
         // One letter takes as many digits as there may be, more letters exactly so many.
         let isYear = element.field == .year
-        let longest = isYear ? 4 : element.field == .dayOfYear ? 3 : 2
-        guard let value = scanner.number(digits: width...(width == 1 ? longest : width))
+        let isLong = element.field.rawValue >= Field.millisecondOfDay.rawValue
+        let longest = isYear ? 4 : isLong ? 14 : element.field == .dayOfYear ? 3 : 2
+        let isOpen = width == 1 || (isYear && width == 3)
+        guard let value = scanner.number(digits: width...(isOpen ? max(longest, width) : width))
         else { return false }
         switch element.field {
         case .year: fields.year = width == 2 ? 2000 + value : value
@@ -248,7 +336,16 @@ struct DatePattern {
         case .halfDayHour: fields.halfDayHour = value
         case .minute: fields.minute = value
         case .second: fields.second = value
-        case .literal, .halfDay, .fraction: break
+        case .clockHour:
+            guard 1...24 ~= value else { return false }
+            fields.hour = value
+        case .halfDayHourFromZero:
+            guard value < 12 else { return false }
+            fields.halfDayHour = value == 0 ? 12 : value
+        case .nanosecond: fields.milliseconds = Int64(value / 1_000_000)
+        case .millisecondOfDay: fields.setTime(value)
+        case .nanosecondOfDay: fields.setTime(value / 1_000_000)
+        default: break
         }
         return true
     }

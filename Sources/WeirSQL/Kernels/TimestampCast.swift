@@ -61,6 +61,14 @@ struct DigitScanner {
         return true
     }
 
+    /// Whether `word` is next.
+    func isNext(_ word: UnsafeBufferPointer<UInt8>) -> Bool {
+        text.count - at >= word.count && text[at..<at + word.count].elementsEqual(word)
+    }
+
+    /// Goes over so many bytes, which are there.
+    mutating func skip(_ count: Int) { at += count }
+
     /// Takes as many digits as there are, at most the upper bound; nil if fewer than the lower.
     @inline(__always)
     mutating func number(digits: ClosedRange<Int>) -> Int? {
