@@ -45,7 +45,7 @@ extension ScalarFunction {
     private static func datePatternProblem(_ pattern: String) -> String? {
         var bytes = pattern
         if bytes.withUTF8({ DatePattern($0) != nil }) { return nil }
-        return "'\(pattern)' is not a date pattern of yyyy, MM, dd, HH, hh, a, mm, ss, SSS, DDD and "
+        return "'\(pattern)' is not a date pattern of yyyy, MM, MMM, dd, EEE, HH, hh, a, mm, ss, SSS, DDD, Q and "
             + "text; letters that are text stand in single quotes"
     }
 }
