@@ -149,7 +149,8 @@ struct GroupedSelectBinder {
                 throw Diagnostic(
                     groupBy.position,
                     "a condition before this GROUP BY reads both the window and "
-                        + "\(ungroupedColumn(condition, grouping)), which is not \(grouping.sets.isEmpty ? "grouped" : "in all sets"); "
+                        + "\(ungroupedColumn(condition, grouping)), which is not "
+                        + "\(grouping.sets.isEmpty ? "grouped" : "in all sets"); "
                         + "split it with AND, or group by the column")
             }
             plan = plan.filtered(by: grouping.output(condition))
