@@ -28,6 +28,8 @@ final class PatternConditions {
         /// Over the columns `read`.
         var ofMatch: CompiledExpression?
         var read: [Int] = []
+        /// `ofMatch` for one match at a time; nil where there is no such way, or an aggregate is read.
+        var scalar: ScalarCondition?
         /// The matches of `ofMatch` for the row at hand, by their place in the queue.
         var truths: [Bool] = []
     }
@@ -42,7 +44,9 @@ final class PatternConditions {
         self.pool = pool
         self.accumulators = accumulators
         for (index, element) in pattern.elements.enumerated() {
-            let variable = try Self.compiled(element.condition, pattern.inputWidth)
+            var variable = try Self.compiled(element.condition, pattern.inputWidth)
+            let plainWidth = pattern.inputWidth + pattern.defineValues.references.count
+            if !variable.read.allSatisfy({ $0 < plainWidth }) { variable.scalar = nil }
             if variable.ofMatch != nil { dependent |= 1 << UInt64(index) }
             variables.append(variable)
         }
@@ -64,6 +68,7 @@ final class PatternConditions {
             let place = Dictionary(
                 uniqueKeysWithValues: variable.read.enumerated().map { ($1, $0) })
             variable.ofMatch = try CompiledExpression(ofMatch.renumbered { place[$0] ?? $0 })
+            variable.scalar = ScalarCondition(ofMatch)
         }
         return variable
     }
@@ -113,6 +118,19 @@ final class PatternConditions {
     private func compute(_ variable: Int, _ queue: MatchQueue, _ key: PatternKey, _ place: Int32) {
         guard let condition = variables[variable].ofMatch else { return }
         let bit: UInt64 = 1 << UInt64(variable)
+        if variables[variable].truths.count < queue.matches.count {
+            variables[variable].truths = Array(repeating: false, count: 2 * queue.matches.count)
+        }
+        if let scalar = variables[variable].scalar {
+            for (index, match) in queue.matches.enumerated() {
+                let state = match.id < 0 ? automaton.start : pool.state(match.id)
+                if automaton.states[state].consulted & bit == 0 { continue }
+                variables[variable].truths[index] = scalar.isTrue { column in
+                    cell(column, of: match, variable, key, place)
+                }
+            }
+            return
+        }
         asking.removeAll(keepingCapacity: true)
         for (index, match) in queue.matches.enumerated() {
             let state = match.id < 0 ? automaton.start : pool.state(match.id)
@@ -124,12 +142,22 @@ final class PatternConditions {
             value(column, of: matches, variable, key, place)
         }
         let result = condition.evaluate(columns: columns, rowCount: matches.count)
-        if variables[variable].truths.count < queue.matches.count {
-            variables[variable].truths = Array(repeating: false, count: 2 * queue.matches.count)
-        }
         for (row, index) in asking.enumerated() {
             variables[variable].truths[index] = result.bools[row] != 0
         }
+    }
+
+    /// Where column `column` of the wide row is for one match; it is not an aggregate.
+    private func cell(
+        _ column: Int, of match: QueuedMatch, _ variable: Int, _ key: PatternKey, _ place: Int32
+    ) -> ScalarCondition.Cell {
+        if column < pattern.inputWidth {
+            return ScalarCondition.Cell(rows.columns[column], row: Int(place))
+        }
+        let reference = pattern.defineValues.references[column - pattern.inputWidth]
+        return ScalarCondition.Cell(
+            rows.columns[reference.column],
+            row: Int(self.place(reference, of: match, variable, key, place)))
     }
 
     /// Column `column` of the wide row that conditions are bound over, a row a match.
