@@ -12,7 +12,7 @@ from pathlib import Path
 
 OBJECT_NAME = re.compile(
     r"^date=\d{4}-\d\d-\d\d/hour=\d\d/(?P<agent>[A-Za-z0-9-]+)"
-    r"-(?P<first>\d{20})-(?P<last>\d{20})\.(?:ndjson|csv)(?:\.gz|\.zst)?$"
+    r"-(?P<first>\d{20})-(?P<last>\d{20})(?:\.(?:ndjson|csv)(?:\.gz|\.zst)?|\.parquet)$"
 )
 
 

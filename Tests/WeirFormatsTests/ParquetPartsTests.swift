@@ -203,6 +203,16 @@ import WeirCore
         #expect(hash("Nobody inspects the spammish repetition") == 0xFBCE_A83C_8A37_8BF1)
     }
 
+    @Test func aBloomFilterKnowsItsValuesAndFewOthers() {
+        let hashes = ValueBuffer<UInt64>()
+        func hash(_ number: Int) -> UInt64 { withUnsafeBytes(of: number.littleEndian) { xxHash64($0) } }
+        for number in 0..<20_000 { hashes.append(hash(number)) }
+        let filter = BloomFilter(hashes)
+        #expect((0..<20_000).allSatisfy { filter.contains(hash($0)) })
+        let wrong = (20_000..<120_000).count { filter.contains(hash($0)) }
+        #expect(wrong < 1000, "\(wrong) of 100,000 taken for one that is there")
+    }
+
     @Test func fixedDecimalsAreAsShortAsTheirDigits() {
         let lengths = [19, 20, 21, 22, 23, 24, 26, 28, 29, 31, 33, 35, 36, 38].map { precision in
             ParquetSchema(Schema([Field("p", .decimal(precision: precision, scale: 0))])).leaves[0].fixedBytes

@@ -31,14 +31,27 @@ struct BloomFilter {
         var bytes = Self.blockBytes
         while bytes < Self.bytesMax, bytes * 8 < distinct * Self.bitsPerValue { bytes *= 2 }
         words = Array(repeating: 0, count: bytes / 4)
-        let blocks = UInt64(bytes / Self.blockBytes)
         for hash in values {
-            let block = Int((hash >> 32) &* blocks >> 32) * 8
-            let key = UInt32(truncatingIfNeeded: hash)
-            for (index, salt) in Self.salts.enumerated() {
-                words[block + index] |= 1 << (key &* salt >> 27)
-            }
+            let block = block(of: hash)
+            for index in 0..<8 { words[block + index] |= Self.bit(of: hash, inWord: index) }
         }
+    }
+
+    /// Whether a value of this hash may be in the chunk.
+    func contains(_ hash: UInt64) -> Bool {
+        let block = block(of: hash)
+        return (0..<8).allSatisfy { words[block + $0] & Self.bit(of: hash, inWord: $0) != 0 }
+    }
+
+    /// The first word of the block that a hash falls in, by its upper half.
+    private func block(of hash: UInt64) -> Int {
+        let blocks = UInt64(words.count * 4 / Self.blockBytes)
+        return Int(((hash >> 32) &* blocks) >> 32) * 8
+    }
+
+    /// The bit of a hash in one of its block's eight words, by its lower half.
+    private static func bit(of hash: UInt64, inWord index: Int) -> UInt32 {
+        1 << ((UInt32(truncatingIfNeeded: hash) &* salts[index]) >> 27)
     }
 
     /// Appends head and bits.
