@@ -44,6 +44,7 @@ let package = Package(
         systemLibrary("CCurl", pkgConfig: "libcurl", apt: "libcurl4-openssl-dev"),
         systemLibrary("CZstd", pkgConfig: "libzstd", apt: "libzstd-dev"),
         systemLibrary("CSnappy", pkgConfig: "snappy", apt: "libsnappy-dev"),
+        systemLibrary("COpenSSL", pkgConfig: "libcrypto", apt: "libssl-dev"),
         systemLibrary("CPCRE2", pkgConfig: "libpcre2-8", apt: "libpcre2-dev"),
         systemLibrary("CZlib", pkgConfig: "zlib", apt: "zlib1g-dev"),
         .systemLibrary(name: "CLinux", path: "Sources/CLinux"),
@@ -60,7 +61,10 @@ let package = Package(
         library("WeirRuntime", ["WeirCore", "WeirSQL", "WeirStore"]),
         library(
             "WeirConnectors",
-            ["WeirCore", "CMosquitto", "CCurl", .product(name: "Crypto", package: "swift-crypto")]),
+            [
+                "WeirCore", "CMosquitto", "CCurl", "COpenSSL",
+                .product(name: "Crypto", package: "swift-crypto"),
+            ]),
         library(
             "WeirAgent",
             [

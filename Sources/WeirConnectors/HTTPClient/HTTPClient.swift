@@ -144,13 +144,13 @@ public final class HTTPClient {
             set(CURLOPT_HTTPGET, 1)
         case "HEAD":
             set(CURLOPT_NOBODY, 1)
-        case "PUT", "POST":
+        case "PUT", "POST", "PATCH":
             set(CURLOPT_UPLOAD, 1)
             require(
                 weir_curl_set_offset(handle, CURLOPT_INFILESIZE_LARGE, curl_off_t(request.body.length)))
             set(CURLOPT_CUSTOMREQUEST, request.method)
         default:
-            precondition(request.body.length == 0, "only PUT and POST have a body here")
+            precondition(request.body.length == 0, "only PUT, POST and PATCH have a body here")
             set(CURLOPT_CUSTOMREQUEST, request.method)
         }
     }

@@ -29,6 +29,21 @@ public enum HTTPDate {
             + digits(seconds / 3600, 2) + digits(seconds / 60 % 60, 2) + digits(seconds % 60, 2) + "Z"
     }
 
+    /// `Sun, 06 Nov 1994 08:49:37 GMT` (RFC 9110 IMF-fixdate).
+    static func fixdate(_ milliseconds: Int64) -> String {
+        let day = CivilCalendar.day(ofMilliseconds: milliseconds)
+        let date = CivilCalendar.civilFromDays(day)
+        let ofDay = CivilCalendar.floorModulo(milliseconds, by: CivilCalendar.millisecondsPerDay)
+        let seconds = Int(ofDay / 1000)
+        // Day 0 of the epoch was a Thursday.
+        let weekday = weekdays[Int(CivilCalendar.floorModulo(Int64(day) + 4, by: 7))]
+        return "\(weekday), " + digits(date.day, 2) + " \(months[date.month - 1]) " + digits(date.year, 4)
+            + " " + digits(seconds / 3600, 2) + ":" + digits(seconds / 60 % 60, 2) + ":"
+            + digits(seconds % 60, 2) + " GMT"
+    }
+
+    private static let weekdays = ["Sun", "Mon", "Tue", "Wed", "Thu", "Fri", "Sat"]
+
     private static let months = [
         "Jan", "Feb", "Mar", "Apr", "May", "Jun", "Jul", "Aug", "Sep", "Oct", "Nov", "Dec",
     ]
