@@ -21,6 +21,7 @@ A rule: {"match": REGEX on "METHOD TARGET", "fault": NAME, "times": N, …}; fau
 import argparse
 import asyncio
 import json
+import os
 import re
 
 
@@ -191,6 +192,14 @@ class Proxy:
         writer.close()
 
 
+async def end_with_parent():
+    """The proxy must not outlive the tests, however they end."""
+    parent = os.getppid()
+    while os.getppid() == parent:
+        await asyncio.sleep(0.5)
+    os._exit(0)
+
+
 async def main():
     parser = argparse.ArgumentParser(description=__doc__.splitlines()[0])
     parser.add_argument("--listen", type=int, required=True)
@@ -204,7 +213,7 @@ async def main():
         await asyncio.start_server(proxy.control, "127.0.0.1", options.control),
     ]
     print(f"127.0.0.1:{options.listen} -> {options.upstream}", flush=True)
-    await asyncio.gather(*(server.serve_forever() for server in servers))
+    await asyncio.gather(end_with_parent(), *(server.serve_forever() for server in servers))
 
 
 if __name__ == "__main__":

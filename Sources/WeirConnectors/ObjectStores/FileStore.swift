@@ -37,7 +37,6 @@ public final class FileStore: ObjectStore {
     private let options: FileStoreOptions
     private let context: ObjectStoreContext
     private var folderInUse: String?
-    private var conditionalPutCount = 0
 
     public var location: String { "file://\(root.path)" }
     public var canRename: Bool { true }
@@ -58,9 +57,10 @@ public final class FileStore: ObjectStore {
     }
 
     public func putIfAbsent(_ key: ObjectKey, _ body: ObjectBody) throws(Failure) -> Bool {
-        // Others may want the same key at the same time, so each has a temporary file of its own.
-        conditionalPutCount += 1
-        let temporary = try write(body, of: key, marker: ".\(getpid())-\(conditionalPutCount)")
+        // Others may want the same key at the same time, in this process or elsewhere on a shared disk, so
+        // each has a temporary file of its own.
+        let unique = ".\(getpid())-\(UInt32.random(in: 0 ... .max))"
+        let temporary = try write(body, of: key, marker: unique)
         let target = root.path(of: key)
         guard try root.renameUnlessPresent(temporary, to: target) else {
             unlink(temporary)

@@ -38,6 +38,28 @@ public enum ObjectBody: Sendable {
         return Array(hash.finalize())
     }
 
+    /// The MD5 of bytes `range` of it: not against anybody, but as the check that Azure and Google make of
+    /// what arrives and keep with the object.
+    ///
+    /// - Parameter whole: gets the same bytes, where a hash over several ranges is wanted too.
+    func md5(_ range: Range<Int>, addingTo whole: inout Insecure.MD5) throws(Failure) -> [UInt8] {
+        let reader = try ObjectBodyReader(self, range)
+        var hash = Insecure.MD5()
+        while let chunk = try reader.next() {
+            hash.update(bufferPointer: chunk)
+            whole.update(bufferPointer: chunk)
+        }
+        return Array(hash.finalize())
+    }
+
+    /// The MD5 of all of it.
+    func md5() throws(Failure) -> [UInt8] {
+        let reader = try ObjectBodyReader(self, 0..<length)
+        var hash = Insecure.MD5()
+        while let chunk = try reader.next() { hash.update(bufferPointer: chunk) }
+        return Array(hash.finalize())
+    }
+
     /// Whether it has exactly these bytes.
     func hasBytes(_ bytes: [UInt8]) throws(Failure) -> Bool {
         guard length == bytes.count else { return false }

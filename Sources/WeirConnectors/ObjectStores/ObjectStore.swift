@@ -1,6 +1,7 @@
-// The one small protocol behind all sinks that keep objects: local folders, HDFS, S3. Whatever a store
-// needs so that an object is there whole or not at all (temporary names, multipart uploads, conditional
-// writes) it does by itself; whoever calls it only ever tries the same call again after a failure.
+// The one small protocol behind all sinks that keep objects: local folders, HDFS, S3, Azure, Google Cloud
+// Storage. Whatever a store needs so that an object is there whole or not at all (temporary names, uploads
+// in parts, conditional writes) it does by itself; whoever calls it only ever tries the same call again
+// after a failure.
 //
 // Always true: `put` of the same body under the same key may be repeated any number of times, after any
 // crash or lost reply, and leaves exactly that object; a reader never sees a part of an object under its
@@ -108,6 +109,8 @@ public enum ObjectStoreOptions: Sendable {
     case file(FileStoreOptions)
     case webHDFS(WebHDFSOptions)
     case s3(S3Options)
+    case azure(AzureOptions)
+    case gcs(GCSOptions)
 
     /// Makes the store; connects to nothing yet. Throws `Failure(.configuration, …)` for settings that
     /// cannot work.
@@ -116,6 +119,9 @@ public enum ObjectStoreOptions: Sendable {
         case .file(let options): FileStore(options, context)
         case .webHDFS(let options): try WebHDFSStore(options, context)
         case .s3(let options): try S3Store(options, context)
+        case .azure(let options) where options.interface == .blob: try AzureBlobStore(options, context)
+        case .azure(let options): try AzureFileSystemStore(options, context)
+        case .gcs(let options): try GCSStore(options, context)
         }
     }
 }

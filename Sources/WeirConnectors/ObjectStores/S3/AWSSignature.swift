@@ -1,6 +1,6 @@
 // AWS Signature Version 4 in headers, after "Create a signed AWS API request" of the IAM user guide,
 // with the exception that S3 makes: the path is encoded once and not normalised. The caller sends path
-// and query exactly as they are encoded here.
+// and query exactly as they are encoded here. Google's V4 signing process is the same with other words.
 
 import Crypto
 
@@ -11,10 +11,25 @@ struct AWSSignableRequest {
     var path: String
     /// Plain names and values; a name without a value is signed with an empty one.
     var query: [(name: String, value: String?)] = []
-    /// The headers to sign, `host` and `x-amz-date` among them; names in lower case.
+    /// The headers to sign, `host` and the date among them; names in lower case.
     var headers: [(name: String, value: String)]
     /// The SHA-256 of the body in lower-case hexadecimal.
     var payloadHash: String
+}
+
+/// The words in which the two clouds that sign this way differ.
+struct SignatureDialect: Sendable, Hashable {
+    /// What headers of the protocol's own begin with.
+    let headerPrefix: String
+    /// Of the algorithm's name and of the key.
+    let family: String
+    let terminator: String
+    let service: String
+
+    static let amazon = SignatureDialect(
+        headerPrefix: "x-amz-", family: "AWS4", terminator: "aws4_request", service: "s3")
+    static let google = SignatureDialect(
+        headerPrefix: "x-goog-", family: "GOOG4", terminator: "goog4_request", service: "storage")
 }
 
 /// Signs requests for one region and service.
@@ -23,21 +38,22 @@ struct AWSSignature {
     let secretKey: String
     let region: String
     let service: String
+    var dialect = SignatureDialect.amazon
 
     /// The SHA-256 of no bytes.
     static let emptyPayloadHash = hexadecimal(SHA256.hash(data: [UInt8]()))
 
     /// The value of the Authorization header.
     ///
-    /// - Parameter date: the request's time as in its x-amz-date, `20261121T130509Z`.
+    /// - Parameter date: the request's time as in its x-amz-date or x-goog-date, `20261121T130509Z`.
     func authorization(_ request: AWSSignableRequest, date: String) -> String {
-        let scope = "\(date.prefix(8))/\(region)/\(service)/aws4_request"
+        let scope = "\(date.prefix(8))/\(region)/\(service)/\(dialect.terminator)"
         let toSign = stringToSign(canonicalRequest(request), date: date, scope: scope)
-        var key = Array("AWS4\(secretKey)".utf8)
-        for part in [String(date.prefix(8)), region, service, "aws4_request"] {
+        var key = Array("\(dialect.family)\(secretKey)".utf8)
+        for part in [String(date.prefix(8)), region, service, dialect.terminator] {
             key = mac(part, key: key)
         }
-        return "AWS4-HMAC-SHA256 Credential=\(accessKey)/\(scope), "
+        return "\(dialect.family)-HMAC-SHA256 Credential=\(accessKey)/\(scope), "
             + "SignedHeaders=\(signedHeaderNames(request)), Signature=\(hexadecimal(mac(toSign, key: key)))"
     }
 
@@ -56,7 +72,7 @@ struct AWSSignature {
 
     private func stringToSign(_ canonicalRequest: String, date: String, scope: String) -> String {
         let digest = hexadecimal(SHA256.hash(data: Array(canonicalRequest.utf8)))
-        return "AWS4-HMAC-SHA256\n\(date)\n\(scope)\n\(digest)"
+        return "\(dialect.family)-HMAC-SHA256\n\(date)\n\(scope)\n\(digest)"
     }
 
     private func sortedHeaders(_ request: AWSSignableRequest) -> [(name: String, value: String)] {

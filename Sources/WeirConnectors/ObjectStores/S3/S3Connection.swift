@@ -74,9 +74,9 @@ final class S3Connection {
             }
     }
 
-    /// The object in words: `s3://bucket/key`.
+    /// The object in words: `s3://bucket/key`, or `gs://…`.
     func subject(_ key: String) -> String {
-        key.isEmpty ? "s3://\(options.bucket)" : "s3://\(options.bucket)/\(key)"
+        "\(options.dialect.scheme)://\(options.bucket)" + (key.isEmpty ? "" : "/\(key)")
     }
 
     /// Sends a request; any answer of the server is returned.
@@ -126,12 +126,15 @@ final class S3Connection {
         let credentials = try credentials.current()
         let date = HTTPDate.basicISO(clock.nowMilliseconds())
         var headers = request.headers
-        headers.append(("x-amz-content-sha256", request.payloadHash))
-        headers.append(("x-amz-date", date))
-        if let token = credentials.sessionToken { headers.append(("x-amz-security-token", token)) }
+        let dialect = options.dialect.signature
+        headers.append((dialect.headerPrefix + "content-sha256", request.payloadHash))
+        headers.append((dialect.headerPrefix + "date", date))
+        if let token = credentials.sessionToken {
+            headers.append((dialect.headerPrefix + "security-token", token))
+        }
         let signature = AWSSignature(
             accessKey: credentials.accessKey, secretKey: credentials.secretKey, region: options.region,
-            service: "s3")
+            service: dialect.service, dialect: dialect)
         let authorization = signature.authorization(
             AWSSignableRequest(
                 method: request.method, path: path(request.key), query: request.query,

@@ -49,10 +49,7 @@ struct S3Error {
         if !code.isEmpty { reason += " \(code)" }
         if !message.isEmpty { reason += ": \(message)" }
         if code == "RequestTimeTooSkewed", let theirs = response.serverDateMilliseconds {
-            let seconds = (theirs - nowMilliseconds) / 1000
-            reason =
-                "this machine's clock is \(magnitude(seconds)) \(seconds > 0 ? "behind" : "ahead of")"
-                + " that of \(host)"
+            reason = clockSentence(serverMinusOwnMilliseconds: theirs - nowMilliseconds, host)
         }
         return Failure(
             .external, request.action, request.subject, reason, advice: advice,
@@ -72,11 +69,5 @@ struct S3Error {
             return "the bucket is in the region \(region): set `region`"
         }
         return (300..<400).contains(status) ? "look at `endpoint` and `region`" : ""
-    }
-
-    private func magnitude(_ seconds: Int64) -> String {
-        let (hours, minutes, rest) = (abs(seconds) / 3600, abs(seconds) / 60 % 60, abs(seconds) % 60)
-        if hours > 0 { return "\(hours) h \(minutes) min" }
-        return minutes > 0 ? "\(minutes) min \(rest) s" : "\(rest) s"
     }
 }

@@ -51,6 +51,37 @@ public enum S3Addressing: String, Sendable {
     case virtualHost = "virtual"
 }
 
+/// Whose words requests are written in.
+public enum S3Dialect: Sendable {
+    /// Amazon's, which all S3-compatible servers take.
+    case amazon
+    /// Google's, for Cloud Storage by HMAC keys: the XML API refuses to mix the two.
+    case google
+
+    var signature: SignatureDialect {
+        switch self {
+        case .amazon: .amazon
+        case .google: .google
+        }
+    }
+
+    /// Of locations, for people.
+    var scheme: String {
+        switch self {
+        case .amazon: "s3"
+        case .google: "gs"
+        }
+    }
+
+    /// The header that makes a PUT fail when the object is there.
+    var absentCondition: (name: String, value: String) {
+        switch self {
+        case .amazon: ("if-none-match", "*")
+        case .google: ("x-goog-if-generation-match", "0")
+        }
+    }
+}
+
 /// Settings of an S3Store.
 public struct S3Options: Sendable {
     public var bucket: String
@@ -60,6 +91,7 @@ public struct S3Options: Sendable {
     public var endpoint: String?
     public var region = "us-east-1"
     public var addressing = S3Addressing.automatic
+    public var dialect = S3Dialect.amazon
     public var credentials = S3CredentialSource.automatic
     /// Objects longer than this go up in parts.
     public var multipartAboveBytes = 16 << 20

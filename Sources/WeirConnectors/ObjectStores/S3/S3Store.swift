@@ -30,7 +30,7 @@ public final class S3Store: ObjectStore {
         connection = try S3Connection(options, context)
         let segments = options.prefix.split(separator: "/").joined(separator: "/")
         prefix = segments.isEmpty ? "" : segments + "/"
-        location = "s3://\(options.bucket)" + (segments.isEmpty ? "" : "/\(segments)")
+        location = connection.subject(segments)
     }
 
     /// The whole key in the bucket.
@@ -61,11 +61,11 @@ public final class S3Store: ObjectStore {
         }
     }
 
-    /// By one PUT with If-None-Match, of whatever length: some servers ignore the condition on multipart
+    /// By one PUT with a condition, of whatever length: some servers ignore the condition on multipart
     /// uploads. Servers that do not know it at all (none of AWS, Ceph, MinIO today) overwrite.
     public func putIfAbsent(_ key: ObjectKey, _ body: ObjectBody) throws(Failure) -> Bool {
         var request = try putRequest(key, body)
-        request.headers.append(("if-none-match", "*"))
+        request.headers.append(options.dialect.absentCondition)
         let response = try connection.send(request)
         if response.status == 412 {
             // Somebody won; after a lost reply it may have been us.
