@@ -32,6 +32,8 @@ extension SinkConfiguration {
         case .file(let directory): .file(FileStoreOptions(directory: directory))
         case .webhdfs(let configuration): .webHDFS(configuration.options)
         case .s3(let configuration): .s3(configuration.options(environment))
+        case .azure(let configuration): .azure(configuration.options(environment))
+        case .gcs(let configuration): configuration.options(environment)
         }
     }
 }
@@ -77,6 +79,60 @@ extension S3Configuration {
             let isContainer = environment.keys.contains { $0.hasPrefix("AWS_CONTAINER_CREDENTIALS_") }
             return isContainer ? .container : .instance
         }
+    }
+}
+
+extension AzureConfiguration {
+    fileprivate func options(_ environment: [String: String]) -> AzureOptions {
+        var options = AzureOptions(
+            host: place.host, container: place.container, prefix: place.prefix,
+            interface: place.isFileSystem ? .fileSystem : .blob)
+        options.endpoint = endpoint
+        if let authority { options.authority = authority }
+        switch credentials {
+        case .accountKey(let key): options.credentials = .accountKey(key.reveal())
+        case .sharedAccessSignature(let token):
+            options.credentials = .sharedAccessSignature(token.reveal())
+        case .clientSecret(let tenant, let client, let secret):
+            options.credentials = .clientSecret(
+                tenant: tenant, client: client, secret: secret.reveal())
+        case .managedIdentity(let client): options.credentials = .managedIdentity(client: client)
+        }
+        options.multipartAboveBytes = Int(multipartAboveBytes)
+        options.http = transfer.options
+        options.environment = environment
+        return options
+    }
+}
+
+extension GCSConfiguration {
+    fileprivate func options(_ environment: [String: String]) -> ObjectStoreOptions {
+        if case .hmac(let accessKey, let secretKey) = credentials {
+            return .s3(interoperable(accessKey, secretKey))
+        }
+        var options = GCSOptions(bucket: bucket, prefix: prefix)
+        if let endpoint { options.endpoint = endpoint }
+        if case .serviceAccount(let key) = credentials {
+            options.credentials = .serviceAccount(key.reveal())
+        }
+        options.multipartAboveBytes = Int(multipartAboveBytes)
+        options.http = transfer.options
+        options.environment = environment
+        return .gcs(options)
+    }
+
+    /// HMAC keys are for the XML API, which is S3's with Google's words.
+    private func interoperable(_ accessKey: Secret, _ secretKey: Secret) -> S3Options {
+        var options = S3Options(bucket: bucket, prefix: prefix)
+        options.dialect = .google
+        options.region = "auto"
+        options.endpoint = endpoint ?? "https://storage.googleapis.com"
+        options.addressing = .path
+        options.credentials = .fixed(
+            S3Credentials(accessKey: accessKey.reveal(), secretKey: secretKey.reveal()))
+        options.multipartAboveBytes = Int(multipartAboveBytes)
+        options.http = transfer.options
+        return options
     }
 }
 

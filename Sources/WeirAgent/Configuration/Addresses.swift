@@ -116,6 +116,7 @@ struct ResourceURL: Sendable {
         switch schemes.first {
         case "mqtt": "mqtt://127.0.0.1:1883"
         case "s3": "s3://bucket/prefix"
+        case "gs": "gs://bucket/prefix"
         case "webhdfs": "webhdfs://namenode:9870/folder"
         case "file": "file:///srv/lake"
         default: "http://host:port"
@@ -128,6 +129,8 @@ enum SinkLocation: Sendable {
     case file(directory: String)
     case webhdfs(nameNodes: [HostPort], usesTLS: Bool, directory: String)
     case s3(bucket: String, prefix: String)
+    case azure(AzurePlace)
+    case gcs(bucket: String, prefix: String)
 
     /// Parses the URL of a sink of this type.
     static func parse(_ text: String, type: SinkType) -> Result<SinkLocation, Complaint> {
@@ -135,6 +138,8 @@ enum SinkLocation: Sendable {
         case .file: file(text)
         case .webhdfs: webhdfs(text)
         case .s3: s3(text)
+        case .azure: azure(text)
+        case .gcs: gcs(text)
         }
     }
 

@@ -150,6 +150,9 @@ struct SinkBuilder {
             }
         case .success(.s3(let bucket, let prefix)):
             return s3(values, bucket: bucket, prefix: prefix).map { .s3($0) }
+        case .success(.azure(let place)): return azure(values, place).map { .azure($0) }
+        case .success(.gcs(let bucket, let prefix)):
+            return gcs(values, bucket: bucket, prefix: prefix).map { .gcs($0) }
         }
     }
 
@@ -179,16 +182,7 @@ struct SinkBuilder {
 
     private func s3(_ values: SectionValues, bucket: String, prefix: String) -> S3Configuration? {
         let access = values.isGiven(SinkFields.accessKey)
-        let secret = values.isGiven(SinkFields.secretKey)
-        if access != secret {
-            let (given, other) =
-                access
-                ? (SinkFields.accessKey, SinkFields.secretKey)
-                : (SinkFields.secretKey, SinkFields.accessKey)
-            log.error(
-                values.position(of: given),
-                "\(given.declaration.key) needs \(other.declaration.key)")
-        }
+        checkKeyPair(values)
         if values.isGiven(SinkFields.sessionToken), !access {
             log.error(
                 values.position(of: SinkFields.sessionToken), "session_token needs access_key")
@@ -218,7 +212,19 @@ struct SinkBuilder {
             multipartAboveBytes: multipartAbove, transfer: transfer)
     }
 
-    private func transfer(_ values: SectionValues, usesTLS: Bool) -> TransferConfiguration? {
+    /// An access key and its secret come together.
+    func checkKeyPair(_ values: SectionValues) {
+        let access = values.isGiven(SinkFields.accessKey)
+        guard access != values.isGiven(SinkFields.secretKey) else { return }
+        let (given, other) =
+            access
+            ? (SinkFields.accessKey, SinkFields.secretKey)
+            : (SinkFields.secretKey, SinkFields.accessKey)
+        log.error(
+            values.position(of: given), "\(given.declaration.key) needs \(other.declaration.key)")
+    }
+
+    func transfer(_ values: SectionValues, usesTLS: Bool) -> TransferConfiguration? {
         let tls = tls(
             values, SinkFields.caFile, SinkFields.certificateFile, SinkFields.keyFile, log: log)
         if !usesTLS, tls != .none {

@@ -4,7 +4,7 @@ import WeirCore
 
 /// The kinds of sinks.
 public enum SinkType: String, Sendable, CaseIterable {
-    case file, webhdfs, s3
+    case file, webhdfs, s3, azure, gcs
 }
 
 /// `[[sink]]`.
@@ -15,6 +15,8 @@ public struct SinkConfiguration: Sendable {
         case file(directory: String)
         case webhdfs(WebHDFSConfiguration)
         case s3(S3Configuration)
+        case azure(AzureConfiguration)
+        case gcs(GCSConfiguration)
     }
 
     public let name: String
@@ -39,6 +41,8 @@ public struct SinkConfiguration: Sendable {
         case .file: .file
         case .webhdfs: .webhdfs
         case .s3: .s3
+        case .azure: .azure
+        case .gcs: .gcs
         }
     }
 }

@@ -4,30 +4,37 @@
 enum SinkFields {
     private static let s3 = ["s3"]
     private static let hdfs = ["webhdfs"]
-    private static let remote = ["s3", "webhdfs"]
+    private static let azure = ["azure"]
+    private static let gcs = ["gcs"]
+    private static let remote = ["s3", "webhdfs", "azure", "gcs"]
 
     static let name = Setting.text(
         "name", .name, .required, "The name that queries send their results to.")
     static let type: Setting<SinkType> = .choice(
         "type", .required,
-        "`file` writes to a folder, `webhdfs` to HDFS, `s3` to S3 and what speaks its protocol.")
+        "`file` writes to a folder, `webhdfs` to HDFS, `s3` to S3 and what speaks its protocol, `azure` to Azure "
+            + "Blob Storage or ADLS Gen2, `gcs` to Google Cloud Storage.")
     static let url = Setting.text(
         "url", .sinkURL, .required,
         "`file:///folder` (`file:folder` is relative to the working directory), "
-            + "`webhdfs://namenode[:9870][,namenode2…]/folder` (`swebhdfs://` for TLS), `s3://bucket/prefix`."
-    )
+            + "`webhdfs://namenode[:9870][,namenode2…]/folder` (`swebhdfs://` for TLS), `s3://bucket/prefix`, "
+            + "`abfss://container@account.dfs.core.windows.net/prefix` (files, ADLS Gen2), "
+            + "`https://account.blob.core.windows.net/container/prefix` (blobs), `gs://bucket/prefix`.")
 
     static let endpoint = Setting.text(
-        "endpoint", .serviceURL, .optional, for: s3,
-        "`http(s)://host:port` of an S3-compatible gateway. Default: Amazon's of the region.")
+        "endpoint", .serviceURL, .optional, for: s3 + azure + gcs,
+        "`http(s)://host:port` of a compatible server, or of a private way to the cloud. Default: Amazon's of the "
+            + "region, the host of an Azure `url`, Google's. At a numeric address Azure's account is the first "
+            + "segment of the path, as emulators want it.")
     static let region = Setting.text(
         "region", .any, .default("us-east-1"), for: s3, "Region that requests are signed for.")
     static let credentials: Setting<S3Configuration.CredentialSource> = .choice(
         "credentials", .default("auto"), for: s3,
         "Where credentials come from: these keys, the environment (`AWS_…`), the instance's metadata service; "
             + "`auto` tries them in that order.")
-    static let accessKey = Setting.secret("access_key", for: s3, "Access key id.")
-    static let secretKey = Setting.secret("secret_key", for: s3, "Secret access key.")
+    static let accessKey = Setting.secret(
+        "access_key", for: s3 + gcs, "Access key id; for `gcs` that of an HMAC key.")
+    static let secretKey = Setting.secret("secret_key", for: s3 + gcs, "Secret access key.")
     static let sessionToken = Setting.secret(
         "session_token", for: s3, "Session token of temporary credentials.")
     static let pathStyle = Setting.boolean(
@@ -36,8 +43,30 @@ enum SinkFields {
             + "or the bucket's name has a dot."
     )
     static let multipartAbove = Setting.size(
-        "multipart_above", .default("16MB"), from: "5MiB", to: "5GB", for: s3,
+        "multipart_above", .default("16MB"), from: "5MiB", to: "5GB", for: s3 + azure + gcs,
         "Objects larger than this are uploaded in parts.")
+
+    static let accountKey = Setting.secret(
+        "account_key", for: azure,
+        "Key of the storage account (SharedKey). Without it, `sas_token` and `client_secret`, the machine's managed "
+            + "identity is taken.")
+    static let sasToken = Setting.secret(
+        "sas_token", for: azure,
+        "Shared access signature; it must allow to read, create, write, delete and list.")
+    static let tenantID = Setting.text(
+        "tenant_id", .any, .optional, for: azure, "Tenant of the application whose `client_secret` is given.")
+    static let clientID = Setting.text(
+        "client_id", .any, .optional, for: azure,
+        "The application whose `client_secret` is given; without one, which of several managed identities.")
+    static let clientSecret = Setting.secret(
+        "client_secret", for: azure, "Secret of an application of Entra ID.")
+    static let authority = Setting.text(
+        "authority", .serviceURL, .optional, for: azure,
+        "Where applications get tokens. Default: `https://login.microsoftonline.com`.")
+    static let serviceAccountKey = Setting.secret(
+        "service_account_key", for: gcs,
+        "JSON key of a service account, usually as `file:PATH`. Without it and `access_key`, the service account of "
+            + "the machine (metadata server) is taken.")
 
     static let auth: Setting<WebHDFSConfiguration.Authentication> = .choice(
         "auth", .optional, for: hdfs,
@@ -143,6 +172,9 @@ enum SinkFields {
             region.declaration, credentials.declaration, accessKey.declaration,
             secretKey.declaration,
             sessionToken.declaration, pathStyle.declaration, multipartAbove.declaration,
+            accountKey.declaration, sasToken.declaration, tenantID.declaration,
+            clientID.declaration, clientSecret.declaration, authority.declaration,
+            serviceAccountKey.declaration,
             auth.declaration, user.declaration, delegationToken.declaration, format.declaration,
             compression.declaration, parquetEncodings.declaration, bloomFilter.declaration,
             rowGroupSize.declaration, schedule.declaration, timeZone.declaration,

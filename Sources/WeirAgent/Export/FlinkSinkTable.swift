@@ -64,6 +64,9 @@ struct FlinkSinkTable {
             "hdfs://\(hdfs.nameNodes.first?.host ?? "namenode"):8020\(hdfs.directory)/\(query.name)"
         case .s3(let s3):
             "s3://\(s3.bucket)/\(s3.prefix.isEmpty ? "" : s3.prefix + "/")\(query.name)"
+        case .azure(let azure): azure.place.hadoopURL + "/\(query.name)"
+        case .gcs(let gcs):
+            "gs://\(gcs.bucket)/\(gcs.prefix.isEmpty ? "" : gcs.prefix + "/")\(query.name)"
         }
     }
 }
@@ -77,6 +80,13 @@ extension LogicalPlan {
             default: false
             }
         }
+    }
+}
+
+extension AzurePlace {
+    /// As Hadoop's file systems, which Flink uses, write it: `abfss` for files, `wasbs` for blobs.
+    fileprivate var hadoopURL: String {
+        "\(isFileSystem ? "abfss" : "wasbs")://\(container)@\(host)" + (prefix.isEmpty ? "" : "/\(prefix)")
     }
 }
 

@@ -28,6 +28,13 @@ private func file(_ section: String, type: String, _ field: String, _ value: Str
         if field == "access_key" { sink += "secret_key = \"other\"\n" }
         if field != "access_key", field != "proxy_password" { sink += "access_key = \"other\"\n" }
         if field == "session_token" { sink += "secret_key = \"other\"\n" }
+    case "azure":
+        sink += "type = \"azure\"\nurl = \"abfss://lake@account.dfs.core.windows.net/x\"\n"
+        if field == "client_secret" { sink += "tenant_id = \"t\"\nclient_id = \"c\"\n" }
+    case "gcs":
+        sink += "type = \"gcs\"\nurl = \"gs://bucket/x\"\n"
+        if field == "access_key" { sink += "secret_key = \"other\"\n" }
+        if field == "secret_key" { sink += "access_key = \"other\"\n" }
     case "webhdfs": sink += "type = \"webhdfs\"\nurl = \"webhdfs://n/x\"\nuser = \"u\"\n"
     default: sink += "type = \"file\"\nurl = \"file:./x\"\n"
     }
@@ -58,7 +65,7 @@ private let secretFields: [(section: String, type: String, key: String)] = [
         #expect(
             keys == [
                 "password", "access_key", "secret_key", "session_token", "delegation_token",
-                "proxy_password",
+                "proxy_password", "account_key", "sas_token", "client_secret", "service_account_key",
             ])
     }
 

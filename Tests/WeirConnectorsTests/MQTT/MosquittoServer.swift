@@ -161,13 +161,13 @@ func withLoopbackAddress<Result>(_ port: Int, _ body: (UnsafePointer<sockaddr>, 
     }
 }
 
-private func canConnect(_ port: Int) -> Bool {
+func canConnect(_ port: Int) -> Bool {
     let descriptor = socket(AF_INET, Int32(SOCK_STREAM.rawValue), 0)
     defer { close(descriptor) }
     return withLoopbackAddress(port) { connect(descriptor, $0, $1) } == 0
 }
 
-private func contents(of path: String) -> String {
+func contents(of path: String) -> String {
     guard let file = fopen(path, "r") else { return "" }
     defer { fclose(file) }
     var bytes: [UInt8] = []

@@ -152,7 +152,7 @@ struct ObjectStoresRealHDFSTests {
 }
 
 /// How many of `count` writers on threads of their own were told that they had won.
-private func race(_ count: Int, _ body: @escaping @Sendable (Int) throws -> Bool) throws -> Int {
+func race(_ count: Int, _ body: @escaping @Sendable (Int) throws -> Bool) throws -> Int {
     let results = Results()
     for index in 0..<count {
         runThread {
