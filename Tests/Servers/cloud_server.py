@@ -34,17 +34,18 @@ class Refusal(Exception):
 class Bytes:
     """What a request carried or an object holds."""
 
-    def __init__(self):
+    def __init__(self, has_sha256=False):
         self.file = tempfile.SpooledTemporaryFile(max_size=MEMORY_BYTES_MAX)
         self.length = 0
-        self.md5_hash, self.sha256_hash = hashlib.md5(), hashlib.sha256()
+        self.md5_hash, self.sha256_hash = hashlib.md5(), hashlib.sha256() if has_sha256 else None
 
     def append(self, piece):
         self.file.seek(0, 2)
         self.file.write(piece)
         self.length += len(piece)
         self.md5_hash.update(piece)
-        self.sha256_hash.update(piece)
+        if self.sha256_hash:
+            self.sha256_hash.update(piece)
 
     def append_all(self, other, count=None):
         for piece in other.pieces(0, other.length if count is None else count):
@@ -119,7 +120,7 @@ class Handler(BaseHTTPRequestHandler):
 
     def _read_body(self):
         """The request's body; None when the connection ends within it."""
-        body, left = Bytes(), int(self.headers.get("Content-Length") or 0)
+        body, left = Bytes("x-goog-content-sha256" in self.headers), int(self.headers.get("Content-Length") or 0)
         while left:
             piece = self.rfile.read(min(left, PIECE_BYTES))
             if not piece:

@@ -184,6 +184,8 @@ class Proxy:
         head = await read_head(reader)
         if head:
             if head.startswith(b"PUT"):
+                if header(head, "expect"):
+                    writer.write(b"HTTP/1.1 100 Continue\r\n\r\n")
                 self.rules = json.loads(await reader.readexactly(int(header(head, "content-length"))))
                 self.requests = []
             body = json.dumps({"requests": self.requests, "rules": self.rules}).encode()

@@ -147,8 +147,10 @@ enum StoreKind: String, CaseIterable, Sendable {
             other = contents(of: pem)
         }
         let document = try #require(JSONValue(parsing: Array(file.utf8)))
-        let key = try #require(document["private_key"]?.string)
-        return file.replacing(jsonQuoted(key).dropLast().dropFirst(), with: jsonQuoted(other).dropLast().dropFirst())
+        let members = ["type", "client_email", "token_uri"].map { name in
+            "\(jsonQuoted(name)):\(jsonQuoted(document[name]?.string ?? ""))"
+        }
+        return "{\(members.joined(separator: ",")),\"private_key\":\(jsonQuoted(other))}"
     }
 }
 

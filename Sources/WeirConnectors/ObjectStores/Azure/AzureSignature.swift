@@ -24,9 +24,14 @@ struct AzureSignature {
 
     /// The value of the Authorization header.
     func authorization(_ request: AzureSignableRequest) -> String {
+        "SharedKey \(account):\(code(of: stringToSign(request)))"
+    }
+
+    /// The signature of a text, base64.
+    func code(of text: String) -> String {
         let code = HMAC<SHA256>.authenticationCode(
-            for: Array(stringToSign(request).utf8), using: SymmetricKey(data: key))
-        return "SharedKey \(account):\(Base64.encoded(code))"
+            for: Array(text.utf8), using: SymmetricKey(data: key))
+        return Base64.encoded(code)
     }
 
     func stringToSign(_ request: AzureSignableRequest) -> String {
