@@ -108,6 +108,60 @@ class HdfsLake:
         return {key: self.hdfs.get(f"{self.folder}/{key}", "OPEN") for key in sorted(found, key=sequence)}
 
 
+class AzureLake:
+    """A prefix of a container or file system, by Microsoft's clients."""
+
+    def __init__(self, azure, prefix, interface="blob"):
+        from azure.storage.blob import BlobServiceClient
+        from azure.storage.filedatalake import DataLakeServiceClient
+
+        address = f"{azure.url}/{azure.account}"
+        key = {"account_name": azure.account, "account_key": azure.key}
+        self.prefix, self.files = prefix, None
+        if interface == "blob":
+            self.container = BlobServiceClient(address, credential=key).get_container_client("weir")
+        else:
+            self.files = DataLakeServiceClient(address, credential=key).get_file_system_client("weirfs")
+
+    def keys(self):
+        if self.files:
+            found = [p.name for p in self.files.get_paths(self.prefix, recursive=True) if not p.is_directory]
+        else:
+            found = [blob.name for blob in self.container.list_blobs(name_starts_with=self.prefix + "/")]
+        return sorted(key.removeprefix(f"{self.prefix}/") for key in found)
+
+    def read(self, key):
+        if self.files:
+            return self.files.get_file_client(f"{self.prefix}/{key}").download_file().readall()
+        return self.container.download_blob(f"{self.prefix}/{key}").readall()
+
+    def objects(self, stream):
+        found = [key for key in self.keys() if key.startswith(stream + "/date=")]
+        return {key: self.read(key) for key in sorted(found, key=sequence)}
+
+
+class GCSLake:
+    """A prefix of a bucket, by Google's client."""
+
+    def __init__(self, gcs, prefix):
+        from google.cloud import storage
+
+        client = storage.Client.from_service_account_json(
+            gcs.key_file, client_options={"api_endpoint": gcs.url}
+        )
+        self.bucket, self.prefix = client.bucket("weir"), prefix
+
+    def keys(self):
+        found = [blob.name for blob in self.bucket.client.list_blobs(self.bucket, prefix=self.prefix + "/")]
+        return sorted(key.removeprefix(f"{self.prefix}/") for key in found)
+
+    def objects(self, stream):
+        found = [key for key in self.keys() if key.startswith(stream + "/date=")]
+        return {
+            key: self.bucket.blob(f"{self.prefix}/{key}").download_as_bytes() for key in sorted(found, key=sequence)
+        }
+
+
 def sequence(key):
     """The first sequence number in an object's name; the name must be as documented."""
     found = OBJECT_NAME.match("/".join(key.split("/")[-3:]))

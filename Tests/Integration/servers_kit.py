@@ -3,6 +3,7 @@
 S3 and HDFS start once a session, by the scripts of Tests/Servers, when the first test wants them.
 """
 
+import base64
 import json
 import os
 import random
@@ -147,6 +148,83 @@ class Hdfs:
         shutil.rmtree(self.folder, ignore_errors=True)
 
 
+class CloudServer:
+    """A server of Tests/Servers that verifies what it is asked; it ends with this process at the latest."""
+
+    def __init__(self, script, *arguments):
+        self.process = subprocess.Popen(
+            [sys.executable, os.path.join(SCRIPTS, script), *arguments],
+            stdin=subprocess.DEVNULL,
+            stdout=subprocess.PIPE,
+            text=True,
+        )
+        self.url = self.process.stdout.readline().strip()
+        self.port = int(self.url.rsplit(":", 1)[1])
+
+    def control(self, command):
+        """forget-tokens, or clock?seconds=N."""
+        request = urllib.request.Request(f"{self.url}/_control/{command}", method="POST")
+        urllib.request.urlopen(request, timeout=10).read()
+
+    def stop(self):
+        self.process.terminate()
+        self.process.wait(10)
+        self.process.stdout.close()
+
+
+class Azure(CloudServer):
+    """A storage account with the container `weir` and the file system `weirfs`."""
+
+    account = "weiracct"
+    key = base64.b64encode(b"weir-test-account-key-0123456789abcdef").decode()
+    application = 'tenant_id = "weir-tenant"\nclient_id = "weir-client"\nclient_secret = "weir-client-secret"\n'
+
+    def __init__(self):
+        super().__init__("azure_server.py", "--page-max", "3")
+
+    def sink(self, prefix, interface="blob", keys=None, port=None):
+        container = "weir" if interface == "blob" else "weirfs"
+        keys = f'account_key = "{self.key}"\n' if keys is None else keys
+        return (
+            f'type = "azure"\nurl = "https://{self.account}.{interface}.core.windows.net/{container}/{prefix}"\n'
+            f'endpoint = "http://127.0.0.1:{port or self.port}"\n{keys}'
+        )
+
+    def application_keys(self):
+        return self.application + f'authority = "{self.url}"\n'
+
+    def sas_keys(self, container, until="2099-01-01T00:00:00Z"):
+        from azure.storage.blob import generate_container_sas
+
+        token = generate_container_sas(
+            self.account, container, account_key=self.key, permission="racwdl", expiry=until
+        )
+        return f'sas_token = "{token}"\n'
+
+
+class GCS(CloudServer):
+    """The bucket `weir`, a service account and an HMAC key."""
+
+    access_key, secret_key = "GOOGWEIRTESTKEY", "weirtestsecret0123456789abcdef"
+
+    def __init__(self):
+        self.folder = tempfile.mkdtemp(prefix="weir-gcs-", dir="/tmp")
+        self.key_file = os.path.join(self.folder, "account.json")
+        super().__init__("gcs_server.py", "--page-max", "3", "--account", self.key_file)
+
+    def hmac_keys(self):
+        return f'access_key = "{self.access_key}"\nsecret_key = "{self.secret_key}"\n'
+
+    def sink(self, prefix, keys=None, port=None):
+        keys = f'service_account_key = "file:{self.key_file}"\n' if keys is None else keys
+        endpoint = f"http://127.0.0.1:{port or self.port}"
+        return f'type = "gcs"\nurl = "gs://weir/{prefix}"\nendpoint = "{endpoint}"\n{keys}'
+
+    def stop(self):
+        super().stop()
+        shutil.rmtree(self.folder, ignore_errors=True)
+
+
 class FaultProxy:
     """Tests/Servers/fault_proxy.py before a server."""
 
@@ -199,6 +277,20 @@ def hdfs():
     cluster = Hdfs()
     yield cluster
     cluster.stop()
+
+
+@pytest.fixture(scope="session")
+def azure():
+    server = Azure()
+    yield server
+    server.stop()
+
+
+@pytest.fixture(scope="session")
+def gcs():
+    server = GCS()
+    yield server
+    server.stop()
 
 
 @pytest.fixture

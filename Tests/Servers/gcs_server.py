@@ -133,8 +133,11 @@ class GCSHandler(Handler):
         now, issued, end = self.server.now(), claims["iat"], claims["exp"]
         if claims["iss"] != EMAIL:
             return "Invalid grant: account not found"
-        if claims["aud"] != self.server.url + "/token" or "auth/devstorage" not in claims["scope"]:
+        # Google's own client names Google's service whatever the key file says.
+        if claims["aud"] not in (self.server.url + "/token", "https://oauth2.googleapis.com/token"):
             return "Invalid JWT: Failed audience check."
+        if not re.search("auth/(devstorage|cloud-platform)", claims["scope"]):
+            return "Invalid JWT: no scope of storage."
         if issued > now + 300 or end < now - 300 or end > now + 3900 or end - issued > 3600:
             return "Invalid JWT: Token must be a short-lived token (60 minutes) and in a reasonable timeframe."
         return None

@@ -100,6 +100,17 @@ private func sample(_ name: String) throws -> AgentConfiguration {
         #expect(mqtt.clientID == "weir-press-box-posts")
     }
 
+    @Test func theCloudsSampleNamesTwoClouds() throws {
+        // Its secrets are files that are not here.
+        let loaded = try ConfigurationLoader.load(
+            path: "\(repositoryRoot)/configs/clouds.toml", environment: [:], resolvesSecrets: false
+        ).get()
+        #expect(loaded.warnings == [] && loaded.sinks.map(\.type) == [.azure, .gcs])
+        guard case .azure(let azure)? = loaded.sinks.first?.destination else { return }
+        #expect(azure.place.isFileSystem && azure.place.container == "lake")
+        #expect(azure.place.prefix == "line-7")
+    }
+
     @Test func theMinimalSampleIsShort() throws {
         let text = try #require(fileText("\(repositoryRoot)/configs/minimal.toml"))
         let lines = text.split(separator: "\n").filter { !$0.hasPrefix("#") }
