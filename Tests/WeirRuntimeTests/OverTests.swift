@@ -118,6 +118,48 @@ import WeirCore
         #expect(harness.store.pairs.count < 40)
     }
 
+    @Test func growingSetsAreSavedByWhatTheyGain() throws {
+        let readings = (0..<1_500).map { index in
+            Reading(device: "d", line: Int64(index), time: 1_700_000_000_000 + Int64(index), value: 1)
+        }
+        let harness = try QueryHarness(
+            PatternTests.plan("SELECT COUNT(DISTINCT line) OVER (ORDER BY ts) AS n FROM readings"),
+            clock: WatermarkOptions(delay: 0))
+        for (index, reading) in readings.enumerated() {
+            try harness.process([reading])
+            harness.commit()
+            if index % 400 == 399 { try harness.crash() }
+        }
+        #expect(harness.store.putBytes / readings.count < 600)
+        #expect(harness.committed.results.count == readings.count)
+        #expect(harness.committed.results.last == "\(readings.count)")
+    }
+
+    @Test func variancesOfLargeNumbersKeepTheirDigits() {
+        let moments = SlidingMoments(isSample: false, isDeviation: false, type: .double)
+        let values = Column(.double)
+        for index in 0..<2_000 { values.append(1e12 + Double(index % 7)) }
+        let input = AggregateInput(arguments: [values], times: nil)
+        moments.reserve(1)
+        [Int32(0)].withUnsafeBufferPointer { slot in
+            moments.clear(slot)
+            guard let only = slot.baseAddress else { return }
+            for row in 0..<Int32(2_000) {
+                withUnsafePointer(to: row) {
+                    moments.update(RowSlots(rows: $0, slots: only, count: 1), input)
+                }
+                if row < 70 { continue }
+                withUnsafePointer(to: row - 70) {
+                    moments.retract(RowSlots(rows: $0, slots: only, count: 1), input)
+                }
+                let result = Column(.double)
+                moments.emit(slot, into: result)
+                // Ten times the numbers 0 to 6.
+                #expect(result.doubles[0] == 4)
+            }
+        }
+    }
+
     @Test func aValueThatCameAndWentLeavesNoTraceInASum() {
         let sum = SlidingSum(isAverage: false, isFloat: false)
         let values = Column(.double)

@@ -66,6 +66,8 @@ protocol Accumulator: AnyObject {
     func save(_ slots: UnsafeBufferPointer<Int32>, into writer: inout ByteWriter)
     /// Takes back what `save` wrote for as many groups.
     func load(_ slots: UnsafeBufferPointer<Int32>, from reader: inout ByteReader) throws(Failure)
+    /// Whether `saveChanges` writes less than `save`, and less again the next time.
+    var savesChanges: Bool { get }
     /// Appends what has been added to the groups since the last `saveChanges` or `loadChanges`, all
     /// of it after `clear` or `forgetSaved`.
     func saveChanges(_ slots: UnsafeBufferPointer<Int32>, into writer: inout ByteWriter)
@@ -85,6 +87,7 @@ extension Accumulator {
     var variableBytes: Int { 0 }
     func variableBytes(of slots: UnsafeBufferPointer<Int32>) -> Int { 0 }
     var droppedValues: UInt64 { 0 }
+    var savesChanges: Bool { false }
     var canRetract: Bool { false }
     func retract(_ rows: RowSlots, _ input: AggregateInput) {
         preconditionFailure("an aggregate that cannot take rows out again")

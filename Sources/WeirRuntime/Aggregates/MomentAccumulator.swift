@@ -91,12 +91,12 @@ final class MomentAccumulator: Accumulator {
                 continue
             }
             let variance = squares.base[slot] / Double(divisor)
-            append(isDeviation ? variance.squareRoot() : variance, to: column)
+            Self.append(isDeviation ? variance.squareRoot() : variance, type, to: column)
         }
     }
 
     /// Appends a result in the form of `type`: integers are cut off and stop at their ends.
-    private func append(_ value: Double, to column: Column) {
+    static func append(_ value: Double, _ type: DataType, to column: Column) {
         switch type {
         case .float: column.append(Double(Float(value)))
         case .decimal(_, let scale):

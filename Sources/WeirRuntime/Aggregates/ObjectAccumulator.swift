@@ -57,6 +57,7 @@ final class ObjectAccumulator<Aggregate: ObjectAggregate>: Accumulator {
 
     var bytesPerGroup: Int { 8 }
     var hasVariableSize: Bool { true }
+    var savesChanges: Bool { State.savesChanges }
 
     func variableBytes(of slots: UnsafeBufferPointer<Int32>) -> Int {
         slots.reduce(0) { $0 + (states[Int($1)]?.byteCount ?? 0) }

@@ -21,6 +21,12 @@ protocol OverColumn: AnyObject {
     func save(_ slot: Int32, into writer: inout ByteWriter)
     /// Takes back what `save` wrote, into an opened slot.
     func load(_ slot: Int32, from reader: inout ByteReader) throws(Failure)
+    /// Whether what is saved grows with what has been added, and so is saved in changes instead.
+    var gathers: Bool { get }
+    /// Appends what was added since the last time, or everything.
+    func saveChanges(_ slot: Int32, isAll: Bool, into writer: inout ByteWriter)
+    /// Takes back what `saveChanges` wrote, one after another.
+    func loadChanges(_ slot: Int32, from reader: inout ByteReader) throws(Failure)
     /// Bytes of memory a partition takes, its rows left out; and of one whose size varies, more.
     var bytesPerKey: Int { get }
     func variableBytes(_ slot: Int32) -> Int
@@ -37,6 +43,9 @@ extension OverColumn {
     func release(_ slot: Int32) {}
     func save(_ slot: Int32, into writer: inout ByteWriter) {}
     func load(_ slot: Int32, from reader: inout ByteReader) throws(Failure) {}
+    var gathers: Bool { false }
+    func saveChanges(_ slot: Int32, isAll: Bool, into writer: inout ByteWriter) {}
+    func loadChanges(_ slot: Int32, from reader: inout ByteReader) throws(Failure) {}
     var bytesPerKey: Int { 0 }
     func variableBytes(_ slot: Int32) -> Int { 0 }
     var sharedBytes: Int { 0 }
@@ -101,6 +110,17 @@ final class RunningColumn: OverColumn {
 
     func load(_ slot: Int32, from reader: inout ByteReader) throws(Failure) {
         try accumulator.load(only(slot), from: &reader)
+    }
+
+    var gathers: Bool { accumulator.savesChanges }
+
+    func saveChanges(_ slot: Int32, isAll: Bool, into writer: inout ByteWriter) {
+        if isAll { accumulator.forgetSaved(only(slot)) }
+        accumulator.saveChanges(only(slot), into: &writer)
+    }
+
+    func loadChanges(_ slot: Int32, from reader: inout ByteReader) throws(Failure) {
+        try accumulator.loadChanges(only(slot), from: &reader)
     }
 }
 

@@ -3,6 +3,7 @@
 //   [tag, 0x20] key                 how many rows there were, the newest one's time, running values, and
 //                                   its rows, or those behind the last full block
 //   [tag, 0x21] length key number   64 rows, of partitions with more than 64; written once
+//   [tag, 0x22] length key number   what sets and lists of it gained in one commit
 //   [tag, 0x10]                     how many partitions are saved
 //
 // A frame of a thousand rows thus costs a commit no more than one of sixty-four. Memory is a cache: when
@@ -23,6 +24,7 @@ final class OverDurability {
     private var savedCount = 0
     private let recordPrefix: [UInt8]
     private let blockPrefix: [UInt8]
+    private let changePrefix: [UInt8]
     private let progressKey: [UInt8]
     private let memoryBudgetBytes: Int
     private let rowSchema: Schema
@@ -41,6 +43,7 @@ final class OverDurability {
 
     private static let blockRows: Int64 = 64
     private static let walkedMin = 256
+    private static let changeBytesMin: Int64 = 4_096
 
     /// The head of a saved partition.
     private struct Header {
@@ -79,6 +82,7 @@ final class OverDurability {
     init(stateTag: UInt8, memoryBudgetBytes: Int, rows: Schema?) {
         recordPrefix = [stateTag, 0x20]
         blockPrefix = [stateTag, 0x21]
+        changePrefix = [stateTag, 0x22]
         progressKey = [stateTag, 0x10]
         self.memoryBudgetBytes = memoryBudgetBytes
         rowSchema = rows ?? Schema([])
@@ -87,6 +91,10 @@ final class OverDurability {
 
     private func blockKey(_ key: [UInt8], _ number: Int64) -> [UInt8] {
         blockPrefix + bigEndian(UInt32(key.count)) + key + bigEndian(number)
+    }
+
+    private func changeKey(_ key: [UInt8], _ number: Int64) -> [UInt8] {
+        changePrefix + bigEndian(UInt32(key.count)) + key + bigEndian(number)
     }
 
     // MARK: Reading
@@ -116,7 +124,8 @@ final class OverDurability {
             over.keys[slot].time = header.time
             over.keys[slot].blocks = header.blocks
             over.keys[slot].isSaved = true
-            for column in over.stateful { try column.load(slot, from: &record) }
+            for column in over.recorded { try column.load(slot, from: &record) }
+            if !over.gathering.isEmpty { try loadChanges(slot, of: over, key, &record, reader) }
             guard let rows = over.rows, header.length > 0 else { return }
             let first = Int32(rows.count)
             try loadRows(header, key, &record, reader, into: rows)
@@ -157,6 +166,26 @@ final class OverDurability {
         if record.isAtEnd { return }
         let batch = try self.batch(try record.rest())
         _ = rows.append(batch.columns, rowCount: batch.rowCount)
+    }
+
+    private func loadChanges(
+        _ slot: Int32, of over: OverProcessor, _ key: [UInt8], _ record: inout ByteReader,
+        _ reader: any StateReader
+    ) throws(Failure) {
+        let first: Int64 = try record.read()
+        let end: Int64 = try record.read()
+        over.keys[slot].changeBytes = try record.read()
+        guard first <= end else { throw ByteReader.damaged }
+        over.keys[slot].changes = first..<end
+        var next = first
+        try reader.scan(changeKey(key, first), changeKey(key, end)) {
+            (_, value) throws(Failure) in
+            var change = ByteReader(value)
+            for column in over.gathering { try column.loadChanges(slot, from: &change) }
+            next += 1
+            return true
+        }
+        guard next == end else { throw ByteReader.damaged }
     }
 
     private func batch(_ bytes: UnsafeRawBufferPointer) throws(Failure) -> Batch {
@@ -207,7 +236,8 @@ final class OverDurability {
         }
         var record = ByteWriter()
         Header(entry, blocks: blocks).write(into: &record)
-        for column in over.stateful { column.save(slot, into: &record) }
+        for column in over.recorded { column.save(slot, into: &record) }
+        if !over.gathering.isEmpty { saveChanges(slot, of: over, key, &record, writer) }
         let missing = blocks.first { !entry.blocks.contains($0) }
         let from = missing.map { max(oldest, $0 * Self.blockRows) } ?? inRecord
         if let rows = over.rows, from < entry.taken {
@@ -226,6 +256,29 @@ final class OverDurability {
         }
         over.keys[slot].blocks = blocks
         record.bytes.withUnsafeBytes { writer.put(recordPrefix + key, $0) }
+    }
+
+    /// Writes what sets and lists gained, or all of them when what is saved is mostly out of date.
+    private func saveChanges(
+        _ slot: Int32, of over: OverProcessor, _ key: [UInt8], _ record: inout ByteWriter,
+        _ writer: any StateWriter
+    ) {
+        var changes = over.keys[slot].changes
+        let held = over.gathering.reduce(0) { $0 + $1.variableBytes(slot) }
+        let isAll = over.keys[slot].changeBytes > Self.changeBytesMin + 2 * Int64(held)
+        if isAll, !changes.isEmpty {
+            writer.deleteRange(changeKey(key, changes.lowerBound), changeKey(key, changes.upperBound))
+            changes = changes.upperBound..<changes.upperBound
+            over.keys[slot].changeBytes = 0
+        }
+        var change = ByteWriter()
+        for column in over.gathering { column.saveChanges(slot, isAll: isAll, into: &change) }
+        change.bytes.withUnsafeBytes { writer.put(changeKey(key, changes.upperBound), $0) }
+        over.keys[slot].changes = changes.lowerBound..<changes.upperBound + 1
+        over.keys[slot].changeBytes += Int64(change.count)
+        record.write(changes.lowerBound)
+        record.write(changes.upperBound + 1)
+        record.write(over.keys[slot].changeBytes)
     }
 
     /// The places of a partition's last rows, in order.

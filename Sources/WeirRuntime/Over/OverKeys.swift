@@ -24,6 +24,10 @@ final class OverKeys {
         var wave: Int64 = 0
         private var firstBlock: Int64 = 0
         private var endBlock: Int64 = 0
+        private var firstChange: Int64 = 0
+        private var endChange: Int64 = 0
+        /// Bytes of the saved changes.
+        var changeBytes: Int64 = 0
         /// Whether the last commit holds it, and whether it has changed since.
         var isSaved = false
         var isDirty = false
@@ -34,6 +38,12 @@ final class OverKeys {
         var blocks: Range<Int64> {
             get { firstBlock..<endBlock }
             set { (firstBlock, endBlock) = (newValue.lowerBound, newValue.upperBound) }
+        }
+
+        /// The changes that are saved beside it.
+        var changes: Range<Int64> {
+            get { firstChange..<endChange }
+            set { (firstChange, endChange) = (newValue.lowerBound, newValue.upperBound) }
         }
     }
 

@@ -14,7 +14,8 @@ struct OverLayout {
     let columns: [(any OverColumn)?]
     let kept: OverProcessor.Kept
 
-    init(_ spec: OverSpec) throws(Failure) {
+    /// - Parameter seed: spreads hashes; no result depends on it.
+    init(_ spec: OverSpec, seed: UInt64 = 0) throws(Failure) {
         var distinct: [BoundExpression] = []
         var made: [(any OverColumn)?] = []
         var reach: Int64 = 0
@@ -36,7 +37,8 @@ struct OverLayout {
                 made.append(LagColumn(places[0], offset: Int(offset), otherwise: fallback))
             case .aggregate(let aggregate):
                 made.append(
-                    try Self.column(aggregate, places, isBounded: spec.frame.isBounded))
+                    try Self.column(
+                        aggregate, places, isBounded: spec.frame.isBounded, seed: seed))
             }
         }
         arguments = try distinct.map { (argument) throws(Failure) in
@@ -51,7 +53,7 @@ struct OverLayout {
     }
 
     private static func column(
-        _ call: AggregateCall, _ places: [Int], isBounded: Bool
+        _ call: AggregateCall, _ places: [Int], isBounded: Bool, seed: UInt64
     ) throws(Failure) -> any OverColumn {
         if let sum = sumOfDoubles(call, isBounded: isBounded) { return RunningColumn(sum, places) }
         guard isBounded else { return RunningColumn(try makeAccumulator(call), places) }
@@ -60,6 +62,14 @@ struct OverLayout {
         case .max: return ExtremeColumn(.greatest, argument: places[0])
         case .firstValue: return ExtremeColumn(.first, argument: places[0])
         case .lastValue: return ExtremeColumn(.last, argument: places[0])
+        case .count where call.isDistinct: return DistinctColumn(places, seed: seed)
+        case .stddevPop, .stddevSamp, .varPop, .varSamp:
+            if call.isDistinct { break }
+            let isSample = call.function == .stddevSamp || call.function == .varSamp
+            let isDeviation = call.function == .stddevPop || call.function == .stddevSamp
+            let moments = SlidingMoments(
+                isSample: isSample, isDeviation: isDeviation, type: call.type)
+            return RunningColumn(moments, places)
         default: break
         }
         let accumulator = try makeAccumulator(call)

@@ -53,8 +53,11 @@ final class OverProcessor: OrderedProcessor {
         _ spec: OverSpec, input: Schema, schema: Schema, _ options: QueryOptions, stateTag: UInt8
     ) throws(Failure) {
         self.schema = schema
-        let layout = try OverLayout(spec)
+        let layout = try OverLayout(spec, seed: options.hashSeed)
         (arguments, columns, kept) = (layout.arguments, layout.columns, layout.kept)
+        stateful = columns.compactMap(\.self)
+        recorded = stateful.filter { !$0.gathers }
+        gathering = stateful.filter(\.gathers)
         partition = try spec.partition.map { (key) throws(Failure) in try CompiledExpression(key) }
         types = spec.calls.map(\.type)
         isBounded = spec.frame.isBounded
@@ -70,7 +73,10 @@ final class OverProcessor: OrderedProcessor {
     }
 
     /// The calls that have state of their own.
-    var stateful: [any OverColumn] { columns.compactMap(\.self) }
+    let stateful: [any OverColumn]
+    /// Those of them that a partition's record holds, and those that are saved in changes.
+    let recorded: [any OverColumn]
+    let gathering: [any OverColumn]
 
     var memoryBytes: Int { stateBytes + steps.memoryBytes }
 

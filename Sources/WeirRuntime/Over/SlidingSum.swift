@@ -3,7 +3,7 @@
 // the sum by the count there, so that of FLOAT comes from a sum with the precision of a FLOAT.)
 //
 // Sums kept up that way drift. After a value of 1e17 has come and gone, nothing is left of the small ones
-// beside it, in Flink for good. So a second sum goes along with twice the digits (Knuth's two-sum); where
+// beside it, in Flink for good. So a second sum goes along with twice the digits; where
 // the first has gone away from it by more than a billionth of what the frame's values amount to, it is
 // set right. Infinities and NaN are counted, not added: they, too, leave no trace when they are gone.
 
@@ -15,34 +15,13 @@ final class SlidingSum: Accumulator {
     private struct State {
         var sum = 0.0
         var count: Int64 = 0
-        var exact = Wide()
+        var exact = WideDouble()
         /// The sum of the values' magnitudes.
-        var extent = Wide()
+        var extent = WideDouble()
         /// Values that are NaN, +∞ and -∞.
         var undefined: Int64 = 0
         var positive: Int64 = 0
         var negative: Int64 = 0
-    }
-
-    /// A number in two doubles.
-    private struct Wide {
-        var high = 0.0
-        var low = 0.0
-
-        var value: Double { high + low }
-
-        @inline(__always)
-        mutating func add(_ value: Double) {
-            let sum = high + value
-            let part = sum - high
-            let error = (high - (sum - part)) + (value - part)
-            high = sum
-            low += error
-            // The low part is less than a digit of the high one.
-            let joined = high + low
-            low -= joined - high
-            high = joined
-        }
     }
 
     private let states = Buffer<State>()
