@@ -123,6 +123,8 @@ def random_case(seed, rows_max=400):
                 f"ARRAY[ARRAY[{some[0]}], ARRAY[{some[0]}, {some[0]}]]",
                 f"ARRAY[ROW({some[0]}, {some[1]})]",
             ]) + f" AS n{index}")
+    if rng.random() < 0.3:
+        chosen[0] += " AS `" + rng.choice(["größe", 'a"b', "x.y", "two words", "ligne/é東", "%41", "C" * 300]) + "`"
     makers = [Maker(type, rng) for type in types]
     rows = [
         {name: value for name, make in zip(names, makers) if (value := make()) is not None or rng.random() < 0.5}

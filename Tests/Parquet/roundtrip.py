@@ -33,7 +33,7 @@ def require_duckdb(path, table):
     """DuckDB reads what pyarrow reads."""
     connection = duckdb.connect()
     connection.execute("SET TimeZone = 'UTC'")
-    names = ", ".join(f'"{name}"' for name in table.column_names)
+    names = ", ".join('"' + name.replace('"', '""') + '"' for name in table.column_names)
     got = connection.execute(f"SELECT {names} FROM read_parquet('{path}')").fetch_arrow_table()
     for field in table.schema:
         left = [plain(value) for value in table.column(field.name).to_pylist()]

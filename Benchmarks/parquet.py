@@ -1,0 +1,91 @@
+#!/usr/bin/env python3
+"""Writing Parquet: weir beside pyarrow over the same rows, in one run.
+
+    .build/venv/bin/python Benchmarks/parquet.py .build/release/weir [ROWS]
+
+weir replays NDJSON through the outbox into an object; the difference to a run whose query gives no rows is what the
+object costs, with writing the outbox and reading it again. pyarrow writes the table of the same rows, read back from
+weir's file, with zstd. CPU seconds of the process, the median of three; bytes a row of both files.
+"""
+
+import glob
+import os
+import random
+import resource
+import statistics
+import subprocess
+import sys
+import tempfile
+import time
+
+import pyarrow as pa
+import pyarrow.parquet as pq
+
+weir = os.path.abspath(sys.argv[1])
+count = int(sys.argv[2]) if len(sys.argv) > 2 else 1_000_000
+RUNS = 3
+
+CONFIGURATION = """
+[agent]
+id = "edge-1"
+state_dir = "unused"
+[[source]]
+name = "s"
+type = "file"
+path = "s.ndjson"
+columns = {{ seq = "BIGINT", ts = {{ type = "TIMESTAMP_LTZ(3)", from = "epoch_ms" }}, device = "STRING", line = "INT", temperature = "DOUBLE", pressure = "DOUBLE", ok = "BOOLEAN", note = "STRING" }}
+[[query]]
+name = "q"
+sql = "SELECT * FROM s{where}"
+sinks = ["lake"]
+"""
+SINK = '[[sink]]\nname = "lake"\ntype = "file"\nurl = "file:./{name}"\nmax_bytes = "1GB"\n{keys}\n'
+KINDS = {"nothing": 'format = "ndjson"', "ndjson": 'format = "ndjson"', "parquet": 'format = "parquet"',
+         "plain": 'format = "parquet"\nparquet.encodings = "plain"'}
+
+
+def cpu_seconds(command, folder):
+    before = resource.getrusage(resource.RUSAGE_CHILDREN)
+    subprocess.run(command, cwd=folder, check=True)
+    after = resource.getrusage(resource.RUSAGE_CHILDREN)
+    return after.ru_utime + after.ru_stime - before.ru_utime - before.ru_stime
+
+
+def main(folder):
+    rng = random.Random(1)
+    with open(f"{folder}/s.ndjson", "w") as file:
+        for n in range(count):
+            file.write(
+                f'{{"seq":{n},"ts":{1_700_000_000_000 + n * 10 + rng.randint(0, 9)},"device":"device-{rng.randint(0, 4999)}",'
+                f'"line":{rng.randint(0, 20)},"temperature":{rng.gauss(20, 5):.2f},"pressure":{rng.random() * 1000},'
+                f'"ok":{"true" if rng.random() < 0.99 else "false"},"note":"{rng.randint(0, 10**9):x} {n}"}}\n')
+    seconds = {}
+    for name, keys in KINDS.items():
+        text = CONFIGURATION.format(where=" WHERE seq < 0" if name == "nothing" else "")
+        text += SINK.format(name=name, keys=keys)
+        with open(f"{folder}/{name}.toml", "w") as file:
+            file.write(text)
+        command = [weir, "replay", f"{name}.toml", "--quiet"]
+        seconds[name] = statistics.median(cpu_seconds(command, folder) for _ in range(RUNS))
+        print(f"weir, {name}: {seconds[name]:.2f} CPU s in all", flush=True)
+    path = sorted(glob.glob(f"{folder}/parquet/q/*/*/*.parquet"))[-1]
+    plain = sorted(glob.glob(f"{folder}/plain/q/*/*/*.parquet"))[-1]
+    table = pq.ParquetFile(path).read()
+    assert len(table) == count
+    own = []
+    for _ in range(RUNS):
+        start = time.process_time()
+        pq.write_table(table, f"{folder}/pyarrow.parquet", compression="zstd", write_page_index=True, use_dictionary=True)
+        own.append(time.process_time() - start)
+    pyarrow_seconds = statistics.median(own)
+    size = os.path.getsize(f"{folder}/pyarrow.parquet")
+    print(f"pyarrow {pa.__version__}: {pyarrow_seconds:.2f} CPU s, {size / count:.2f} bytes a row")
+    for name, file in (("parquet", path), ("plain", plain)):
+        cost = seconds[name] - seconds["nothing"]
+        print(
+            f"weir {name}: {cost:.2f} CPU s with the outbox, {count / cost:,.0f} rows a CPU s, "
+            f"{os.path.getsize(file) / count:.2f} bytes a row, {os.path.getsize(file) / size:.2f} of pyarrow's")
+
+
+with tempfile.TemporaryDirectory() as folder:
+    main(folder)
