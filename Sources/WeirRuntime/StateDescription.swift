@@ -119,7 +119,11 @@ extension LogicalPlan {
                 size: rows)
         case .over(let spec):
             return overState(spec, waiting: waiting, wait: wait, rows: rows)
-        default:
+        case .rank(let spec):
+            return rankState(spec, inputs[0], wait: wait, rows: rows)
+        case .orderBy(let spec):
+            return sortState(spec, waiting: waiting, wait: wait, rows: rows)
+        case .sort, .merge, .sessions:
             return StateDescription(kept: waiting, duration: wait, size: rows)
         }
     }

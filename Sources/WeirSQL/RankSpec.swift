@@ -134,9 +134,15 @@ public struct SortSpec: Hashable, Sendable {
     public let order: [OrderKey]
     public let offset: Int64
     public let limit: Int64?
+    /// Whether the text's order begins with the time attribute itself, and not with the window's end.
+    public let isLedByTimeAttribute: Bool
 
-    public init(time: Int, order: [OrderKey], offset: Int64 = 0, limit: Int64? = nil) {
+    public init(
+        time: Int, order: [OrderKey], offset: Int64 = 0, limit: Int64? = nil,
+        isLedByTimeAttribute: Bool = true
+    ) {
         self.time = time
+        self.isLedByTimeAttribute = isLedByTimeAttribute
         self.order = order
         self.offset = offset
         self.limit = limit
@@ -149,7 +155,7 @@ public struct SortSpec: Hashable, Sendable {
     func mapping(_ place: (Int) -> Int) -> SortSpec {
         SortSpec(
             time: place(time), order: order.map { $0.renumbered(place) }, offset: offset,
-            limit: limit)
+            limit: limit, isLedByTimeAttribute: isLedByTimeAttribute)
     }
 
     func text(_ column: @escaping (Int) -> String) -> String {

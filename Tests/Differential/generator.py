@@ -307,7 +307,35 @@ def top_n(rng, seed):
     queries["t0"] = (
         "SELECT window_start, window_end, k, w, rn FROM (SELECT *, ROW_NUMBER() OVER (PARTITION BY window_start, window_end "
         "ORDER BY w DESC) AS rn FROM TABLE(TUMBLE(TABLE s, DESCRIPTOR(ts), INTERVAL '1' MINUTE)) WHERE w IS NOT NULL) WHERE rn <= 2")
+    for i in range(3):
+        window = rng.choice(WINDOWS[rng.choice(["tumble", "hop", "cumulate", "session"])]).format(s="s")
+        by = rng.choice([", k", ", g, k"]) if "SESSION" in window else rng.choice(["", ", k", ", b", ", g, t"])
+        order = ", ".join(
+            rng.sample(["v", "v DESC", "x DESC NULLS LAST", "t", "t DESC", "b", "g NULLS LAST", "w DESC", "ts", "k DESC NULLS FIRST"], 2))
+        kept = rng.choice(["rn <= 3", "rn = 1", "rn BETWEEN 2 AND 4", "rn = 2", "rn < 3 AND v > 0"])
+        queries[f"r{i}"] = (
+            f"SELECT window_start, window_end, k, g, v, x, t, b, ts, rn FROM (SELECT *, ROW_NUMBER() OVER (PARTITION BY window_start, "
+            f"window_end{by} ORDER BY {order}, ts, w) AS rn FROM TABLE({window})) WHERE {kept}")
+    queries["c0"] = (
+        "SELECT window_start, window_end, COUNT(*) AS n, SUM(v) AS total FROM (SELECT window_start, window_end, v, ROW_NUMBER() OVER ("
+        "PARTITION BY window_start, window_end, k ORDER BY v DESC, w) AS rn FROM TABLE(TUMBLE(TABLE s, DESCRIPTOR(ts), "
+        "INTERVAL '1' MINUTE))) WHERE rn <= 2 GROUP BY window_start, window_end")
     return Batch("top_n", seed, queries, {"s": stream(rng, 120, late=0)})
+
+
+def order_by(rng, seed):
+    queries = {}
+    for i in range(3):
+        keys = ", ".join(rng.sample(["v", "v DESC", "x DESC NULLS LAST", "t", "b DESC", "g NULLS LAST", "k"], rng.randrange(3)))
+        queries[f"q{i}"] = f"SELECT ts, k, v, x FROM s WHERE {rng.choice(CONDITIONS)} ORDER BY ts{', ' + keys if keys else ''}"
+    queries["g0"] = (
+        "SELECT window_time, k, n FROM (SELECT window_start, window_end, window_time, k, COUNT(*) AS n FROM TABLE(TUMBLE(TABLE s, "
+        "DESCRIPTOR(ts), INTERVAL '1' MINUTE)) GROUP BY window_start, window_end, window_time, k) ORDER BY window_time, n DESC, k")
+    for i, by in enumerate(["k", "k, g", "t, b"]):
+        queries[f"f{i}"] = (
+            f"SELECT k, g, t, b, ts, v FROM (SELECT *, ROW_NUMBER() OVER (PARTITION BY {by} ORDER BY ts ASC) AS rn FROM s "
+            f"WHERE {rng.choice(CONDITIONS)}) WHERE rn = 1")
+    return Batch("order_by_and_keep_first", seed, queries, {"s": stream(rng, 120, late=0)})
 
 
 def interval_join(rng, seed):
@@ -395,8 +423,8 @@ FAMILIES = {
     "scalar_functions": (scalars, 9), "filters": (filters, 3), "tumble": (windows("tumble"), 6), "hop": (windows("hop"), 5),
     "cumulate": (windows("cumulate"), 4), "session": (windows("session"), 4), "older_group_windows": (older_forms, 4),
     "aggregates": (aggregate_family, 6), "values_of_a_group": (collections_of, 2), "grouping_sets": (grouping_sets, 3),
-    "distinct": (distinct, 3),
-    "unnest": (unnest, 2), "union_all": (union, 3), "over": (over, 5), "top_n": (top_n, 5), "interval_join": (interval_join, 4),
+    "distinct": (distinct, 3), "unnest": (unnest, 2), "union_all": (union, 3), "over": (over, 5), "top_n": (top_n, 5),
+    "order_by_and_keep_first": (order_by, 3), "interval_join": (interval_join, 4),
     "window_join": (window_join, 4), "match_recognize": (match, 5), "chained_windows_and_views": (chained, 3),
 }
 

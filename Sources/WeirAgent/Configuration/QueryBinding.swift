@@ -131,8 +131,11 @@ struct QueryBinding {
             report(unportable(sql), values, ViewFields.sql)
         }
         for query in queries {
-            guard let sql = query.values[QueryFields.sql], query.plan != nil else { continue }
+            guard let sql = query.values[QueryFields.sql], let plan = query.plan else { continue }
             report(unportable(sql), query.values, QueryFields.sql)
+            for sentence in Portability.complaints(about: plan.root) {
+                log.error(query.values.position(of: QueryFields.sql), sentence)
+            }
         }
         for source in sources {
             if source.values[SourceFields.watermarkBy] != nil {

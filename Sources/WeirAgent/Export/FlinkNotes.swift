@@ -49,7 +49,7 @@ struct FlinkNotes {
             Portability.complaints(
                 about: $0, macros: configuration.macroNames,
                 columns: Set(configuration.sources.flatMap { $0.columns.map(\.name) }))
-        }.map(\.message)
+        }.map(\.message) + queries.flatMap { Portability.complaints(about: $0.plan.root) }
         notes += Set(unportable).sorted().map { "It will refuse this script: \($0)." }
         return notes
     }

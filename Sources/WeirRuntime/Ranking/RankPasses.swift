@@ -89,7 +89,11 @@ struct RankPass {
             let isComplete = position.number >= order.last
             if isComplete, order.isPartition(of: row, position.partition) { return false }
         }
-        return bound?.withUnsafeBufferPointer { KeyBytes.compare(key, $0) <= 0 } ?? true
+        guard let bound else { return true }
+        let place = bound.withUnsafeBufferPointer { KeyBytes.compare(key, $0) }
+        // Rows with the bound's key may have been left already, and those go first; but where the latest
+        // one is taken, it takes the place of the one that is held.
+        return place < 0 || (place == 0 && order.latestFirst)
     }
 
     private var start: RankOrder.Start {

@@ -173,6 +173,8 @@ struct JoinBinder {
             (lower, upper) = (max(lower, 0), min(upper, 0))
         } else if !parts.isBounded {
             throw unbounded(left, right, parts, at: position)
+        } else if let bounded = times {
+            times = (one.exposeTime(bounded.left), other.exposeTime(bounded.right))
         }
         guard let times else { preconditionFailure("bounds of no times") }
         let newWidth = one.plan.schema.count

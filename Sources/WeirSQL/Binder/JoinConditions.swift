@@ -2,7 +2,8 @@
 // sides against each other, which concern one side only, and what is left.
 //
 //   a.k = b.k                                        a key
-//   b.ts BETWEEN a.ts - INTERVAL … AND a.ts + …      bounds of b.ts - a.ts, from <, <=, =, >=, >
+//   b.ts BETWEEN a.ts - INTERVAL … AND a.ts + …      bounds of b.ts - a.ts, from <, <=, =, >=, >; the end of
+//                                                    a window is 1 ms behind its rows' event time
 //   a.window_start = b.window_start AND …end = …end  rows in windows: their window_times are equal
 //
 // Always true: the parts together say the same as the condition.
@@ -120,13 +121,22 @@ struct JoinParts {
     private struct TimeTerm {
         let column: Int
         let shift: Int64
+        /// Whether it is the end of a window, as it is.
+        var isEnd = false
     }
 
     private func timeTerm(_ expression: BoundExpression) -> TimeTerm? {
         switch expression {
         case .column(let index, _):
-            let column = index < leftWidth ? left[index] : right[index]
-            return column?.isTimeAttribute == true ? TimeTerm(column: index, shift: 0) : nil
+            let side = index < leftWidth ? left : right
+            guard let column = side[index] else { return nil }
+            if column.isTimeAttribute { return TimeTerm(column: index, shift: 0) }
+            guard column.windowColumn == .end else { return nil }
+            let time = side.values.first { $0.windowColumn == .time && $0.isTimeAttribute }
+            return TimeTerm(column: time?.index ?? index, shift: 1, isEnd: true)
+        // A point in time and its TIMESTAMP are one number.
+        case .cast(let value, let type, false) where type.isTimestamp && value.type.isTimestamp:
+            return timeTerm(value)
         case .call(let function, let operands, _) where operands.count == 2:
             let isSum = function == .add
             guard isSum || function == .subtract else { return nil }
@@ -158,6 +168,8 @@ struct JoinParts {
             comparison = comparison.mirrored
         }
         guard one.column < leftWidth, other.column >= leftWidth else { return false }
+        // Windows that are equal are those of a join of windows.
+        if comparison == .equal, one.isEnd, other.isEnd { return false }
         let pair = (left: one.column, right: other.column - leftWidth)
         if let times, times != pair { return false }
         // left + a <= right + b says right - left >= a - b.

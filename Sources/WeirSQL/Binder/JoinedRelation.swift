@@ -39,6 +39,12 @@ extension Relation {
         }
     }
 
+    /// The number of the event-time column that `column` is, or that belongs to this end of a window.
+    mutating func exposeTime(_ column: Int) -> Int {
+        let named = columns.first { $0.index == column }
+        return named?.windowColumn == .end ? exposeWindowTime(of: column) : column
+    }
+
     /// The number of the column with the last instant of the window that ends at column `end`: its
     /// window_time, taken up from below if no name is left for it, or else computed, behind all others.
     mutating func exposeWindowTime(of end: Int) -> Int {

@@ -95,7 +95,8 @@ extension BindingSession {
                     key.column.expression, isDescending: key.item.isDescending,
                     areNullsFirst: key.item.nullsFirst)
             },
-            offset: try count(query.offset, "OFFSET") ?? 0, limit: try count(query.limit, "LIMIT"))
+            offset: try count(query.offset, "OFFSET") ?? 0, limit: try count(query.limit, "LIMIT"),
+            isLedByTimeAttribute: keys[0].column.isTimeAttribute)
         result.plan = result.plan.sorted(by: spec)
         result.columns.removeLast(addedCount)
         return result
@@ -164,7 +165,8 @@ extension LogicalPlan {
                     isDescending: key.isDescending, areNullsFirst: key.areNullsFirst)
             }
             let below = SortSpec(
-                time: time, order: keys, offset: spec.offset, limit: spec.limit)
+                time: time, order: keys, offset: spec.offset, limit: spec.limit,
+                isLedByTimeAttribute: spec.isLedByTimeAttribute)
             return input.sorted(by: below).projected(expressions, schema)
         }
         return .ordered(.orderBy(spec), inputs: [self], schema: schema)
