@@ -30,7 +30,7 @@ class Place:
         self.server = azure if self.is_azure else gcs
         self.interface = "blob" if kind.startswith("blob") else "dfs"
         self.carries = {"dfs": "PATCH .*append"}.get(self.interface, "^(PUT|POST) ") if self.is_azure else "^P"
-        self.completes = "^PUT [^?]*( |$|\\?sp=)" if self.is_azure else "^P"
+        self.completes = "^PUT (?!.*(comp|resource)=)" if self.is_azure else "^P"
 
     def sink(self, prefix, port=None):
         if not self.is_azure:
