@@ -87,12 +87,15 @@ public final class QueryPipeline {
     private var errorsTaken: UInt64 = 0
 
     /// Builds the operators of `plan`. Throws when the plan asks for what there is no operator for.
-    public init(plan: QueryPlan, options: QueryOptions = QueryOptions(), output: any QueryOutput)
-        throws(Failure)
-    {
+    /// `tables` are those that its look-ups look into, by name.
+    public init(
+        plan: QueryPlan, options: QueryOptions = QueryOptions(),
+        tables: [String: LookupTable] = [:], output: any QueryOutput
+    ) throws(Failure) {
         self.plan = plan
         sink = OutputOperator(output)
-        var builder = PipelineBuilder(plan.root, options: options, output: output)
+        var builder = PipelineBuilder(
+            plan.root, options: options, tables: tables, output: output)
         heads = try builder.build(into: sink)
         lateSchema = builder.lateSchema
     }

@@ -32,7 +32,7 @@ extension LogicalPlan {
     /// What this operator keeps; nil when it keeps nothing.
     public func stateDescription(_ times: SourceTimes) -> StateDescription? {
         switch self {
-        case .scan, .filter, .project, .unnest, .expand, .windowAssign, .union: nil
+        case .scan, .filter, .project, .unnest, .expand, .windowAssign, .lookup, .union: nil
         case .windowAggregate(let input, let window, let keys, let aggregates, _):
             aggregateState(input, window, keys, aggregates, times)
         case .ordered(let stage, let inputs, _): orderedState(stage, inputs, times)

@@ -43,10 +43,15 @@ public struct Catalog: Sendable {
     public var tables: [Table]
     public var views: [View]
     public var macros: [Macro]
+    /// Tables of files, which joins look rows up in.
+    public var lookupTables: [Table]
 
-    public init(tables: [Table], views: [View] = [], macros: [Macro] = []) {
+    public init(
+        tables: [Table], views: [View] = [], macros: [Macro] = [], lookupTables: [Table] = []
+    ) {
         self.tables = tables
         self.views = views
         self.macros = macros
+        self.lookupTables = lookupTables
     }
 }

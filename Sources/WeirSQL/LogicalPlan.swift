@@ -26,6 +26,8 @@ public indirect enum LogicalPlan: Hashable, Sendable {
     case windowAggregate(
         LogicalPlan, window: WindowSpec, keys: [BoundExpression], aggregates: [AggregateCall],
         schema: Schema)
+    /// Each row beside those of a table that match it; the input's columns, then the table's.
+    case lookup(LogicalPlan, LookupSpec, schema: Schema)
     /// UNION ALL: the rows of all inputs, which have columns of the same types.
     case union([LogicalPlan], schema: Schema)
     /// An operator that takes its inputs' rows in the order of event time.
@@ -35,7 +37,8 @@ public indirect enum LogicalPlan: Hashable, Sendable {
     public var schema: Schema {
         switch self {
         case .scan(_, let schema, _), .project(_, _, let schema), .unnest(_, _, let schema),
-            .expand(_, _, let schema), .windowAssign(_, _, let schema), .windowAggregate(_, _, _, _, let schema),
+            .expand(_, _, let schema), .lookup(_, _, let schema), .windowAssign(_, _, let schema),
+            .windowAggregate(_, _, _, _, let schema),
             .union(_, let schema), .ordered(_, _, let schema): schema
         case .filter(let input, _): input.schema
         }
@@ -46,7 +49,8 @@ public indirect enum LogicalPlan: Hashable, Sendable {
         switch self {
         case .scan: []
         case .filter(let input, _), .project(let input, _, _), .unnest(let input, _, _),
-            .expand(let input, _, _), .windowAssign(let input, _, _), .windowAggregate(let input, _, _, _, _): [input]
+            .expand(let input, _, _), .lookup(let input, _, _), .windowAssign(let input, _, _),
+            .windowAggregate(let input, _, _, _, _): [input]
         case .union(let inputs, _), .ordered(_, let inputs, _): inputs
         }
     }

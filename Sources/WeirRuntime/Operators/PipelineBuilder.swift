@@ -11,6 +11,8 @@ import WeirSQL
 struct PipelineBuilder {
     let options: QueryOptions
     let output: any QueryOutput
+    /// What look-ups look into, by name.
+    private let tables: [String: LookupTable]
     private let root: LogicalPlan
     /// Whether rows come in by one scan. Then the first window can stop half-way through a batch for a
     /// commit; with several, a batch goes through all of them before anything stops.
@@ -20,8 +22,12 @@ struct PipelineBuilder {
     private var heads: [PipelineHead] = []
     private var stateCount: UInt8 = 0
 
-    init(_ root: LogicalPlan, options: QueryOptions, output: any QueryOutput) {
+    init(
+        _ root: LogicalPlan, options: QueryOptions, tables: [String: LookupTable] = [:],
+        output: any QueryOutput
+    ) {
         self.root = root
+        self.tables = tables
         self.options = options
         self.output = output
         isSingleHead = root.scanCount == 1
@@ -58,6 +64,14 @@ struct PipelineBuilder {
             try build(
                 input, into: ExpandOperator(spec, schema: schema, reads: below, next: next),
                 reads: spec.keys.reduce(into: below) { $0.formUnion($1.columns) })
+        case .lookup(let input, let spec, let schema):
+            guard let table = tables[spec.table] else {
+                preconditionFailure("a query is built with the tables that it reads")
+            }
+            let width = input.schema.count
+            try build(
+                input, into: LookupOperator(spec, table, schema: schema, next: next),
+                reads: reads.filter { $0 < width }.union(spec.condition.columns(of: 0)))
         case .windowAssign(let input, let window, let schema):
             try Self.check(window)
             try build(
@@ -213,7 +227,8 @@ struct PipelineBuilder {
     private static func unnestedColumns(_ node: LogicalPlan) -> Set<Int> {
         switch node {
         case .unnest(let input, let spec, _): unnestedColumns(input).union([spec.column])
-        case .filter(let input, _), .expand(let input, _, _), .windowAssign(let input, _, _):
+        case .filter(let input, _), .expand(let input, _, _), .windowAssign(let input, _, _),
+            .lookup(let input, _, _):
             unnestedColumns(input)
         case .scan, .project, .windowAggregate, .union, .ordered: []
         }
@@ -267,6 +282,7 @@ struct PipelineBuilder {
                 if case .column(let index, _) = $0 { names[index] } else { nil }
             }
         case .unnest(let input, _, let schema), .expand(let input, _, let schema),
+            .lookup(let input, _, let schema),
             .windowAssign(let input, _, let schema):
             let names = lineage(input)
             return names + Array(repeating: nil, count: schema.count - names.count)
@@ -292,7 +308,7 @@ extension LogicalPlan {
         let own =
             switch self {
             case .windowAggregate, .ordered: 1
-            case .scan, .filter, .project, .unnest, .expand, .windowAssign, .union: 0
+            case .scan, .filter, .project, .unnest, .expand, .windowAssign, .lookup, .union: 0
             }
         return inputs.reduce(own) { $0 + $1.statefulCount }
     }

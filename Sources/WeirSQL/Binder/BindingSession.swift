@@ -115,12 +115,18 @@ final class BindingSession {
         if let table = catalog.tables.first(where: { $0.name == name.name }) {
             return Relation(table)
         }
+        if let table = catalog.lookupTables.first(where: { $0.name == name.name }) {
+            var relation = Relation(table)
+            relation.lookupTable = table.name
+            return relation
+        }
         if let view = catalog.views.first(where: { $0.name == name.name }) {
             var relation = try views.relation(of: view, at: name)
             relation.rename(name.name)
             return relation
         }
         let names = tables.keys.sorted() + catalog.tables.map(\.name) + catalog.views.map(\.name)
+            + catalog.lookupTables.map(\.name)
         let near = nearestSpelling(of: name.name, among: names).map { "; did you mean \($0)?" }
         let listing = names.isEmpty ? "" : "; there are \(names.prefix(12).joined(separator: ", "))"
         throw Diagnostic(

@@ -159,6 +159,9 @@ extension LogicalPlan {
             if case .ofRows = time { return (self, stage.timeColumns[0]) }
             // A column more would lie where the results are.
             return inputs[0].exposing(time).flatMap { $0.plan == inputs[0] ? (self, $0.column) : nil }
+        case .lookup(let input, _, _):
+            // As for UNNEST.
+            return input.exposing(time).flatMap { $0.plan == input ? (self, $0.column) : nil }
         case .union, .ordered: return nil
         }
     }

@@ -27,6 +27,8 @@ extension LogicalPlan {
                 .projected(expressions, schema)
         case .unnest(let input, let spec, let schema):
             return split(predicate, below: input) { .unnest($0, spec, schema: schema) }
+        case .lookup(let input, let spec, let schema):
+            return split(predicate, below: input) { .lookup($0, spec, schema: schema) }
         case .expand(let input, let spec, let schema):
             return split(predicate, below: input) { .expand($0, spec, schema: schema) }
         case .windowAssign(let input, let window, let schema):

@@ -78,6 +78,7 @@ extension LogicalPlan {
             var place = below.place
             for offset in 0..<3 { place[width + offset] = below.plan.schema.count + offset }
             return Pruned(plan: below.plan.windowed(below.renumber(window)), place: place)
+        case .lookup(let input, let spec, _): return Self.prunedLookup(input, spec, to: needed)
         case .windowAggregate: return prunedAggregate(to: needed)
         case .union(let inputs, let schema): return Self.prunedUnion(inputs, schema, to: needed)
         case .ordered(.merge(let times), let inputs, let schema):
@@ -96,6 +97,25 @@ extension LogicalPlan {
                 result.stage, inputs: below.map(\.plan), schema: result.schema)
             return Pruned(plan: plan, place: result.place)
         }
+    }
+
+    private static func prunedLookup(
+        _ input: LogicalPlan, _ spec: LookupSpec, to needed: Set<Int>
+    ) -> Pruned {
+        let width = input.schema.count
+        let below = input.pruned(
+            to: needed.filter { $0 < width }.union(spec.condition.columns(of: 0)))
+        let kept = spec.columnsRead(needed: needed, leftWidth: width).sorted()
+        let places = Dictionary(uniqueKeysWithValues: kept.enumerated().map { ($1, $0) })
+        let leftWidth = below.plan.schema.count
+        let pruned = LookupSpec(
+            table: spec.table, columns: Schema(kept.map { spec.columns[$0] }), kind: spec.kind,
+            condition: spec.condition.moved([below.place, places], leftWidth: leftWidth))
+        var place = below.place
+        if !spec.kind.isOneSided {
+            for column in kept { place[width + column] = leftWidth + (places[column] ?? 0) }
+        }
+        return Pruned(plan: below.plan.lookedUp(pruned), place: place)
     }
 
     /// All inputs keep the same columns, in the same order.

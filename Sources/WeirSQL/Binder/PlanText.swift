@@ -88,6 +88,8 @@ enum PlanText {
             let calls = aggregates.map { aggregate($0, column) }.joined(separator: ", ")
             return
                 "aggregate \(spec.text(column)) by (\(keys.map(text).joined(separator: ", "))) compute (\(calls))"
+        case .lookup(let input, let spec, _):
+            return spec.text(leftWidth: input.schema.count, column, reading)
         case .union(let inputs, _): return "union of \(inputs.count)"
         case .ordered(let stage, let inputs, _):
             return stage.text { input, index in

@@ -55,6 +55,9 @@ struct Relation: Sendable {
     /// For rows in windows, pending ones too, and for results of windows: the type of their event time.
     var windowTimeType: DataType?
 
+    /// The table of a file that this is, which only a join can read.
+    var lookupTable: String?
+
     /// The relation of `table`, all columns.
     init(_ table: Catalog.Table) {
         let time = table.timeColumn.flatMap { table.schema.index(of: $0) }

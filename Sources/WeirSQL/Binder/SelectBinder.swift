@@ -59,6 +59,14 @@ struct SelectBinder {
         guard var relation = JoinBinder(session: session, tables: tables)
             .bind(from, where: &conditions)
         else { return nil }
+        if let table = relation.lookupTable {
+            session.report(
+                Diagnostic(
+                    from.position,
+                    "the table \(table) has no events of its own; join a source with it: "
+                        + "FROM source JOIN \(table) ON …"))
+            return nil
+        }
         // As written, where nothing was taken out of it: a complaint then names the operator.
         if let filter = select.filter, conditions.count == all.count { conditions = [filter] }
         let scope = Scope(relation, aliases: select.aliases)

@@ -209,7 +209,7 @@ extension LogicalPlan {
         contains { node in
             switch node {
             case .windowAggregate, .ordered: true
-            case .scan, .filter, .project, .unnest, .expand, .windowAssign, .union: false
+            case .scan, .filter, .project, .unnest, .expand, .windowAssign, .lookup, .union: false
             }
         }
     }

@@ -48,7 +48,8 @@ struct SubqueryBinder {
     func bind(_ test: SubqueryTest, over outer: Relation) -> Relation? {
         guard let inner = innerQuery(of: test) else { return nil }
         return session.attempt { () throws(Diagnostic) in
-            let left = outer.assigningWindow()
+            let isLookup = inner.relation.lookupTable != nil
+            let left = isLookup ? outer : outer.assigningWindow()
             let right = inner.relation.assigningWindow()
             let width = left.plan.schema.count
             var shifted = right
@@ -67,6 +68,7 @@ struct SubqueryBinder {
                     test.isNegated
                         ? .call(.isNotFalse, arguments: [isEqual], type: .boolean) : isEqual)
             }
+            if isLookup { return left.lookingUp(right, parts, test.isNegated ? .anti : .semi) }
             return try JoinBinder(session: session, tables: tables).streamJoin(
                 left, right, parts, test.isNegated ? .anti : .semi, at: test.position)
         }

@@ -20,7 +20,7 @@ private func compileAll(_ plan: LogicalPlan) throws {
             for filter in aggregates.compactMap(\.filter) { _ = try CompiledPredicate(filter) }
         case .expand(_, let spec, _):
             for key in spec.keys { _ = try CompiledExpression(key) }
-        case .scan, .unnest, .windowAssign, .union, .ordered: break
+        case .scan, .unnest, .windowAssign, .lookup, .union, .ordered: break
         }
         node = here.inputs.first
     }

@@ -38,6 +38,11 @@ func defects(of plan: LogicalPlan) -> [String] {
         if schema.fields.map(\.type) != input.schema.fields.map(\.type) + added {
             found.append("UNNEST's schema")
         }
+    case .lookup(_, let spec, let schema):
+        let added = spec.kind.isOneSided ? [] : spec.columns.fields
+        if schema.fields.map(\.type) != (input.schema.fields + added).map(\.type) {
+            found.append("a look-up's schema")
+        }
     case .expand(_, let spec, let schema):
         found += spec.keys.flatMap(check)
         if schema.fields.map(\.type) != input.schema.fields.map(\.type) + spec.keys.map(\.type) + [.int] {
@@ -84,6 +89,7 @@ private func defects(of window: WindowSpec, over schema: Schema) -> [String] {
             size > 0 && size % slide == 0 && (0..<slide).contains(window.offset)
         case .cumulating(let size, let step):
             size > 0 && size % step == 0 && (0..<size).contains(window.offset)
+        case .months(let size, let slide): size > 0 && slide > 0
         case .session(let gap, let keys):
             gap > 0 && keys.allSatisfy(schema.fields.indices.contains)
         case .attached(let start, let type): schema[start].type == .timestamp && type.isTimestamp

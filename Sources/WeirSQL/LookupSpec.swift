@@ -1,0 +1,42 @@
+// The join with a table of a file, whose rows are all known when an event comes: no row waits for it.
+
+import WeirCore
+
+/// A look-up of each row in a table.
+public struct LookupSpec: Hashable, Sendable {
+    public enum Kind: String, Hashable, Sendable {
+        case inner, left
+        /// Rows that have a match in the table, each once, and rows that have none.
+        case semi, anti
+
+        /// Whether only the input's columns come out.
+        public var isOneSided: Bool { self == .semi || self == .anti }
+    }
+
+    public let table: String
+    /// The columns of the table that are read, in order.
+    public let columns: Schema
+    public let kind: Kind
+    /// Over the columns of the input and then those of the table.
+    public let condition: JoinCondition
+
+    /// The columns of the table that are read, by their place in `columns`, if `needed` of the
+    /// output are.
+    func columnsRead(needed: Set<Int>, leftWidth: Int) -> Set<Int> {
+        let shown = kind.isOneSided ? [] : needed.filter { $0 >= leftWidth }
+        return condition.columns(of: 1).union(shown.map { $0 - leftWidth })
+    }
+
+    /// The operator as one line of a plan's text.
+    func text(
+        leftWidth: Int, _ column: @escaping (Int) -> String, _ reading: PlanText.Reading
+    ) -> String {
+        let on = condition.text { input, index in
+            if input == 0 { return column(index) }
+            return reading == .numbers ? "#1.\(index)" : "\(table).\(columns[index].name)"
+        }
+        let shown = columns.fields.map { "\(PlanText.quoted($0.name)) \($0.type)" }
+        return "\(kind.rawValue) lookup in \(PlanText.quoted(table)) "
+            + "(\(shown.joined(separator: ", ")))\(on.isEmpty ? "" : " on \(on)")"
+    }
+}
