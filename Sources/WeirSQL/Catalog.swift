@@ -1,4 +1,4 @@
-// What a query can name: sources and views.
+// What a query can name: sources, views, and tables of files.
 
 import WeirCore
 
@@ -28,6 +28,20 @@ public struct Catalog: Sendable {
         }
     }
 
+    /// A table of a file, which joins look rows up in. It has no time and no events of its own.
+    public struct LookupTable: Sendable {
+        public let name: String
+        public let schema: Schema
+        /// The columns that no two rows have equal, and none NULL.
+        public let key: [String]
+
+        public init(name: String, schema: Schema, key: [String]) {
+            self.name = name
+            self.schema = schema
+            self.key = key
+        }
+    }
+
     /// A named expression over parameters, written out where it is called.
     public struct Macro: Sendable {
         public let name: String
@@ -43,11 +57,10 @@ public struct Catalog: Sendable {
     public var tables: [Table]
     public var views: [View]
     public var macros: [Macro]
-    /// Tables of files, which joins look rows up in.
-    public var lookupTables: [Table]
+    public var lookupTables: [LookupTable]
 
     public init(
-        tables: [Table], views: [View] = [], macros: [Macro] = [], lookupTables: [Table] = []
+        tables: [Table], views: [View] = [], macros: [Macro] = [], lookupTables: [LookupTable] = []
     ) {
         self.tables = tables
         self.views = views

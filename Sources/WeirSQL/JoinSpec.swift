@@ -28,6 +28,15 @@ public struct JoinCondition: Hashable, Sendable {
     /// How many columns the left input has.
     public let leftWidth: Int
 
+    /// That rows with the columns of `schema` have the same values, and no NULL, in `columns`.
+    public static func equality(of columns: [Int], in schema: Schema) -> JoinCondition {
+        let keys = columns.map { column in
+            let value = BoundExpression.column(index: column, type: schema[column].type)
+            return Key(left: value, right: value, matchesNull: false)
+        }
+        return JoinCondition(keys: keys, residual: nil, leftWidth: schema.count)
+    }
+
     /// The columns of an input (0 left, 1 right) that the condition reads.
     public func columns(of input: Int) -> Set<Int> {
         var found: Set<Int> = []

@@ -19,6 +19,8 @@ public struct LookupSpec: Hashable, Sendable {
     public let kind: Kind
     /// Over the columns of the input and then those of the table.
     public let condition: JoinCondition
+    /// Whether it was written with FOR SYSTEM_TIME AS OF; it computes the same without.
+    public let isVersioned: Bool
 
     /// The columns of the table that are read, by their place in `columns`, if `needed` of the
     /// output are.
@@ -38,5 +40,22 @@ public struct LookupSpec: Hashable, Sendable {
         let shown = columns.fields.map { "\(PlanText.quoted($0.name)) \($0.type)" }
         return "\(kind.rawValue) lookup in \(PlanText.quoted(table)) "
             + "(\(shown.joined(separator: ", ")))\(on.isEmpty ? "" : " on \(on)")"
+    }
+}
+
+extension LogicalPlan {
+    /// The tables that are looked up in, each once, in the order of the tree.
+    public var lookupTables: [String] {
+        var found: [String] = []
+        for name in inputs.flatMap(\.lookupTables) where !found.contains(name) { found.append(name) }
+        if case .lookup(_, let spec, _) = self, !found.contains(spec.table) { found.append(spec.table) }
+        return found
+    }
+
+    /// The look-ups, from the bottom up.
+    public var lookups: [LookupSpec] {
+        let below = inputs.flatMap(\.lookups)
+        if case .lookup(_, let spec, _) = self { return below + [spec] }
+        return below
     }
 }

@@ -24,6 +24,10 @@ struct LiveParts: EngineParts {
     let appender: OutboxAppender
     let clock: any MachineClock
     let isRecording = false
+    /// The folder for copies of tables.
+    let tableFolder: String
+
+    func keptTable(_ name: String) -> KeptTable? { KeptTable(folder: tableFolder, table: name) }
 
     func makeSource(_ source: SourceConfiguration) throws(Failure) -> (any Source)? {
         switch source.input {
@@ -64,12 +68,13 @@ struct AgentBuilder {
         let storage = try EngineStorage(
             path: settings.stateDirectory, isDurable: true,
             memoryBudgetBytes: storeBudget(settings), freeBytesMin: 0, crashPoint: crashPoint)
-        let live = LiveParts(appender: storage.appender, clock: clock)
+        let live = LiveParts(
+            appender: storage.appender, clock: clock, tableFolder: "\(settings.stateDirectory)/tables")
         let builder = EngineBuilder(
             configuration: configuration, storage: storage, parts: live, logger: logger)
         let tasks = try builder.makeTasks(queries: configuration.queries)
         let engine = Engine(
-            sources: tasks.sources, queries: tasks.queries, storage: storage, clock: clock,
+            sources: tasks.sources, queries: tasks.queries, tables: tasks.tables, storage: storage, clock: clock,
             policy: CommitPolicy(
                 intervalNanoseconds: settings.commitIntervalMilliseconds * 1_000_000),
             crashPoint: crashPoint,

@@ -17,8 +17,18 @@ protocol EngineParts {
     func lateTargets(of query: QueryConfiguration) -> [any RowTarget]
     /// Where rejected rows of a source go, given the sinks of the queries that read it.
     func rejectTargets(of source: SourceConfiguration, sinks: [String]) -> [any RowTarget]
+    /// Where the version in force of a table is kept; nil for nowhere.
+    func keptTable(_ name: String) -> KeptTable?
     /// Whether event time runs by itself (a recording) rather than beside the machine's clock.
     var isRecording: Bool { get }
+}
+
+/// What an engine drives.
+struct EngineTasks {
+    let sources: [SourceTask]
+    /// Each once.
+    let queries: [QueryTask]
+    let tables: [TableTask]
 }
 
 /// Builds the source tasks of an engine.
@@ -28,13 +38,15 @@ struct EngineBuilder {
     let parts: any EngineParts
     let logger: Logger
 
-    /// The sources with the queries that read them, and the queries, each once. Sources that no query
-    /// reads are left out.
+    /// The sources with the queries that read them, the queries, and the tables. Sources and tables that
+    /// no query reads are left out.
     func makeTasks(
         queries: [QueryConfiguration]
-    ) throws(Failure) -> (sources: [SourceTask], queries: [QueryTask]) {
+    ) throws(Failure) -> EngineTasks {
+        let tables = makeTables(queries: queries)
+        let rows = Dictionary(uniqueKeysWithValues: tables.map { ($0.name, $0.table) })
         var tasks: [QueryTask] = []
-        for query in queries { tasks.append(try makeQuery(query)) }
+        for query in queries { tasks.append(try makeQuery(query, rows)) }
         var sources: [SourceTask] = []
         for source in configuration.sources {
             let readers = queries.filter { $0.plan.sources.contains(source.name) }
@@ -43,7 +55,16 @@ struct EngineBuilder {
             sources.append(makeTask(source, connector, readers, reading))
         }
         if !parts.isRecording { dropRemovedState() }
-        return (sources, tasks)
+        return EngineTasks(sources: sources, queries: tasks, tables: tables)
+    }
+
+    /// The tables that any query looks up in.
+    private func makeTables(queries: [QueryConfiguration]) -> [TableTask] {
+        let read = Set(queries.flatMap { $0.plan.root.lookupTables })
+        return configuration.tables.filter { read.contains($0.name) }.map { table in
+            TableTask(
+                table, kept: parts.keptTable(table.name), engine: storage, logger: logger)
+        }
     }
 
     private func makeTask(
@@ -100,7 +121,9 @@ struct EngineBuilder {
         return Int(configuration.agent.stateCacheBytes) / max(1, windowed)
     }
 
-    private func makeQuery(_ query: QueryConfiguration) throws(Failure) -> QueryTask {
+    private func makeQuery(
+        _ query: QueryConfiguration, _ tables: [String: LookupTable]
+    ) throws(Failure) -> QueryTask {
         let clockKeys = query.plan.sources.compactMap { name in
             configuration.sources.first { $0.name == name }?.time?.watermarkBy
         }
@@ -124,6 +147,7 @@ struct EngineBuilder {
             watermarkBy: clockKeys.first, hashSeed: UInt64.random(in: 0 ... .max))
         return try QueryTask(
             name: query.name, plan: query.plan, options: options, scopeID: id, engine: storage,
+            tables: tables,
             results: parts.resultTargets(of: query), lates: parts.lateTargets(of: query))
     }
 

@@ -13,6 +13,9 @@ struct ReplayEngineParts: EngineParts {
     let files: ReplayFiles?
     let live: LiveParts
     let isRecording = true
+
+    func keptTable(_ name: String) -> KeptTable? { nil }
+
     let batchRowsMax: Int?
 
     func makeSource(_ source: SourceConfiguration) throws(Failure) -> (any Source)? {
@@ -99,13 +102,14 @@ struct ReplayBuilder {
         let files = options.output.map { ReplayFiles($0, isSynced: isDurable) }
         let logger = AgentLog.make(level: .warning)
         let parts = ReplayEngineParts(
-            inputs: inputs, files: files, live: LiveParts(appender: storage.appender, clock: clock),
+            inputs: inputs, files: files, 
+            live: LiveParts(appender: storage.appender, clock: clock, tableFolder: ""),
             batchRowsMax: options.batchRowsMax)
         let builder = EngineBuilder(
             configuration: configuration, storage: storage, parts: parts, logger: logger)
         let tasks = try builder.makeTasks(queries: queries)
         let engine = Engine(
-            sources: tasks.sources, queries: tasks.queries, storage: storage, clock: clock,
+            sources: tasks.sources, queries: tasks.queries, tables: tasks.tables, storage: storage, clock: clock,
             policy: CommitPolicy(
                 intervalNanoseconds: configuration.agent.commitIntervalMilliseconds * 1_000_000,
                 batches: options.commitBatches),

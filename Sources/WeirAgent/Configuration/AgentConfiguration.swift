@@ -11,6 +11,7 @@ public struct AgentConfiguration: Sendable {
     public let path: String
     public let agent: AgentSettings
     public let sources: [SourceConfiguration]
+    public let tables: [TableConfiguration]
     public let views: [Catalog.View]
     public let queries: [QueryConfiguration]
     public let sinks: [SinkConfiguration]
@@ -22,7 +23,10 @@ public struct AgentConfiguration: Sendable {
     public let redactedDescription: String
 
     /// The tables and views that queries can read.
-    public var catalog: Catalog { Catalog(tables: sources.map(\.table), views: views) }
+    public var catalog: Catalog {
+        Catalog(
+            tables: sources.map(\.table), views: views, lookupTables: tables.map(\.catalogTable))
+    }
 }
 
 /// `[agent]`.

@@ -75,7 +75,7 @@ private struct Assembly {
     let mustBePortable: Bool
 
     private static let sections = [
-        AgentFields.section, SourceFields.section, ViewFields.section, MacroFields.section,
+        AgentFields.section, SourceFields.section, TableFields.section, ViewFields.section, MacroFields.section,
         QueryFields.section, SinkFields.section,
     ]
 
@@ -88,12 +88,13 @@ private struct Assembly {
         let sources = sections["source", default: []].map(sourceBuilder.build)
         let sinkBuilder = SinkBuilder(log: log, timeZone: agent?.timeZone ?? .utc)
         let sinks = sections["sink", default: []].map(sinkBuilder.build)
+        let tables = sections["table", default: []].map(TableBuilder(reader: reader, log: log).build)
         let views = sections["view", default: []]
         let queries = sections["query", default: []]
-        checkNames(sources: sources, views: views, queries: queries, sinks: sinks)
+        checkNames(sources: sources, tables: tables, views: views, queries: queries, sinks: sinks)
         checkSessions(sources)
         var binding = QueryBinding(
-            document: reader.document, log: log, sources: sources, views: views,
+            document: reader.document, log: log, sources: sources, tables: tables, views: views,
             macros: sections["macro", default: []])
         let boundViews = binding.bindViews()
         let boundQueries = queries.map { binding.bindQuery($0) }
@@ -107,13 +108,15 @@ private struct Assembly {
         links.warnOfUnused(queries: boundQueries)
         binding.warnOfUnused(queries: boundQueries)
         guard let agent, let sourceConfigurations = all(sources.map(\.configuration)),
+            let tableConfigurations = all(tables.map(\.configuration)),
             let sinkConfigurations = all(sinks.map(\.configuration)),
             let queryConfigurations = all(boundQueries.map(\.configuration))
         else { preconditionFailure("a section that could not be built has been complained of") }
-        let order = ["agent", "source", "view", "macro", "query", "sink"]
+        let order = ["agent", "source", "table", "view", "macro", "query", "sink"]
         return .success(
             AgentConfiguration(
-                path: path, agent: agent, sources: sourceConfigurations, views: boundViews,
+                path: path, agent: agent, sources: sourceConfigurations, tables: tableConfigurations,
+                views: boundViews,
                 queries: queryConfigurations, sinks: sinkConfigurations,
                 macroNames: binding.macroNames, warnings: log.sorted,
                 redactedDescription: RedactedText.of(order.flatMap { sections[$0, default: []] })))
@@ -224,12 +227,14 @@ private struct Assembly {
     // MARK: Agreement between sections
 
     private func checkNames(
-        sources: [BuiltSource], views: [SectionValues], queries: [SectionValues], sinks: [BuiltSink]
+        sources: [BuiltSource], tables: [BuiltTable], views: [SectionValues], queries: [SectionValues],
+        sinks: [BuiltSink]
     ) {
-        let tables =
+        let named =
             sources.map { ($0.name, $0.values.position(of: SourceFields.name), "source") }
             + views.map { ($0[ViewFields.name], $0.position(of: ViewFields.name), "view") }
-        checkUnique(tables)
+        checkUnique(
+            named + tables.map { ($0.name, $0.values.position(of: TableFields.name), "table") })
         checkUnique(
             queries.map { ($0[QueryFields.name], $0.position(of: QueryFields.name), "query") })
         checkUnique(sinks.map { ($0.name, $0.values.position(of: SinkFields.name), "sink") })

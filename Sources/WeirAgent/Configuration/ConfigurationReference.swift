@@ -7,7 +7,8 @@ public enum ConfigurationReference {
     public static func markdown() -> String {
         introduction
             + [
-                AgentFields.section, SourceFields.section, ColumnFields.section, ViewFields.section,
+                AgentFields.section, SourceFields.section, ColumnFields.section, TableFields.section,
+                ViewFields.section,
                 MacroFields.section, QueryFields.section, SinkFields.section,
             ].map(section).joined()
     }

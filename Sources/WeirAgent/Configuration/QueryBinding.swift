@@ -22,6 +22,7 @@ struct QueryBinding {
     private let document: TOMLDocument
     private let log: ProblemLog
     private let sources: [BuiltSource]
+    private let tables: [BuiltTable]
     private let views: [SectionValues]
     private let catalog: Catalog
     /// What each view reads, directly and through other views.
@@ -30,12 +31,14 @@ struct QueryBinding {
     private var broken: Set<String>
 
     init(
-        document: TOMLDocument, log: ProblemLog, sources: [BuiltSource], views: [SectionValues],
+        document: TOMLDocument, log: ProblemLog, sources: [BuiltSource], tables: [BuiltTable],
+        views: [SectionValues],
         macros: [SectionValues]
     ) {
         self.document = document
         self.log = log
         self.sources = sources
+        self.tables = tables
         self.views = views
         var catalog = Catalog(tables: [])
         // Of a name that is taken, which has been complained of, the first one counts.
@@ -43,6 +46,7 @@ struct QueryBinding {
         where !catalog.tables.contains(where: { $0.name == table.name }) {
             catalog.tables.append(table)
         }
+        catalog.lookupTables = tables.compactMap(\.table)
         for values in views {
             guard let name = values[ViewFields.name], let sql = values[ViewFields.sql] else {
                 continue
@@ -60,6 +64,7 @@ struct QueryBinding {
         self.catalog = catalog
         reach = Self.reach(of: catalog.views)
         broken = Set(sources.filter { !$0.isTableSound }.compactMap(\.name))
+        broken.formUnion(tables.filter { !$0.isSound }.compactMap(\.name))
         let unreadable = views.filter { $0[ViewFields.sql] == nil }.compactMap {
             $0[ViewFields.name]
         }
@@ -114,6 +119,11 @@ struct QueryBinding {
             log.warning(
                 source.values.position(of: SourceFields.name),
                 "no query reads source \(quoted(name))")
+        }
+        for table in tables {
+            guard let name = table.name, !read.contains(name) else { continue }
+            log.warning(
+                table.values.position(of: TableFields.name), "no query reads table \(quoted(name))")
         }
         for values in views {
             guard let name = values[ViewFields.name], !read.contains(name) else { continue }

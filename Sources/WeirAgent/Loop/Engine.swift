@@ -23,6 +23,8 @@ final class Engine {
     let sources: [SourceTask]
     /// The queries of all sources, each once.
     let queries: [QueryTask]
+    /// The tables that queries look up in.
+    let tables: [TableTask]
     let storage: EngineStorage
     private let clock: any MachineClock
     private let policy: CommitPolicy
@@ -37,13 +39,14 @@ final class Engine {
     private(set) var commitTimes = CommitTimes()
 
     init(
-        sources: [SourceTask], queries: [QueryTask], storage: EngineStorage,
+        sources: [SourceTask], queries: [QueryTask], tables: [TableTask], storage: EngineStorage,
         clock: any MachineClock, policy: CommitPolicy,
         crashPoint: CrashPoint, acknowledgesBeforeCommit: Bool = false,
         extraState: (any CommitParticipant)? = nil
     ) {
         self.sources = sources
         self.queries = queries
+        self.tables = tables
         self.storage = storage
         self.clock = clock
         self.policy = policy
@@ -54,6 +57,7 @@ final class Engine {
 
     /// Takes back the committed state and finishes what was under way; then starts the sources.
     func recover() throws(Failure) {
+        for table in tables { try table.start(now: clock.nowMilliseconds()) }
         for source in sources { try source.restore() }
         try extraState?.restore()
         crashPoint.pass("recovery.after-restore")
@@ -90,6 +94,19 @@ final class Engine {
         // Time alone is committed with what it made, or with the next message.
         if storage.appender.byteCount > 0 { openGroup() }
         if let opened = groupOpenedAt, isOld(opened) { try commit() }
+        try reloadTables()
+    }
+
+    /// Takes the files of tables that have changed: what came before is committed with the rows before.
+    private func reloadTables() throws(Failure) {
+        for table in tables {
+            guard let version = table.look(monotonic: clock.monotonicNanoseconds()) else { continue }
+            try commit()
+            crashPoint.pass("table.before-reload")
+            table.replace(by: version, now: clock.nowMilliseconds())
+            openGroup()
+            crashPoint.pass("table.after-reload")
+        }
     }
 
     /// Closes all windows of all sources, after the end of bounded inputs.
@@ -106,12 +123,14 @@ final class Engine {
         let started = clock.monotonicNanoseconds()
         for source in sources { source.checkpoint() }
         for query in queries { query.checkpoint() }
+        for table in tables { table.checkpoint() }
         try extraState?.prepare()
         try storage.write(appendedAt: clock.nowMilliseconds())
         commitTimes.add(nanoseconds: clock.monotonicNanoseconds() - started)
         groupOpenedAt = nil
         batchesInGroup = 0
         if !queries.contains(where: \.isSuspended) { storage.ledger.settle() }
+        for table in tables { table.didCommit() }
         try acknowledge()
     }
 

@@ -61,6 +61,7 @@ final class QueryTask {
     ///   - results: where result rows go; `lates` where late rows go.
     init(
         name: String, plan: QueryPlan, options: QueryOptions, scopeID: UInt32, engine: EngineStorage,
+        tables: [String: LookupTable],
         results: [any RowTarget], lates: [any RowTarget]
     ) throws(Failure) {
         self.name = name
@@ -70,7 +71,7 @@ final class QueryTask {
         ledger = engine.ledger
         counters = Counters(engine.ledger, query: name)
         pipeline = try QueryPipeline(
-            plan: plan, options: options, output: QueryOutlet(results: results, lates: lates))
+            plan: plan, options: options, tables: tables, output: QueryOutlet(results: results, lates: lates))
     }
 
     /// Takes note of a source's restored clock. With the last one the query takes back its committed

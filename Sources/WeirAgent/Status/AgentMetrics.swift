@@ -9,6 +9,7 @@ public enum AgentMetrics {
         agent(status, &page)
         sources(status, &page)
         queries(status, &page)
+        tables(status, &page)
         streams(status, &page)
         uploads(status, &page)
         storage(status, &page)
@@ -92,6 +93,27 @@ public enum AgentMetrics {
             "weir_query_state_dropped_total",
             "What limits of state have left out since the start: partial matches of patterns.",
             status.queries.map { ([("query", $0.name)], $0.dropped) })
+    }
+
+    private static func tables(_ status: StatusSnapshot, _ page: inout MetricsText) {
+        func each(_ value: (StatusSnapshot.TableStatus) -> Double) -> [(MetricsText.Labels, Double)] {
+            status.tables.map { ([("table", $0.name)], value($0)) }
+        }
+        page.gauge("weir_table_rows", "Rows of the table in force.", each { Double($0.rows) })
+        page.gauge("weir_table_file_bytes", "Bytes of its file.", each { Double($0.fileBytes) })
+        page.gauge("weir_table_memory_bytes", "Bytes of its rows in memory.", each { Double($0.memoryBytes) })
+        page.gauge(
+            "weir_table_loaded_time_seconds", "When it was put into force, Unix time.",
+            each { Double($0.loadedAt) / 1000 })
+        page.gauge(
+            "weir_table_stale", "1 while its file cannot be taken and what came before is in force.",
+            each { $0.problem.isEmpty ? 0 : 1 })
+        page.counter(
+            "weir_table_loads_total", "Versions put into force since the start.",
+            status.tables.map { ([("table", $0.name)], $0.loads) })
+        page.counter(
+            "weir_table_load_failures_total", "Files refused since the start.",
+            status.tables.map { ([("table", $0.name)], $0.failures) })
     }
 
     private static func streams(_ status: StatusSnapshot, _ page: inout MetricsText) {

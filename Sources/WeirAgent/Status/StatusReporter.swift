@@ -54,6 +54,7 @@ final class StatusReporter {
         status.writtenAt = clock.nowMilliseconds()
         status.sources = engine.sources.map(\.status)
         status.queries = engine.queries.map(\.status)
+        status.tables = engine.tables.map(\.status)
         status.sinks = sinks(engine.storage.outbox)
         status.commits = engine.commitTimes.status
         if now >= nextStorageLook {

@@ -18,6 +18,7 @@ public struct StatusSnapshot: Codable, Sendable, Equatable {
     public var writtenAt: Int64 = 0
     public var sources: [SourceStatus] = []
     public var queries: [QueryStatus] = []
+    public var tables: [TableStatus] = []
     public var sinks: [SinkStatus] = []
     public var commits = CommitStatus()
     public var storage = StorageStatus()
@@ -73,6 +74,26 @@ public struct StatusSnapshot: Codable, Sendable, Equatable {
             public var emitted: UInt64 = 0
             public init() {}
         }
+
+        public init() {}
+    }
+
+    /// A table of a file.
+    public struct TableStatus: Codable, Sendable, Equatable {
+        public var name = ""
+        public var rows = 0
+        public var fileBytes = 0
+        /// Bytes of its rows in memory; the joins that read it hold copies beside.
+        public var memoryBytes = 0
+        /// Names the content of the file that is in force.
+        public var version = ""
+        /// When that was loaded, ms since the epoch.
+        public var loadedAt: Int64 = 0
+        /// Versions put into force, and files refused, since the process started.
+        public var loads: UInt64 = 0
+        public var failures: UInt64 = 0
+        /// Why the file is not what is in force; empty when it is.
+        public var problem = ""
 
         public init() {}
     }

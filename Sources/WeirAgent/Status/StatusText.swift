@@ -29,6 +29,7 @@ public enum StatusText {
         if !status.pauseReason.isEmpty { lines.append("  intake is paused: \(status.pauseReason)") }
         for source in status.sources { lines += describe(source, at: status.writtenAt) }
         for query in status.queries { lines.append(describe(query)) }
+        for table in status.tables { lines += describe(table, at: status.writtenAt) }
         for sink in status.sinks { lines += describe(sink, at: status.writtenAt) }
         let commits = status.commits
         let mean = commits.count == 0 ? 0 : commits.sumSeconds / Double(commits.count) * 1000
@@ -57,6 +58,14 @@ public enum StatusText {
             + "\(query.rows.filtered) filtered + \(query.rows.late) late; \(query.rows.emitted) results"
         if query.evaluationErrors > 0 { line += ", \(query.evaluationErrors) values could not be computed" }
         return line
+    }
+
+    private static func describe(_ table: StatusSnapshot.TableStatus, at now: Int64) -> [String] {
+        let head =
+            "table \(table.name): \(table.rows) rows, loaded \(duration(now - table.loadedAt)) ago, "
+            + "version \(table.version)"
+        return table.problem.isEmpty
+            ? [head] : [head, "  the file cannot be taken, what came before is in force: \(table.problem)"]
     }
 
     private static func describe(_ sink: StatusSnapshot.SinkStatus, at now: Int64) -> [String] {

@@ -160,7 +160,7 @@ extension AgentConfiguration {
     /// The same with these queries only.
     func reduced(toQueries names: Set<String>) -> AgentConfiguration {
         AgentConfiguration(
-            path: path, agent: agent, sources: sources, views: views,
+            path: path, agent: agent, sources: sources, tables: tables, views: views,
             queries: queries.filter { names.contains($0.name) }, sinks: sinks,
             macroNames: macroNames, warnings: warnings,
             redactedDescription: redactedDescription)

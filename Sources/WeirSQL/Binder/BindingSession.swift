@@ -116,9 +116,7 @@ final class BindingSession {
             return Relation(table)
         }
         if let table = catalog.lookupTables.first(where: { $0.name == name.name }) {
-            var relation = Relation(table)
-            relation.lookupTable = table.name
-            return relation
+            return Relation(table)
         }
         if let view = catalog.views.first(where: { $0.name == name.name }) {
             var relation = try views.relation(of: view, at: name)
@@ -130,7 +128,7 @@ final class BindingSession {
         let near = nearestSpelling(of: name.name, among: names).map { "; did you mean \($0)?" }
         let listing = names.isEmpty ? "" : "; there are \(names.prefix(12).joined(separator: ", "))"
         throw Diagnostic(
-            name.position, "no source or view is called \(name.name)\(near ?? listing)")
+            name.position, "no source, view or table is called \(name.name)\(near ?? listing)")
     }
 }
 

@@ -91,34 +91,13 @@ struct JoinBinder {
         }
         let joined =
             if left.lookupTable != nil || right.lookupTable != nil {
-                try lookupJoin(left, right, parts, step)
+                try lookupJoin(left, right, parts, step.join, asOf: step.table.asOf)
             } else if let asOf = step.table.asOf {
                 try temporalJoin(left, right, parts, step.join, asOf)
             } else {
                 try streamJoin(left, right, parts, step.join.kind.plan, at: step.join.position)
             }
         return try joined.merging(step.join.using, step.join.kind, left, right)
-    }
-
-    private func lookupJoin(
-        _ left: Relation, _ right: Relation, _ parts: JoinParts, _ step: Step
-    ) throws(Diagnostic) -> Relation {
-        if let table = left.lookupTable {
-            throw Diagnostic(
-                step.join.position,
-                "the table \(table) has no events of its own; put it on the right side of the join")
-        }
-        guard step.join.kind.isInner || step.join.kind == .left else {
-            throw Diagnostic(
-                step.join.position,
-                "\(step.join.kind.rawValue) with the table \(right.lookupTable ?? ""): rows of the "
-                    + "table come out beside events only; use JOIN or LEFT JOIN")
-        }
-        if let asOf = step.table.asOf {
-            var binder = ExpressionBinder(Scope(left), .on)
-            _ = try binder.bind(asOf)
-        }
-        return left.lookingUp(right, parts, step.join.kind == .left ? .left : .inner)
     }
 
     private func temporalJoin(

@@ -110,7 +110,8 @@ extension LogicalPlan {
         let leftWidth = below.plan.schema.count
         let pruned = LookupSpec(
             table: spec.table, columns: Schema(kept.map { spec.columns[$0] }), kind: spec.kind,
-            condition: spec.condition.moved([below.place, places], leftWidth: leftWidth))
+            condition: spec.condition.moved([below.place, places], leftWidth: leftWidth),
+            isVersioned: spec.isVersioned)
         var place = below.place
         if !spec.kind.isOneSided {
             for column in kept { place[width + column] = leftWidth + (places[column] ?? 0) }

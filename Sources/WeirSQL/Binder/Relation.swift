@@ -56,7 +56,7 @@ struct Relation: Sendable {
     var windowTimeType: DataType?
 
     /// The table of a file that this is, which only a join can read.
-    var lookupTable: String?
+    var lookupTable: Catalog.LookupTable?
 
     /// The relation of `table`, all columns.
     init(_ table: Catalog.Table) {
@@ -67,6 +67,12 @@ struct Relation: Sendable {
                 table: table.name, name: field.name, index: index, type: field.type,
                 isTimeAttribute: index == time && field.type.isTimestamp)
         }
+    }
+
+    /// The relation of a table of a file, which the left side of a join can read.
+    init(_ table: Catalog.LookupTable) {
+        self.init(Catalog.Table(name: table.name, schema: table.schema, timeColumn: nil))
+        lookupTable = table
     }
 
     /// The event-time column, if it can still be named.

@@ -59,12 +59,12 @@ struct SelectBinder {
         guard var relation = JoinBinder(session: session, tables: tables)
             .bind(from, where: &conditions)
         else { return nil }
-        if let table = relation.lookupTable {
+        if let table = relation.lookupTable?.name {
             session.report(
                 Diagnostic(
                     from.position,
                     "the table \(table) has no events of its own; join a source with it: "
-                        + "FROM source JOIN \(table) ON …"))
+                        + "FROM s JOIN \(table) FOR SYSTEM_TIME AS OF s.ts ON …"))
             return nil
         }
         // As written, where nothing was taken out of it: a complaint then names the operator.

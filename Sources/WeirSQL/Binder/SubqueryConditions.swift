@@ -68,7 +68,7 @@ struct SubqueryBinder {
                     test.isNegated
                         ? .call(.isNotFalse, arguments: [isEqual], type: .boolean) : isEqual)
             }
-            if isLookup { return left.lookingUp(right, parts, test.isNegated ? .anti : .semi) }
+            if isLookup { return left.lookingUp(right, parts, test.isNegated ? .anti : .semi, isVersioned: false) }
             return try JoinBinder(session: session, tables: tables).streamJoin(
                 left, right, parts, test.isNegated ? .anti : .semi, at: test.position)
         }

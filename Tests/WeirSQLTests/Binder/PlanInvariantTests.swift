@@ -89,7 +89,6 @@ private func defects(of window: WindowSpec, over schema: Schema) -> [String] {
             size > 0 && size % slide == 0 && (0..<slide).contains(window.offset)
         case .cumulating(let size, let step):
             size > 0 && size % step == 0 && (0..<size).contains(window.offset)
-        case .months(let size, let slide): size > 0 && slide > 0
         case .session(let gap, let keys):
             gap > 0 && keys.allSatisfy(schema.fields.indices.contains)
         case .attached(let start, let type): schema[start].type == .timestamp && type.isTimestamp
