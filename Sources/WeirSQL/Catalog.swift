@@ -45,9 +45,20 @@ public struct Catalog: Sendable {
     /// A named expression over parameters, written out where it is called.
     public struct Macro: Sendable {
         public let name: String
-        public let parameters: [String]
+        /// A parameter, with the type that its argument must have or be able to become; nil for any.
+        public struct Parameter: Hashable, Sendable {
+            public let name: String
+            public let type: DataType?
+
+            public init(_ name: String, _ type: DataType? = nil) {
+                self.name = name
+                self.type = type
+            }
+        }
+
+        public let parameters: [Parameter]
         public let sql: String
-        public init(name: String, parameters: [String], sql: String) {
+        public init(name: String, parameters: [Parameter], sql: String) {
             self.name = name
             self.parameters = parameters
             self.sql = sql
@@ -57,6 +68,8 @@ public struct Catalog: Sendable {
     public var tables: [Table]
     public var views: [View]
     public var macros: [Macro]
+    /// The word list of SENTIMENT(text); nil for the one that is built in.
+    public var sentimentWords: String?
     public var lookupTables: [LookupTable]
 
     public init(

@@ -29,6 +29,18 @@ public struct LookupSpec: Hashable, Sendable {
         return condition.columns(of: 1).union(shown.map { $0 - leftWidth })
     }
 
+    /// What Flink makes else of the join where it is not versioned; nil when it is the same there. To Flink
+    /// it is then a join of two streams: its result has no event time, and an outer one corrects itself.
+    public func portabilityComplaint(isBelowWindows: Bool) -> String? {
+        let advice = "write JOIN \(table) FOR SYSTEM_TIME AS OF the event time"
+        if kind == .left || kind == .anti {
+            let form = kind == .left ? "LEFT JOIN \(table) ON …" : "NOT IN or NOT EXISTS of \(table)"
+            return "\(form): in Flink the result withdraws rows that it has given; \(advice)"
+        }
+        guard isBelowWindows else { return nil }
+        return "the join with \(table) has no event time in Flink, and what follows needs it; \(advice)"
+    }
+
     /// The operator as one line of a plan's text.
     func text(
         leftWidth: Int, _ column: @escaping (Int) -> String, _ reading: PlanText.Reading

@@ -34,12 +34,19 @@ enum AgentFields {
         "time_zone", .timeZone, .default("UTC"),
         "IANA time zone of cron schedules that name none of their own.")
 
+    static let sentimentWords = Setting.text(
+        "sentiment_words", .path, .optional,
+        "The word list of `SENTIMENT(text)`: a file with a word and its weight from -1 to 1 a line "
+            + "(`good,0.7`), `negation` as the weight of `not` and its like, comments behind `#`. It is read at "
+            + "the start and is part of the queries that use it. Default: a list of English words.")
+
     static let section = SectionDeclaration(
         "agent", isList: false, "The process itself.",
         fields: [
             id.declaration, stateDirectory.declaration, commitInterval.declaration,
             memoryLimit.declaration, stateCache.declaration, freeSpaceReserve.declaration,
             http.declaration, logLevel.declaration, timeZone.declaration,
+            sentimentWords.declaration,
         ])
 }
 
@@ -58,7 +65,9 @@ enum ViewFields {
 enum MacroFields {
     static let name = Setting.text("name", .name, .required, "The name that queries call it by, as a function.")
     static let parameters = Setting.texts(
-        "parameters", .name, .required, "The names of its arguments, in the order in which calls give them.")
+        "parameters", .parameter, .required,
+        "The names of its arguments, in the order in which calls give them; each perhaps with a type, as in "
+            + "`\"c DOUBLE\"`, which an argument must then have, or a narrower one.")
     static let sql = Setting.text(
         "sql", .sql, .required, "An expression over the parameters; it may call functions and other macros.")
 

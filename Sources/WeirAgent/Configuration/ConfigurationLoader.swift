@@ -95,7 +95,8 @@ private struct Assembly {
         checkSessions(sources)
         var binding = QueryBinding(
             document: reader.document, log: log, sources: sources, tables: tables, views: views,
-            macros: sections["macro", default: []])
+            macros: sections["macro", default: []],
+            sentimentWords: agentValues.flatMap(sentimentWords))
         let boundViews = binding.bindViews()
         let boundQueries = queries.map { binding.bindQuery($0) }
         let links = SinkLinks(log: log, sinks: sinks)
@@ -222,6 +223,22 @@ private struct Assembly {
             memoryLimitBytes: memoryLimit, stateCacheBytes: stateCache,
             freeSpaceReserveBytes: reserve,
             http: address, logLevel: logLevel, timeZone: zone)
+    }
+
+    /// The word list of SENTIMENT; nil for the one that is built in.
+    private func sentimentWords(_ values: SectionValues) -> String? {
+        guard let path = values[AgentFields.sentimentWords] else { return nil }
+        let place = values.position(of: AgentFields.sentimentWords)
+        switch readFile(path, bytesMax: 1 << 20) {
+        case .failure(let problem):
+            log.error(place, "sentiment_words: cannot read \(path): \(problem.reason)")
+            return nil
+        case .success(let bytes):
+            let words = String(decoding: bytes, as: UTF8.self)
+            guard let problem = SentimentList.problem(in: words) else { return words }
+            log.error(place, "sentiment_words: \(path):\(problem.line): \(problem.message)")
+            return nil
+        }
     }
 
     // MARK: Agreement between sections

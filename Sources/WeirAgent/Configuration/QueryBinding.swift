@@ -33,7 +33,7 @@ struct QueryBinding {
     init(
         document: TOMLDocument, log: ProblemLog, sources: [BuiltSource], tables: [BuiltTable],
         views: [SectionValues],
-        macros: [SectionValues]
+        macros: [SectionValues], sentimentWords: String?
     ) {
         self.document = document
         self.log = log
@@ -58,9 +58,12 @@ struct QueryBinding {
         }
         catalog.macros = macros.compactMap { values in
             guard let name = values[MacroFields.name], let sql = values[MacroFields.sql] else { return nil }
-            let parameters = values[MacroFields.parameters] ?? []
+            let parameters = (values[MacroFields.parameters] ?? []).compactMap {
+                try? Catalog.Macro.Parameter.parse($0).get()
+            }
             return Catalog.Macro(name: name, parameters: parameters, sql: sql)
         }
+        catalog.sentimentWords = sentimentWords
         self.catalog = catalog
         reach = Self.reach(of: catalog.views)
         broken = Set(sources.filter { !$0.isTableSound }.compactMap(\.name))
@@ -145,6 +148,14 @@ struct QueryBinding {
             report(unportable(sql), query.values, QueryFields.sql)
             for sentence in Portability.complaints(about: plan.root) {
                 log.error(query.values.position(of: QueryFields.sql), sentence)
+            }
+        }
+        for query in queries {
+            guard let root = query.plan?.root else { continue }
+            for lookup in root.lookups where !lookup.isVersioned {
+                if let complaint = lookup.portabilityComplaint(isBelowWindows: root.hasWindows) {
+                    log.error(query.values.position(of: QueryFields.sql), complaint)
+                }
             }
         }
         for source in sources {

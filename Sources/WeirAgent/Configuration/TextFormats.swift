@@ -1,6 +1,7 @@
 // The kinds of text that fields hold, each with what is wrong with a text that is none.
 
 import WeirCore
+import WeirSQL
 
 extension TextFormat {
     /// Any text with something in it.
@@ -26,6 +27,12 @@ extension TextFormat {
             text.utf8.allSatisfy(isIdentifierByte)
         else { return Complaint("\(advice), not \(quoted(text))") }
         return text.utf8.count > 64 ? Complaint("is longer than 64 characters") : nil
+    }
+
+    /// A parameter of a macro: a name, perhaps with a type.
+    static let parameter = TextFormat("name [type]") { text in
+        guard case .failure(let problem) = Catalog.Macro.Parameter.parse(text) else { return nil }
+        return Complaint("must be a name, or a name and a type: \(problem.message)")
     }
 
     /// What names an agent; dashes and dots are common in host names.

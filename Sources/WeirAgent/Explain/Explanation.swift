@@ -37,7 +37,14 @@ public enum Explanation {
         _ plan: LogicalPlan, _ configuration: AgentConfiguration, _ times: SourceTimes, depth: Int
     ) -> [String] {
         let margin = String(repeating: "  ", count: depth)
-        var lines = ["\(margin)\(plan.headline)"]
+        var lines = ["\(margin)\(clipped(plan.headline))"]
+        if case .lookup(_, let spec, _) = plan,
+            let table = configuration.tables.first(where: { $0.name == spec.table })
+        {
+            let bounds = "\(table.rowsMax) rows and \(Quantity.text(bytes: Int64(table.bytesMax)))"
+            lines.append("\(margin)  reads: \(table.path), at the start and when it has changed")
+            lines.append("\(margin)  keeps: the rows of the table, in memory; at most \(bounds) of file")
+        }
         if case .scan(let source, _, _) = plan {
             let time = configuration.sources.first { $0.name == source }?.time
             lines += timeLines(time).map { "\(margin)  \($0)" }
@@ -48,6 +55,11 @@ public enum Explanation {
             lines.append("\(margin)  size:  \(state.size)")
         }
         return lines + plan.inputs.flatMap { Self.lines($0, configuration, times, depth: depth + 1) }
+    }
+
+    /// A line without the middle of a very long one, such as a word list written into it.
+    private static func clipped(_ line: String) -> String {
+        line.count <= 2000 ? line : "\(line.prefix(1000)) … \(line.suffix(200))"
     }
 
     private static func timeLines(_ time: TimeConfiguration?) -> [String] {

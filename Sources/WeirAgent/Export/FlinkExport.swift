@@ -43,14 +43,18 @@ public enum FlinkExport {
         let tables = configuration.sources.filter { read.contains($0.name) }.map {
             FlinkSourceTable($0, options)
         }
+        let looked = Set(queries.flatMap { $0.plan.root.lookupTables })
+        let lookups = configuration.tables.filter { looked.contains($0.name) }.map {
+            FlinkLookupTable(table: $0)
+        }
         let sinks = queries.flatMap { query in
             FlinkSinkTable.all(of: query, configuration, options)
         }
         var parts = [
-            FlinkNotes(configuration, queries, tables, sinks).text,
+            FlinkNotes(configuration, queries, tables, lookups, sinks).text,
             settings(configuration, tables),
         ]
-        parts += tables.flatMap(\.statements)
+        parts += tables.flatMap(\.statements) + lookups.flatMap(\.statements)
         parts += FlinkViews.ordered(configuration.views, readBy: queries).map { view in
             "CREATE TEMPORARY VIEW \(flinkName(view.name)) AS\n\(bare(view.sql));"
         }

@@ -9,15 +9,17 @@ struct FlinkNotes {
     private let configuration: AgentConfiguration
     private let queries: [QueryConfiguration]
     private let tables: [FlinkSourceTable]
+    private let lookups: [FlinkLookupTable]
     private let sinks: [FlinkSinkTable]
 
     init(
         _ configuration: AgentConfiguration, _ queries: [QueryConfiguration],
-        _ tables: [FlinkSourceTable], _ sinks: [FlinkSinkTable]
+        _ tables: [FlinkSourceTable], _ lookups: [FlinkLookupTable], _ sinks: [FlinkSinkTable]
     ) {
         self.configuration = configuration
         self.queries = queries
         self.tables = tables
+        self.lookups = lookups
         self.sinks = sinks
     }
 
@@ -43,7 +45,8 @@ struct FlinkNotes {
             "Rows that cannot be read go to _rejected/SOURCE in weir. Flink skips them, or makes their "
                 + "values NULL (json.ignore-parse-errors), and fails on a row without event time.")
         notes.append("The order of rows in a result is weir's own: in Flink there is none.")
-        notes += connectorNotes
+        notes += connectorNotes + lookups.flatMap(\.notes)
+        notes += Set(otherJoins).sorted()
         let texts = queries.map(\.sql) + configuration.views.map(\.sql)
         let unportable = texts.flatMap {
             Portability.complaints(
@@ -52,6 +55,14 @@ struct FlinkNotes {
         }.map(\.message) + queries.flatMap { Portability.complaints(about: $0.plan.root) }
         notes += Set(unportable).sorted().map { "It will refuse this script: \($0)." }
         return notes
+    }
+
+    private var otherJoins: [String] {
+        queries.flatMap { query in
+            query.plan.root.lookups.filter { !$0.isVersioned }.compactMap {
+                $0.portabilityComplaint(isBelowWindows: query.plan.root.hasWindows)
+            }
+        }.map { "\($0)." }
     }
 
     private var timeNotes: [String] {

@@ -76,7 +76,7 @@ extension LogicalPlan {
     fileprivate var hasJoin: Bool {
         contains { node in
             switch node {
-            case .ordered(.join, _, _), .ordered(.temporalJoin, _, _): true
+            case .ordered(.join, _, _), .ordered(.temporalJoin, _, _), .lookup: true
             default: false
             }
         }

@@ -23,11 +23,17 @@ struct CaseCheck {
             switch section.kind {
             case .toml, .config: continue
             case .input, .rejected: known = sources
+            case .table: known = configuration.tables.map(\.name)
             case .expected, .late: known = queries
             }
             guard !known.contains(section.name) else { continue }
             let near = nearestSpelling(of: section.name, among: known).map { "; did you mean \($0)?" }
-            let kind = section.kind == .input || section.kind == .rejected ? "source" : "query"
+            let kind =
+                switch section.kind {
+                case .input, .rejected: "source"
+                case .table: "table"
+                default: "query"
+                }
             throw CaseFile.wrong(
                 file.path, section.line,
                 "there is no \(kind) \(section.name)"
@@ -157,6 +163,19 @@ struct CaseCheck {
 }
 
 extension AgentConfiguration {
+    /// The same with the files of tables that lie elsewhere, by the tables' names.
+    func withTables(at paths: [String: String]) -> AgentConfiguration {
+        let moved = tables.map { table in
+            var table = table
+            table.path = paths[table.name] ?? table.path
+            return table
+        }
+        return AgentConfiguration(
+            path: path, agent: agent, sources: sources, tables: moved, views: views, queries: queries,
+            sinks: sinks, macroNames: macroNames, warnings: warnings,
+            redactedDescription: redactedDescription)
+    }
+
     /// The same with these queries only.
     func reduced(toQueries names: Set<String>) -> AgentConfiguration {
         AgentConfiguration(

@@ -2,6 +2,7 @@
 //
 //     === toml                     the configuration, or === config FILE for one that lies elsewhere
 //     === input SOURCE             NDJSON in order of arrival
+//     === table TABLE              the file of a table, CSV or NDJSON
 //     === expected QUERY           the rows that must come out, in order
 //     === late QUERY               rows that came too late for all windows
 //     === rejected SOURCE          the reasons of rejected rows, one a line
@@ -14,7 +15,7 @@ import WeirCore
 /// One section of a case.
 struct CaseSection {
     enum Kind: String, CaseIterable {
-        case toml, config, input, expected, late, rejected
+        case toml, config, input, table, expected, late, rejected
     }
 
     let kind: Kind

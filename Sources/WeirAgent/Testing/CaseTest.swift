@@ -67,7 +67,8 @@ public enum CaseTest {
         let temporary = try TemporaryFolder(surroundings)
         defer { temporary.remove() }
         let run = CaseRun(
-            configuration: check.tested, inputs: try writeInputs(file, configuration, temporary.path),
+            configuration: check.tested.withTables(at: try writeTables(file, temporary.path)),
+            inputs: try writeInputs(file, configuration, temporary.path),
             folder: temporary.path, environment: surroundings)
         let whole = try run.files(of: CaseVariant(name: "whole"))
         var complaints = check.complaints(about: whole)
@@ -98,15 +99,34 @@ public enum CaseTest {
         for source in configuration.sources {
             let sections = file.sections(.input).filter { $0.name == source.name }
             let path = "\(folder)/\(source.name).ndjson"
-            let text = sections.flatMap(\.lines).map { $0 + "\n" }.joined()
-            let descriptor = open(path, O_WRONLY | O_CREAT | O_TRUNC | O_CLOEXEC, 0o600)
-            defer { if descriptor >= 0 { close(descriptor) } }
-            let bytes = Array(text.utf8)
-            guard descriptor >= 0, bytes.withUnsafeBytes({ writeAll(descriptor, $0).error }) == nil else {
-                throw Failure(.storage, "writing", path, String(cString: strerror(errno)))
-            }
+            try write(sections.flatMap(\.lines), to: path)
             inputs[source.name] = [path]
         }
         return inputs
+    }
+
+    /// Each section of a table as its file; a table without one keeps the file that it names.
+    private static func writeTables(
+        _ file: CaseFile, _ folder: String
+    ) throws(Failure) -> [String: String] {
+        var paths: [String: String] = [:]
+        for section in file.sections(.table) {
+            let path = "\(folder)/\(section.name).table"
+            var lines = section.lines
+            while let last = lines.last, last.allSatisfy(\.isWhitespace) { lines.removeLast() }
+            try write(lines, to: path)
+            paths[section.name] = path
+        }
+        return paths
+    }
+
+    private static func write(_ lines: [Substring], to path: String) throws(Failure) {
+        let text = lines.map { $0 + "\n" }.joined()
+        let descriptor = open(path, O_WRONLY | O_CREAT | O_TRUNC | O_CLOEXEC, 0o600)
+        defer { if descriptor >= 0 { close(descriptor) } }
+        let bytes = Array(text.utf8)
+        guard descriptor >= 0, bytes.withUnsafeBytes({ writeAll(descriptor, $0).error }) == nil else {
+            throw Failure(.storage, "writing", path, String(cString: strerror(errno)))
+        }
     }
 }

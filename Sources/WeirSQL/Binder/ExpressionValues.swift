@@ -54,6 +54,9 @@ extension ExpressionBinder {
         _ value: ExpressionSyntax, toTarget target: CastTarget, isTry: Bool,
         at position: TextPosition
     ) throws(Diagnostic) -> BoundExpression {
+        if let parameter = target.parameter {
+            return try bindParameter(value, target.type, parameter)
+        }
         let bound = try cast(try bind(value), to: target.type, isTry: isTry, at: position)
         guard let length = target.length else { return bound }
         let count = BoundExpression.literal(.integer(Int64(length)), type: .int)
@@ -66,6 +69,42 @@ extension ExpressionBinder {
             return .call(.rpad, arguments: [bound, count, blank], type: .string)
         }
         return .call(.left, arguments: [bound, count], type: .string)
+    }
+
+    /// The argument of a macro as its parameter's type, if that is what an argument of a function could
+    /// become.
+    private mutating func bindParameter(
+        _ value: ExpressionSyntax, _ type: DataType, _ parameter: String
+    ) throws(Diagnostic) -> BoundExpression {
+        let bound = try bind(value)
+        if bound.type == type { return bound }
+        let isWider: Bool =
+            switch (bound.type, type) {
+            case (.null, _): true
+            case (_, .double): bound.type.isInteger || bound.type.isDecimal || bound.type == .float
+            case (_, .float): bound.type.isInteger || bound.type.isDecimal
+            case (.decimal(let precision, let scale), .decimal(let wanted, let places)):
+                places >= scale && wanted - places >= precision - scale
+            case (_, .decimal(let wanted, let places)):
+                bound.type.isInteger && wanted - places >= Self.digits(of: bound.type)
+            case (.timestamp, .timestampLTZ), (.date, .timestamp): true
+            default: bound.type.isInteger && type.isInteger && bound.type.integerBits < type.integerBits
+            }
+        guard isWider else {
+            throw Diagnostic(
+                value.start, "\(parameter) is \(type), and this is \(bound.type); CAST it if that is meant")
+        }
+        return try cast(bound, to: type, isTry: false, at: value.start)
+    }
+
+    /// Decimal digits that an integer may have.
+    private static func digits(of type: DataType) -> Int {
+        switch type {
+        case .tinyint: 3
+        case .smallint: 5
+        case .int: 10
+        default: 19
+        }
     }
 
     // MARK: Nested values

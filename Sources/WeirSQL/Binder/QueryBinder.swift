@@ -88,7 +88,7 @@ final class ViewBindings {
     /// The relation that a whole text gives.
     func relation(of sql: String) -> Result<Relation, DiagnosticList> {
         do {
-            let query = try Parser.query(of: sql, macros: catalog.macros)
+            let query = try Parser.query(of: sql, macros: catalog.macros, sentimentWords: catalog.sentimentWords)
             let session = BindingSession(catalog, self)
             if let relation = session.bindQuery(query, [:]), session.diagnostics.isEmpty {
                 return .success(relation)

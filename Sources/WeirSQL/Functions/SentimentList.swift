@@ -1,11 +1,12 @@
-// The word list behind SENTIMENT: one word and its weight from -1 to 1 a line, `not` and its like with the
+// The word list behind SENTIMENT: one word and its weight from -1 to 1 a line, with
+// blanks or a comma between them, `not` and its like with the
 // weight `negation`. Words are compared in small letters; the text is cut into words at everything that is
 // no letter, digit or apostrophe.
 
 import WeirCore
 
 /// Words and weights.
-struct SentimentList: Sendable {
+public struct SentimentList: Sendable {
     /// Words behind a negation that it reaches.
     private static let reachWords = 3
 
@@ -27,7 +28,7 @@ struct SentimentList: Sendable {
     }
 
     /// The first line that is neither empty, nor a comment behind #, nor a word and its weight.
-    static func problem(in text: String) -> (line: Int, message: String)? {
+    public static func problem(in text: String) -> (line: Int, message: String)? {
         for (index, line) in text.split(omittingEmptySubsequences: false, whereSeparator: \.isNewline).enumerated() {
             let parts = parts(line)
             if parts.isEmpty { continue }
@@ -42,7 +43,7 @@ struct SentimentList: Sendable {
 
     private static func parts(_ line: Substring) -> [String] {
         if line.first == "#" { return [] }
-        return line.split(whereSeparator: \.isWhitespace).map { $0.lowercased() }
+        return line.split { $0.isWhitespace || $0 == "," }.map { $0.lowercased() }
     }
 
     /// The mean weight of the words that are in the list; 0 if none is.

@@ -19,12 +19,17 @@ struct Parser {
     let parameters: [String: ExpressionSyntax]
     /// The macros being read, outermost first.
     let openMacros: [String]
+    /// The word list that calls of SENTIMENT take which name none.
+    let sentimentWords: String?
     /// OVER clauses read so far.
     var overCount = 0
 
-    init(_ text: String, macros: [Catalog.Macro] = []) throws(Diagnostic) {
+    init(
+        _ text: String, macros: [Catalog.Macro] = [], sentimentWords: String? = nil
+    ) throws(Diagnostic) {
         tokens = try Lexer.tokens(of: text)
         self.macros = Dictionary(macros.map { ($0.name.uppercased(), $0) }) { first, _ in first }
+        self.sentimentWords = sentimentWords
         parameters = [:]
         openMacros = []
     }
@@ -36,13 +41,16 @@ struct Parser {
     ) throws(Diagnostic) {
         tokens = try Lexer.tokens(of: macro.sql).map { Token($0.kind, $0.text, at: position) }
         macros = parser.macros
+        sentimentWords = parser.sentimentWords
         self.parameters = parameters
         openMacros = parser.openMacros + [macro.name.uppercased()]
     }
 
     /// The query that `text` is.
-    static func query(of text: String, macros: [Catalog.Macro] = []) throws(Diagnostic) -> QuerySyntax {
-        var parser = try Parser(text, macros: macros)
+    static func query(
+        of text: String, macros: [Catalog.Macro] = [], sentimentWords: String? = nil
+    ) throws(Diagnostic) -> QuerySyntax {
+        var parser = try Parser(text, macros: macros, sentimentWords: sentimentWords)
         return try parser.parseStatement()
     }
 

@@ -27,8 +27,17 @@ extension Parser {
         case "JSON_OBJECTAGG", "JSON_ARRAYAGG": return try parseJSONAggregate(name)
         default:
             if let macro = macros[token.keyword] { return try parseMacroCall(macro, at: name.position) }
-            return try parseArguments(name)
+            let call = try parseArguments(name)
+            return token.keyword == "SENTIMENT" ? try withWords(call) : call
         }
+    }
+
+    /// SENTIMENT(text) with the word list of the configuration, if that has one.
+    private func withWords(_ expression: ExpressionSyntax) throws(Diagnostic) -> ExpressionSyntax {
+        guard let sentimentWords, case .call(let written) = expression.kind, written.arguments.count == 1
+        else { return expression }
+        let words = try ExpressionSyntax(.string(sentimentWords), at: expression.position)
+        return try call(written.name, written.arguments + [words])
     }
 
     func call(_ name: Identifier, _ arguments: [ExpressionSyntax]) throws(Diagnostic)

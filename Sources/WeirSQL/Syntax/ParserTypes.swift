@@ -10,6 +10,9 @@ struct CastTarget: Sendable, Hashable {
     var length: Int?
     /// Whether a shorter value is filled up: CHAR(n) and BINARY(n).
     var pads = false
+    /// What a value must be able to become without a CAST: the form of the macro and its parameter, for the
+    /// complaint. Nil for a CAST that the text has.
+    var parameter: String?
 }
 
 extension Parser {
