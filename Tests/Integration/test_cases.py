@@ -50,10 +50,15 @@ class Case:
         self.folder = folder
         self.has_input = False
         self.inputs, self.expected, self.late, self.rejected = [], {}, {}, {}
-        for kind, name, text in sections(path):
+        parts = sections(path)
+        for kind, name, text in parts:
             if kind == "toml":
+                for _, table, _ in (part for part in parts if part[0] == "table"):
+                    text = text.replace(f'"{table}.table"', f'"{folder}/{table}.table"')
                 text = '[agent]\nid = "case"\nstate_dir = "unused"\n' + text
                 (folder / "case.toml").write_text(text, encoding="utf-8")
+            elif kind == "table":
+                (folder / f"{name}.table").write_text(text, encoding="utf-8")
             elif kind == "input":
                 (folder / f"{name}.ndjson").write_text(text, encoding="utf-8")
                 self.inputs += ["--input", f"{name}={folder / (name + '.ndjson')}"]

@@ -35,7 +35,8 @@ let feedFunctions: [LibraryFunction] = [
         "SENTIMENT(text[, words])", .feed, [.string, .optional(.string)], .double,
         "The mean weight, from -1 to 1, of the words of the text that are in the word list; 0 if none is. `not` "
             + "and its like turn the next word that is found within three around. The list is built in, or "
-            + "the file of `sentiment_words`, or the constant second argument: a word and its weight (or `negation`) a line.",
+            + "the file of `sentiment_words`, or the constant second argument: a word and its weight (or "
+            + "`negation`) a line.",
         isPortable: false, problem: listProblem,
         kernel: { arguments, type in
             let own = arguments.count > 1 ? arguments[1].constant.map { $0.string(0) } : nil
