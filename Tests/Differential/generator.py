@@ -50,10 +50,10 @@ def source(name, folder, delay):
 class Batch:
     """Queries over one input."""
 
-    def __init__(self, family, seed, queries, inputs, views=(), delay=5_000):
+    def __init__(self, family, seed, queries, inputs, views=(), delay=5_000, tables=()):
         self.name = f"{family}_{seed}"
         self.family, self.queries, self.inputs, self.views = family, queries, inputs, views
-        self.delay = delay
+        self.delay, self.tables = delay, tables
 
     def write(self, folder):
         """Writes input and configuration; returns the configuration's path."""
@@ -63,6 +63,10 @@ class Batch:
             lines = "".join(json.dumps(row, ensure_ascii=False) + "\n" for row in rows)
             (folder / f"{name}.ndjson").write_text(lines, encoding="utf-8")
             text += source(name, folder, self.delay)
+        for name, rows, declaration in self.tables:
+            lines = "".join(json.dumps(row, ensure_ascii=False) + "\n" for row in rows)
+            (folder / f"{name}.table").write_text(lines, encoding="utf-8")
+            text += f'[[table]]\nname = "{name}"\npath = "{folder}/{name}.table"\n{declaration}'
         for name, sql in self.views:
             text += f"[[view]]\nname = \"{name}\"\nsql = '''\n{sql}\n'''\n"
         path = folder / "weir.toml"
@@ -418,6 +422,32 @@ def collections_of(rng, seed):
     return Batch("values_of_a_group", seed, queries, inputs)
 
 
+def lookups(rng, seed):
+    """Joins with tables of files, versioned (FOR SYSTEM_TIME AS OF) and not, alone and below windows."""
+    devices = [
+        {"k": f"k{n}", "place": rng.choice([*WORDS, None]), "low": rng.choice([-30, 0, 5, None]), "y": rng.randrange(9) / 4}
+        for n in rng.sample(range(6), 3)
+    ]
+    pairs = [{"k": f"k{n}", "g": g, "price": rng.randrange(90) / 8} for n in range(4) for g in rng.sample(range(3), 2)]
+    tables = [
+        ("d", devices, 'key = ["k"]\ncolumns = { k = "STRING", place = "STRING", low = "INT", y = "DOUBLE" }\n'),
+        ("p", pairs, 'key = ["k", "g"]\ncolumns = { k = "STRING", g = "INT", price = "DOUBLE" }\n'),
+    ]
+    asof, residual = "FOR SYSTEM_TIME AS OF s.ts", rng.choice(["", " AND s.v > d.low", " AND (s.b OR d.y < 1)"])
+    joined = f"SELECT s.ts, s.k, s.v, d.place FROM s LEFT JOIN d {asof} ON s.k = d.k{residual}"
+    queries = {
+        "inner": f"SELECT s.k, s.v, d.place, d.y FROM s JOIN d {asof} ON s.k = d.k WHERE {rng.choice(CONDITIONS).replace('k ', 's.k ')}",
+        "kept": f"SELECT s.k, s.v, d.place, d.low FROM s LEFT JOIN d {asof} ON s.k = d.k{residual}",
+        "two_keys": f"SELECT s.k, s.g, p.price FROM s {rng.choice(['', 'LEFT '])}JOIN p {asof} ON p.g = s.g AND p.k = s.k",
+        "both": f"SELECT s.v, d.y, p.price FROM s JOIN d {asof} ON s.k = d.k LEFT JOIN p {asof} ON p.k = s.k AND p.g = s.g",
+        "plain": "SELECT s.k, s.v, p.price FROM s JOIN p ON s.k = p.k",
+        "known": "SELECT v, w FROM s WHERE k IN (SELECT k FROM d WHERE y > 0.5)",
+        "windows": f"WITH j AS ({joined}) SELECT window_start, place, COUNT(*) AS n, SUM(v) AS v FROM TABLE(TUMBLE("
+                   "TABLE j, DESCRIPTOR(ts), INTERVAL '1' MINUTE)) GROUP BY window_start, window_end, place",
+    }
+    return Batch("lookup_join", seed, queries, {"s": stream(rng, 120)}, tables=tables)
+
+
 # name: (family, batches of the full run)
 FAMILIES = {
     "scalar_functions": (scalars, 9), "filters": (filters, 3), "tumble": (windows("tumble"), 6), "hop": (windows("hop"), 5),
@@ -425,7 +455,7 @@ FAMILIES = {
     "aggregates": (aggregate_family, 6), "values_of_a_group": (collections_of, 2), "grouping_sets": (grouping_sets, 3),
     "distinct": (distinct, 3), "unnest": (unnest, 2), "union_all": (union, 3), "over": (over, 5), "top_n": (top_n, 5),
     "order_by_and_keep_first": (order_by, 3), "interval_join": (interval_join, 4),
-    "window_join": (window_join, 4), "match_recognize": (match, 5), "chained_windows_and_views": (chained, 3),
+    "window_join": (window_join, 4), "lookup_join": (lookups, 4), "match_recognize": (match, 5), "chained_windows_and_views": (chained, 3),
 }
 
 
