@@ -42,8 +42,14 @@ enum SharedServers {
     private static let folder = {
         var template = Array(("/tmp/weir-clouds-" + String(repeating: "X", count: 6)).utf8CString)
         precondition(mkdtemp(&template) != nil)
+        atexit { SharedServers.removeFolder() }
         return String(decoding: template.dropLast().map { UInt8(bitPattern: $0) }, as: UTF8.self)
     }()
+
+    private static func removeFolder() {
+        for name in ScratchFolder.names(in: folder) { unlink("\(folder)/\(name)") }
+        rmdir(folder)
+    }
 
     /// Small pages, so that every list goes over several.
     static let azure = CloudServer("azure_server.py", ["--page-max", "3"], folder)
