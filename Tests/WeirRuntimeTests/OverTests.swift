@@ -135,29 +135,37 @@ import WeirCore
         #expect(harness.committed.results.last == "\(readings.count)")
     }
 
-    @Test func variancesOfLargeNumbersKeepTheirDigits() {
-        let moments = SlidingMoments(isSample: false, isDeviation: false, type: .double)
-        let values = Column(.double)
-        for index in 0..<2_000 { values.append(1e12 + Double(index % 7)) }
-        let input = AggregateInput(arguments: [values], times: nil)
-        moments.reserve(1)
-        [Int32(0)].withUnsafeBufferPointer { slot in
-            moments.clear(slot)
-            guard let only = slot.baseAddress else { return }
-            for row in 0..<Int32(2_000) {
-                withUnsafePointer(to: row) {
-                    moments.update(RowSlots(rows: $0, slots: only, count: 1), input)
-                }
-                if row < 70 { continue }
-                withUnsafePointer(to: row - 70) {
-                    moments.retract(RowSlots(rows: $0, slots: only, count: 1), input)
-                }
-                let result = Column(.double)
-                moments.emit(slot, into: result)
-                // Ten times the numbers 0 to 6.
-                #expect(result.doubles[0] == 4)
-            }
+    @Test func variancesOfLargeNumbersKeepTheirDigits() throws {
+        let sql = "SELECT VAR_POP(value) OVER (ORDER BY ts ROWS 69 PRECEDING) AS v FROM readings"
+        let harness = try QueryHarness(PatternTests.plan(sql), clock: WatermarkOptions(delay: 0))
+        try harness.process(
+            (0..<1_000).map { index in
+                Reading(
+                    device: "d", line: 1, time: 1_700_000_000_000 + Int64(index),
+                    value: index == 300 ? 1e17 : 1e12 + Double(index % 7))
+            })
+        harness.commit()
+        // Frames of ten times the numbers 0 to 6, but for those with the one that is far off.
+        for index in 69..<1_000 where !(300..<370).contains(index) {
+            #expect(harness.committed.results[index].hasPrefix("4.0/"), "row \(index)")
         }
+    }
+
+    @Test func aConstantHasNoVariance() throws {
+        let sql = "SELECT STDDEV_SAMP(value) OVER (ORDER BY ts ROWS 2 PRECEDING) AS v FROM readings"
+        let harness = try QueryHarness(PatternTests.plan(sql), clock: WatermarkOptions(delay: 0))
+        let values = [0.1, 0.1, 1e9, 0.3, 0.3, 0.3, 0.3, 0.7, 0.7, 0.7, 0.7]
+        try harness.process(
+            values.enumerated().map { index, value in
+                Reading(device: "d", line: 1, time: 1_700_000_000_000 + Int64(index), value: value)
+            })
+        harness.commit()
+        let results = harness.committed.results
+        #expect(results[0] == "NULL")
+        #expect(results[1].hasPrefix("0.0/"))
+        #expect(results[5].hasPrefix("0.0/") && results[6].hasPrefix("0.0/"))
+        #expect(results[9].hasPrefix("0.0/") && results[10].hasPrefix("0.0/"))
+        #expect(results[7].hasPrefix("0.23094"))
     }
 
     @Test func aValueThatCameAndWentLeavesNoTraceInASum() {

@@ -65,11 +65,7 @@ struct OverLayout {
         case .count where call.isDistinct: return DistinctColumn(places, seed: seed)
         case .stddevPop, .stddevSamp, .varPop, .varSamp:
             if call.isDistinct { break }
-            let isSample = call.function == .stddevSamp || call.function == .varSamp
-            let isDeviation = call.function == .stddevPop || call.function == .stddevSamp
-            let moments = SlidingMoments(
-                isSample: isSample, isDeviation: isDeviation, type: call.type)
-            return RunningColumn(moments, places)
+            return MomentsColumn(call.function, argument: places[0], type: call.type)
         default: break
         }
         let accumulator = try makeAccumulator(call)
