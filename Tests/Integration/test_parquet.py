@@ -208,6 +208,7 @@ def test_every_store_takes_them(store, broker, start_weir, request, tmp_path):
         lake = FolderLake(tmp_path / "weir" / "lake")
     elif store == "webhdfs":
         hdfs = request.getfixturevalue("hdfs")
+        hdfs.make_folder("/parquet")
         keys = sink(hdfs.sink("/parquet", format))
         lake = HdfsLake(hdfs, "/parquet")
     else:
