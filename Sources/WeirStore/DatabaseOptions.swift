@@ -85,6 +85,9 @@ final class RocksOptions {
         case .state:
             rocksdb_options_set_compression(handle, Int32(rocksdb_lz4_compression))
             rocksdb_options_set_bottommost_compression(handle, Int32(rocksdb_zstd_compression))
+            // Who looks up what may not be there has a filter of its own; the largest level's would not
+            // fit into the cache.
+            rocksdb_options_set_optimize_filters_for_hits(handle, 1)
         case .outbox:
             // Blocks are compressed before they come here.
             rocksdb_options_set_compression(handle, Int32(rocksdb_no_compression))

@@ -100,27 +100,30 @@ final class SessionSpill {
         gone.count > 0 && gone.find(key) != nil
     }
 
-    /// Takes all sessions of `key` out and calls `body` with the end and the state of each.
-    func take(
-        _ key: UnsafeBufferPointer<UInt8>, place: Int32,
-        _ body: (_ end: Int64, _ state: inout ByteReader) throws(Failure) -> Void
-    ) throws(Failure) {
-        guard let reader, let record = try reader.get(recordKey(key)) else { return }
-        try record.withBytes { (bytes) throws(Failure) in
-            var ends = ByteReader(bytes)
-            while !ends.isAtEnd {
-                let end: Int64 = try ends.read()
-                guard let value = try reader.get(entryKey(place, end, key)) else {
-                    throw ByteReader.damaged
-                }
-                try value.withBytes { (bytes) throws(Failure) in
-                    var state = ByteReader(bytes)
-                    _ = try state.read(UInt8.self)
-                    try body(end, &state)
-                }
-                noteGone(key, place, end)
-            }
+    /// The ends of the sessions of `key`; they are still here.
+    func ends(_ key: UnsafeBufferPointer<UInt8>) throws(Failure) -> [Int64] {
+        guard let record = try reader?.get(recordKey(key)) else { return [] }
+        return try record.withBytes { (bytes) throws(Failure) -> [Int64] in
+            var (record, ends) = (ByteReader(bytes), [Int64]())
+            while !record.isAtEnd { ends.append(try record.read()) }
+            return ends
         }
+    }
+
+    /// Takes a session out and calls `body` with its state. All others of its key must be taken, too.
+    func take(
+        _ key: UnsafeBufferPointer<UInt8>, place: Int32, end: Int64,
+        _ body: (_ state: inout ByteReader) throws(Failure) -> Void
+    ) throws(Failure) {
+        guard let value = try reader?.get(entryKey(place, end, key)) else {
+            throw ByteReader.damaged
+        }
+        try value.withBytes { (bytes) throws(Failure) in
+            var state = ByteReader(bytes)
+            _ = try state.read(UInt8.self)
+            try body(&state)
+        }
+        noteGone(key, place, end)
     }
 
     /// A session of `key` has come back.

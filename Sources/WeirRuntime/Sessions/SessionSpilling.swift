@@ -89,14 +89,35 @@ extension SessionOperator {
 
     // MARK: Coming back
 
-    /// Takes back the sessions of the keys of `run`.
+    /// Takes back the sessions of the keys of `run`. What is looked up lies side by side in RocksDB, first
+    /// by key, then by end, so that neighbours come out of one block.
     func takeBack(_ run: RowRun) throws(Failure) {
         if let keyed, let moves = run.trace.keys { keyed.follow(moves.clocks) }
         try spill.renewFilter()
-        for row in 0..<run.batch.rowCount where store.head(rows.numbers.base[row]) < 0 {
+        var numbers: Set<Int32> = []
+        for row in 0..<run.batch.rowCount {
             let number = rows.numbers.base[row]
-            if spill.mayHold(store.keys.key(number)) { try takeBack(number, dueAt: nil) }
+            if store.head(number) < 0, spill.mayHold(store.keys.key(number)) {
+                numbers.insert(number)
+            }
         }
+        var found: [(number: Int32, place: Int32, end: Int64)] = []
+        for number in numbers.sorted(by: isBefore) {
+            let key = store.keys.key(number)
+            let ends = try spill.ends(key)
+            if ends.isEmpty { continue }
+            let place = place(of: key)
+            for end in ends { found.append((number, place, end)) }
+        }
+        found.sort { a, b in
+            if a.place != b.place { return a.place < b.place }
+            return a.end != b.end ? a.end < b.end : isBefore(a.number, b.number)
+        }
+        for one in found { try takeBack(one.number, one.place, one.end, isOver: false) }
+    }
+
+    private func isBefore(_ one: Int32, _ other: Int32) -> Bool {
+        KeyBytes.compare(store.keys.key(one), store.keys.key(other)) < 0
     }
 
     /// Takes back the session that `spilled` is at, and others of its key; returns its slot.
@@ -123,20 +144,24 @@ extension SessionOperator {
         return number
     }
 
-    /// Takes back all sessions of a key; those that are over join `due`, if these are being emitted.
-    private func takeBack(_ number: Int32, dueAt spilled: DueSessions?) throws(Failure) {
-        let bytes = Array(store.keys.key(number))
-        try bytes.withUnsafeBufferPointer { (key) throws(Failure) in
-            let place = place(of: key)
-            try spill.take(key, place: place) { (end, state) throws(Failure) in
-                let isOver = spilled?.isOver(end) ?? false
-                let slot = try open(number, end: end, &state, isOver: isOver)
-                if isOver {
-                    insertDue(slot)
-                } else if let keyed {
-                    keyed.link(slot, to: place, capacity: store.sessions.capacity)
-                    keyed.nextDue[Int(place)] = min(keyed.nextDue[Int(place)], end - 1)
-                }
+    /// Takes back all sessions of a key while those that are over are being emitted.
+    private func takeBack(_ number: Int32, dueAt spilled: DueSessions) throws(Failure) {
+        for end in try spill.ends(store.keys.key(number)) {
+            try takeBack(number, spilled.place, end, isOver: spilled.isOver(end))
+        }
+    }
+
+    /// Takes back one session; if it is over, it joins those that are due.
+    private func takeBack(
+        _ number: Int32, _ place: Int32, _ end: Int64, isOver: Bool
+    ) throws(Failure) {
+        try spill.take(store.keys.key(number), place: place, end: end) { (state) throws(Failure) in
+            let slot = try open(number, end: end, &state, isOver: isOver)
+            if isOver {
+                insertDue(slot)
+            } else if let keyed {
+                keyed.link(slot, to: place, capacity: store.sessions.capacity)
+                keyed.nextDue[Int(place)] = min(keyed.nextDue[Int(place)], end - 1)
             }
         }
     }
