@@ -70,7 +70,8 @@ def run_duckdb(name, data, out):
     table = "posts" if name == "w3" else "sensors"
     columns = DUCKDB_COLUMNS.get(name, DUCKDB_SENSORS)
     script = (
-        f"CREATE VIEW {table} AS FROM read_json('{data / file}.ndjson', format = 'newline_delimited', "
+        f"SET enable_progress_bar = false; CREATE VIEW {table} AS "
+        f"FROM read_json('{data / file}.ndjson', format = 'newline_delimited', "
         f"columns = {columns}); COPY ({sql}) TO '{out}' (HEADER false)")
     program = "import duckdb, sys; duckdb.execute(sys.argv[1])"
     return cpu_seconds([sys.executable, "-c", program, script])
