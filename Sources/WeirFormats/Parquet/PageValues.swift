@@ -18,7 +18,6 @@ enum ParquetEncoding: Int32 {
 final class PageScratch {
     let numbers = ValueBuffer<UInt32>()
     let trial = EncodedBytes()
-    let levels = ValueBuffer<UInt8>()
     let body = EncodedBytes()
 }
 
