@@ -11,7 +11,7 @@ START = 1_700_000_040_000
 COLUMNS = {
     "k": '"STRING"', "g": '"INT"', "ts": '{ type = "TIMESTAMP_LTZ(3)", from = "epoch_ms" }',
     "v": '"INT"', "w": '"BIGINT"', "x": '"DOUBLE"', "b": '"BOOLEAN"', "t": '"STRING"',
-    "a": '"ARRAY<INT>"',
+    "a": '"ARRAY<INT>"', "m": '"MAP<STRING, INT>"', "r": '"ROW<p INT, q ROW<t STRING, l ARRAY<DOUBLE>>>"',
 }
 
 WORDS = ["alpha", "Beta", "gamma ray", "", " padded ", "x,y,z", "délta", "10", "-3.5", "a_b%c", "ALPHA", "naïve"]
@@ -31,8 +31,12 @@ def stream(rng, rows, *, keys=4, delay=5_000, late=0.05, span=None, nulls=0.1):
             "v": rng.randrange(-50, 50), "w": rng.randrange(-10**12, 10**12),
             "x": rng.randrange(-400, 400) / 4, "b": rng.random() < 0.5, "t": rng.choice(WORDS),
             "a": [rng.randrange(5) for _ in range(rng.randrange(4))],
+            "m": {name: rng.choice([1, 2, None]) for name in rng.sample("xyz", rng.randrange(4))},
+            "r": {"p": rng.randrange(9), "q": {"t": rng.choice(WORDS), "l": [rng.random() for _ in range(rng.randrange(3))]}},
         }
-        for name in ("k", "g", "v", "w", "x", "b", "t", "a"):
+        if rng.random() < nulls:
+            row["r"].pop(rng.choice("pq"))
+        for name in ("k", "g", "v", "w", "x", "b", "t", "a", "m", "r"):
             if rng.random() < (nulls if name != "k" else nulls / 3):
                 row[name] = None
         found.append(row)
@@ -240,6 +244,19 @@ def unnest(rng, seed):
     }
     views = [("tags", "SELECT ts, v, e FROM s CROSS JOIN UNNEST(a) AS u (e)")]
     return Batch("unnest", seed, queries, {"s": stream(rng, 100)}, views)
+
+
+def nested(rng, seed):
+    tumble = "FROM TABLE(TUMBLE(TABLE s, DESCRIPTOR(ts), INTERVAL '1' MINUTE)) GROUP BY window_start, window_end"
+    queries = {
+        "q0": "SELECT k, ts, m, r, a FROM s",
+        "q1": "SELECT k, m['x'] AS x, CARDINALITY(m) AS n, r.p AS p, s.r.q.t AS t, r.q.l[1] AS l FROM s WHERE r.p > 2 OR m['y'] IS NULL",
+        "q2": f"SELECT window_start, SUM(r.p) AS p, MAX(m['x']) AS x, COUNT(r.q.t) AS n {tumble}",
+        "q3": f"SELECT window_start, window_end, r.q.t AS t, COUNT(*) AS n {tumble}, r.q.t",
+        "q4": "SELECT l.k, l.m, q.r FROM s AS l JOIN r AS q ON l.k = q.k AND l.ts BETWEEN q.ts - INTERVAL '5' SECOND AND q.ts",
+    }
+    inputs = {"s": stream(rng, 80, late=0), "r": stream(rng, 80, late=0)}
+    return Batch("nested", seed, queries, inputs)
 
 
 def union(rng, seed):
@@ -453,7 +470,7 @@ FAMILIES = {
     "scalar_functions": (scalars, 9), "filters": (filters, 3), "tumble": (windows("tumble"), 6), "hop": (windows("hop"), 5),
     "cumulate": (windows("cumulate"), 4), "session": (windows("session"), 4), "older_group_windows": (older_forms, 4),
     "aggregates": (aggregate_family, 6), "values_of_a_group": (collections_of, 2), "grouping_sets": (grouping_sets, 3),
-    "distinct": (distinct, 3), "unnest": (unnest, 2), "union_all": (union, 3), "over": (over, 5), "top_n": (top_n, 5),
+    "distinct": (distinct, 3), "unnest": (unnest, 2), "nested": (nested, 2), "union_all": (union, 3), "over": (over, 5), "top_n": (top_n, 5),
     "order_by_and_keep_first": (order_by, 3), "interval_join": (interval_join, 4),
     "window_join": (window_join, 4), "lookup_join": (lookups, 4), "match_recognize": (match, 5), "chained_windows_and_views": (chained, 3),
 }
