@@ -133,7 +133,10 @@ import WeirCore
         ("/a/*", .bigint, "a path with a * gives an ARRAY"),
         ("/a~2", .bigint, "in a path, ~ is written ~0 and a slash inside a name ~1"),
         ("/a", .interval, "INTERVAL DAY TO SECOND(3) cannot be read from JSON"),
-        ("/a", .array(.array(.bigint)), "ARRAY<BIGINT> cannot be read from JSON"),
+        ("/a/*", .array(.array(.bigint)), "a path with a * gives single values"),
+        ("/a", .map(key: .int, value: .bigint), "the keys of a MAP are STRING in JSON"),
+        ("/a", .row([Field("x", .int), Field("x", .int)]), "two fields of a ROW have one name"),
+        ("/a", .array(.array(.interval)), "INTERVAL DAY TO SECOND(3) cannot be read from JSON"),
     ])
     func badPathsAreToldToTheAuthor(pointer: String, type: DataType, problem: String) {
         #expect(

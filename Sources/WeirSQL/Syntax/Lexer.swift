@@ -153,10 +153,36 @@ struct Lexer {
         let (start, first) = (position, offset)
         while byte()?.isNamePart == true, punctuationLength() == 0 { offset += 1 }
         let word = text(from: first)
+        if word.uppercased() == "U", byte() == UInt8(ascii: "&"), byte(1) == UInt8(ascii: "'") {
+            offset += 1
+            return try unicodeString(at: start)
+        }
         if byte() == UInt8(ascii: "'"), ["U", "N", "E", "B"].contains(word.uppercased()) {
             throw Diagnostic(start, "strings with a prefix (\(word)'…') are not supported")
         }
         return Token(.word, word, at: start)
+    }
+
+    /// The string of `U&'…' [UESCAPE 'c']`; its first quote is next. `\263A` is a UTF-16 unit.
+    private mutating func unicodeString(at start: TextPosition) throws(Diagnostic) -> Token {
+        let written = try quoted(by: UInt8(ascii: "'"), .string, "string")
+        let behind = self
+        var escape: Unicode.Scalar = "\\"
+        try skipBlanks()
+        if byte()?.isNameStart == true, let word = try? next(), word.keyword == "UESCAPE" {
+            let mark = try next()
+            guard mark.kind == .string, mark.text.unicodeScalars.count == 1,
+                let scalar = mark.text.unicodeScalars.first
+            else { throw Diagnostic(mark.position, "UESCAPE takes one character in quotes") }
+            escape = scalar
+        } else {
+            self = behind
+        }
+        guard let text = UnicodeEscapes.text(written.text, escape: escape) else {
+            throw Diagnostic(
+                start, "behind the \(escape) of a U&'…' stand four hexadecimal digits, or another \(escape)")
+        }
+        return Token(.string, text, at: start)
     }
 
     /// Bytes of the typographic mark at `offset` (curly quotes, dashes, no-break spaces, byte order

@@ -34,6 +34,12 @@ private func message(_ sql: String) -> String? {
         #expect(tokens[1].text == "Device")
     }
 
+    @Test func charactersStandByNumberBehindU() throws {
+        #expect(
+            try texts(#"U&'a\263A\\' u&'#D834#DD1E##' UESCAPE '#' AS U"#)
+                == ["a☺\\", "𝄞#", "AS", "U"])
+    }
+
     @Test func doubledQuotesStandForOne() throws {
         #expect(try texts("'it''s' '' `a``b`") == ["it's", "", "a`b"])
         #expect(try Lexer.tokens(of: "`select`")[0].kind == .quotedName)
@@ -58,6 +64,9 @@ private func message(_ sql: String) -> String? {
         #expect(message("’a’") == "1:1: the character U+2019 has no meaning in SQL")
         #expect(message("\u{feff}SELECT") == "1:1: the character U+FEFF has no meaning in SQL")
         #expect(message("a \u{0} b") == "1:3: the character U+0000 has no meaning in SQL")
+        #expect(
+            message(#"U&'\26'"#)
+                == #"1:1: behind the \ of a U&'…' stand four hexadecimal digits, or another \"#)
         #expect(message("a ~ b") == "1:3: the character \"~\" has no meaning in SQL")
     }
 
