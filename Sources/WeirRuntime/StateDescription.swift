@@ -73,6 +73,8 @@ extension LogicalPlan {
         case .sliding(let size, let slide):
             size == slide ? "window" : "pane of \(span(greatestCommonDivisor(size, slide)))"
         case .cumulating(_, let step): "pane of \(span(step))"
+        case .months(let size, let slide):
+            size == slide ? "window" : "pane of \(months(greatestCommonDivisor(size, slide)))"
         case .session: "session"
         case .attached: "window"
         }
@@ -82,9 +84,12 @@ extension LogicalPlan {
         b == 0 ? a : greatestCommonDivisor(b, a % b)
     }
 
+    private func months(_ count: Int64) -> String { count == 1 ? "a month" : "\(count) months" }
+
     private func length(of window: WindowSpec) -> String {
         switch window.shape {
         case .sliding(let size, _), .cumulating(let size, _): span(size)
+        case .months(let size, _): months(size)
         case .session(let gap, _): "\(span(gap)) after the session's last row"
         case .attached: "that of the windows below"
         }

@@ -152,6 +152,10 @@ public struct SortSpec: Hashable, Sendable {
         order.reduce(into: [time]) { $0.formUnion($1.expression.columns) }
     }
 
+    func mapping(expressions replace: (BoundExpression) -> BoundExpression) -> SortSpec {
+        SortSpec(time: time, order: order.map { $0.mapping(replace) }, offset: offset, limit: limit)
+    }
+
     func mapping(_ place: (Int) -> Int) -> SortSpec {
         SortSpec(
             time: place(time), order: order.map { $0.renumbered(place) }, offset: offset,

@@ -156,5 +156,7 @@ public struct QueryConfiguration: Sendable {
     public let sql: String
     /// Names of the sinks that get the result; empty when only `weir replay` shows it.
     public let sinks: [String]
+    /// What the text does not say.
+    public let settings: QuerySettings
     public let plan: QueryPlan
 }

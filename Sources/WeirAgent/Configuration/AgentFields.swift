@@ -89,9 +89,15 @@ enum QueryFields {
         "sinks", .name, .optional,
         "Names of the sinks that get the result. Without it only `weir replay --output` shows the result."
     )
+    static let timeZone = Setting.text(
+        "time_zone", .timeZone, .default("UTC"),
+        "IANA time zone that the windows and calendar functions of TIMESTAMP_LTZ follow, as Flink's "
+            + "`table.local-time-zone`; views are on the clocks of the query that reads them.")
 
     static let section = SectionDeclaration(
         "query", isList: true,
         "A continuous query. Its rejected and late rows go to its sinks as well, under `_rejected` and `_late`.",
-        fields: [name.declaration, sql.declaration, sinks.declaration])
+        fields: [
+            name.declaration, sql.declaration, sinks.declaration, timeZone.declaration,
+        ])
 }

@@ -95,8 +95,9 @@ struct QueryBinding {
         let sinks = values[QueryFields.sinks] ?? []
         var plan: QueryPlan?
         var configuration: QueryConfiguration?
+        let settings = QuerySettings(timeZone: values[QueryFields.timeZone] ?? "UTC")
         if let sql = values[QueryFields.sql], broken.isDisjoint(with: names(readBy: sql)) {
-            switch QueryBinder(catalog: catalog).bind(sql) {
+            switch QueryBinder(catalog: catalog).bind(sql, settings) {
             case .success(let bound):
                 plan = bound
                 for warning in bound.warnings {
@@ -105,7 +106,8 @@ struct QueryBinding {
             case .failure(let errors): report(errors.diagnostics, values, QueryFields.sql)
             }
             if let name, let plan {
-                configuration = QueryConfiguration(name: name, sql: sql, sinks: sinks, plan: plan)
+                configuration = QueryConfiguration(
+                    name: name, sql: sql, sinks: sinks, settings: settings, plan: plan)
             }
         }
         return BoundQuery(

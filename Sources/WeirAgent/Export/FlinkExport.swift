@@ -34,11 +34,18 @@ public struct FlinkExportOptions: Sendable {
 public enum FlinkExport {
     /// The script of a configuration, complete and runnable with `sql-client.sh -f`.
     ///
-    /// Throws `.configuration` when there is no such query.
+    /// Throws `.configuration` when there is no such query, or when queries have different time zones.
     public static func script(
         _ configuration: AgentConfiguration, _ options: FlinkExportOptions
     ) throws(Failure) -> String {
         let queries = try selected(configuration, options)
+        let zones = Set(queries.map(\.settings.timeZone))
+        if zones.count > 1 {
+            throw Failure(
+                .configuration, "exporting", configuration.path,
+                "its queries have different time zones (\(zones.sorted().joined(separator: ", "))), and a "
+                    + "script of Flink has one", advice: "export them one by one with --query")
+        }
         let read = Set(queries.flatMap { $0.plan.sources })
         let tables = configuration.sources.filter { read.contains($0.name) }.map {
             FlinkSourceTable($0, options)
@@ -52,7 +59,7 @@ public enum FlinkExport {
         }
         var parts = [
             FlinkNotes(configuration, queries, tables, lookups, sinks).text,
-            settings(configuration, tables),
+            settings(queries, tables),
         ]
         parts += tables.flatMap(\.statements) + lookups.flatMap(\.statements)
         parts += FlinkViews.ordered(configuration.views, readBy: queries).map { view in
@@ -82,11 +89,11 @@ public enum FlinkExport {
 
     /// Settings of the session, without which results would differ or never be committed.
     private static func settings(
-        _ configuration: AgentConfiguration, _ tables: [FlinkSourceTable]
+        _ queries: [QueryConfiguration], _ tables: [FlinkSourceTable]
     ) -> String {
         var lines = [
             "SET 'execution.runtime-mode' = 'streaming';",
-            "SET 'table.local-time-zone' = 'UTC';",
+            "SET 'table.local-time-zone' = \(flinkText(queries.first?.settings.timeZone ?? "UTC"));",
             "-- Each row moves the watermark; Flink's default is five times a second.",
             "SET 'pipeline.auto-watermark-interval' = '0 ms';",
             "-- Files of results become visible with a checkpoint.",

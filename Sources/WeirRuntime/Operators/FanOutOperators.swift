@@ -133,7 +133,7 @@ final class WindowAssignOperator: Operator {
     init(_ window: WindowSpec, schema: Schema, next: any Operator) throws(Failure) {
         timeColumn = window.timeColumn
         geometry = WindowGeometry(window)
-        clock = WindowTimes(window)
+        clock = try WindowTimes(window)
         self.schema = schema
         self.next = next
     }
@@ -154,7 +154,7 @@ final class WindowAssignOperator: Operator {
                     repeated.append(Int32(row))
                     bounds[0].append(geometry.windowStart(endingAt: end))
                     bounds[1].append(end)
-                    bounds[2].append(end - 1)
+                    bounds[2].append(clock.windowTime(endingAt: end))
                     end = geometry.nextWindowEnd(after: end)
                 }
             }

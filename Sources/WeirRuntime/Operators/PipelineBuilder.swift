@@ -241,7 +241,9 @@ struct PipelineBuilder {
         let longest = WatermarkTracker.eventTimeMax
         let (size, slide): (Int64, Int64) =
             switch window.shape {
-            case .sliding(let size, let slide), .cumulating(let size, let slide): (size, slide)
+            case .sliding(let size, let slide), .cumulating(let size, let slide),
+                .months(let size, let slide):
+                (size, slide)
             case .session(let gap, _): (gap, gap)
             case .attached: (1, 1)
             }

@@ -16,6 +16,7 @@ final class SessionAssignProcessor: OrderedProcessor {
     private let keyColumns: [Int]
     private let output: Schema
     private let keyPrefix: [UInt8]
+    private let wallClock: WallClock?
     private let encoder: KeyEncoder
     private let keys: KeyInterner
     private let numbers = Buffer<Int32>()
@@ -59,6 +60,7 @@ final class SessionAssignProcessor: OrderedProcessor {
         self.output = output
         self.keyPrefix = keyPrefix
         timeColumn = window.timeColumn
+        wallClock = if let zone = window.zone { try WallClock(zone: zone) } else { nil }
         encoder = KeyEncoder(types: keyColumns.map { input[$0].type })
         keys = KeyInterner(
             isSingleText: keyColumns.count == 1
@@ -163,9 +165,10 @@ final class SessionAssignProcessor: OrderedProcessor {
             chunk.waiting -= end - first
             first = end
         }
+        let local = { (time: Int64) in self.wallClock?.local(time) ?? time }
         for _ in session.rows {
-            columns[width].append(session.start)
-            columns[width + 1].append(session.end)
+            columns[width].append(local(session.start))
+            columns[width + 1].append(local(session.end))
             columns[width + 2].append(session.end - 1)
         }
         return Batch(schema: output, columns: columns, rowCount: session.rows.count)

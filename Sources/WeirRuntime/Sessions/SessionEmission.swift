@@ -28,7 +28,8 @@ extension SessionOperator {
     func advanceKeyed(_ moves: KeyMoves) throws(Failure) -> Bool {
         guard let keyed else { preconditionFailure("no clocks to follow") }
         keyed.follow(moves.clocks)
-        for (place, mark) in zip(moves.places, moves.after) {
+        for (place, watermark) in zip(moves.places, moves.after) {
+            let mark = times.mark(watermark)
             if mark == Watermark.none {
                 keyed.setFired(place, Watermark.none, isAhead: false)
                 continue
@@ -120,7 +121,9 @@ extension SessionOperator {
             let session = store.sessions.base[Int(slot)]
             groups.keys.append(store.keys.key(session.key))
             windows.append(
-                WindowBounds(start: session.start, end: session.end, time: session.end - 1))
+                WindowBounds(
+                    start: session.start, end: session.end,
+                    time: times.windowTime(endingAt: session.end)))
             lastEnd = session.end
         }
         results.append(groups, windows: windows)

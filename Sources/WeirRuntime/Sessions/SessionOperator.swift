@@ -44,7 +44,7 @@ final class SessionOperator: Operator {
 
     init(_ definition: WindowDefinition, gap: Int64, next: any Operator) throws(Failure) {
         self.next = next
-        times = WindowTimes(definition.window)
+        times = try WindowTimes(definition.window)
         var accumulators: [any Accumulator] = []
         for call in definition.aggregates { accumulators.append(try makeAccumulator(call)) }
         // The clock's column leads the stored key, by which its clock is found after a restart.
@@ -90,7 +90,7 @@ final class SessionOperator: Operator {
             if let moves = trace.keys, keyed != nil {
                 try advanceKeyed(moves)
             } else {
-                try fire(through: trace.watermarkAfter)
+                try fire(through: times.mark(trace.watermarkAfter))
             }
         try sendResults()
         // Sessions leave memory with a commit.

@@ -5,7 +5,7 @@ import WeirCore
 extension SessionOperator {
     /// Adds the rows of `run`.
     func addRows(_ run: RowRun) {
-        let marks = run.trace.watermarks.map { UnsafePointer($0.ints) }
+        let marks = run.trace.watermarks.map { self.times.marks(of: $0) }
         let (times, numbers) = (rows.times, rows.numbers.base)
         let (toRows, toSlots) = (rows.collectedRows.base, rows.collectedSlots.base)
         var filled = 0
@@ -33,7 +33,7 @@ extension SessionOperator {
         for row in 0..<run.batch.rowCount {
             let source = run.origin(row)
             let place = moves.places[source]
-            let mark = max(moves.before[source], keyed.fired[Int(place)])
+            let mark = max(times.mark(moves.before[source]), keyed.fired[Int(place)])
             let known = store.liveCount
             let slot = session(rows.numbers.base[row], rows.times[row], mark, run, &filled)
             guard slot >= 0 else {

@@ -58,7 +58,7 @@ final class WindowAggregateOperator: Operator {
     init(_ definition: WindowDefinition, next: any Operator) throws(Failure) {
         self.next = next
         geometry = WindowGeometry(definition.window)
-        times = WindowTimes(definition.window)
+        times = try WindowTimes(definition.window)
         var accumulators: [any Accumulator] = []
         for call in definition.aggregates { accumulators.append(try makeAccumulator(call)) }
         // The clock's column leads the stored key, so that one clock's groups lie together.
@@ -99,7 +99,7 @@ final class WindowAggregateOperator: Operator {
             if let moves = trace.keys, keyed != nil {
                 try advanceKeyed(moves)
             } else {
-                try fire(through: trace.watermarkAfter, clock: nil)
+                try fire(through: times.mark(trace.watermarkAfter), clock: nil)
             }
         try sendResults()
         guard isThrough else { return .suspended(beforeRow: 0) }

@@ -70,7 +70,7 @@ extension WindowAggregateOperator {
         var lastKey = unfinished?.lastKey
         let bounds = WindowBounds(
             start: geometry.windowStart(endingAt: end), end: end,
-            time: end - 1)
+            time: times.windowTime(endingAt: end))
         unfinished = nil
         while true {
             let room = emittedRowsMax - emittedSinceCommit

@@ -110,7 +110,7 @@ extension WindowAggregateOperator {
         for source in run.sourceRows {
             let place = moves.places[source]
             while row < run.batch.rowCount, run.origin(row) == source {
-                let mark = max(moves.before[source], keyed.fired[Int(place)])
+                let mark = max(times.mark(moves.before[source]), keyed.fired[Int(place)])
                 let time = rows.times[row]
                 if time < current.pointee.start || time >= current.pointee.end {
                     swap(&current, &previous)
@@ -133,7 +133,7 @@ extension WindowAggregateOperator {
                 }
                 row += 1
             }
-            let after = moves.after[source]
+            let after = times.mark(moves.after[source])
             if after >= keyed.nextDue[Int(place)] {
                 rows.apply(filled, to: store.accumulators, run)
                 filled = 0
@@ -189,7 +189,7 @@ extension WindowAggregateOperator {
         guard let keyed else { preconditionFailure("no clocks to follow") }
         keyed.follow(moves.clocks)
         for (place, watermark) in zip(moves.places, moves.after) {
-            let after = watermark
+            let after = times.mark(watermark)
             if after == Watermark.none {
                 keyed.setFired(place, Watermark.none, isAhead: false)
             } else if after >= keyed.nextDue[Int(place)], keyed.nextDue[Int(place)] < .max {

@@ -160,10 +160,10 @@ extension KeyedWindows {
         _ clocks: KeyClocks, _ pending: ClockTrace?, _ times: WindowTimes,
         _ keyspace: WindowKeyspace, _ reader: any StateReader
     ) throws(Failure) {
-        for place in fired.indices { fired[place] = clocks.clock(at: Int32(place)) }
+        for place in fired.indices { fired[place] = times.mark(clocks.clock(at: Int32(place))) }
         if let moves = pending?.keys {
             for (place, before) in zip(moves.places, moves.before).reversed() {
-                fired[Int(place)] = before
+                fired[Int(place)] = times.mark(before)
             }
         }
         let (start, end) = keyspace.allAhead

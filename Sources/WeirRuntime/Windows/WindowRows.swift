@@ -145,7 +145,7 @@ extension WindowAggregateOperator {
     /// Adds the rows of `run`, firing windows where they become due. Returns the source row before
     /// which a commit is needed, or nil when all rows were added.
     func addRows(_ run: RowRun) throws(Failure) -> Int? {
-        let marks = run.trace.watermarks.map { UnsafePointer($0.ints) }
+        let marks = run.trace.watermarks.map { self.times.marks(of: $0) }
         let (times, numbers) = (rows.times, rows.numbers.base)
         let (toRows, toSlots) = (rows.collectedRows.base, rows.collectedSlots.base)
         let checksSizes = store.hasVariableSizes

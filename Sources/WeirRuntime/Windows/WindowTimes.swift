@@ -1,27 +1,57 @@
-// The time of each row that a windowed operator goes by: its event time, or, for a row that is in a window
-// already, the last millisecond of that window, window_end - 1.
+// The time by which a windowed operator goes: what it computes with for each row and each watermark,
+// and what a window's bounds are for those who read its results.
+//
+// Three cases: event time as it is; the wall clock of a zone (WallClock); and rows that are in windows
+// already, whose time is the last millisecond of their window, window_end - 1 (already on the wall clock).
 
 import WeirCore
 import WeirSQL
 
-/// Reads the times of rows for one query's windows.
+/// Turns event times and watermarks into the times of one query's windows, and back.
 final class WindowTimes {
+    private let wallClock: WallClock?
     private let isAttached: Bool
     private let converted = Column(.bigint)
+    private let convertedMarks = Column(.bigint)
 
-    init(_ window: WindowSpec) {
+    init(_ window: WindowSpec) throws(Failure) {
+        wallClock = if let zone = window.zone { try WallClock(zone: zone) } else { nil }
         if case .attached = window.shape { isAttached = true } else { isAttached = false }
     }
 
     /// The times of a column of event times (of window ends, for rows in windows); valid until the next
     /// call.
     func times(of column: Column, rowCount: Int) -> UnsafePointer<Int64> {
-        if !isAttached { return UnsafePointer(column.ints) }
+        if !isAttached, wallClock == nil { return UnsafePointer(column.ints) }
         let source = column.ints
         converted.reserve(rows: rowCount)
         let target = converted.ints
-        for row in 0..<rowCount { target[row] = source[row] &- 1 }
+        if isAttached {
+            for row in 0..<rowCount { target[row] = source[row] &- 1 }
+        } else if let wallClock {
+            for row in 0..<rowCount { target[row] = wallClock.local(source[row]) }
+        }
         return UnsafePointer(target)
+    }
+
+    /// The greatest time that is over at `watermark`.
+    @inline(__always)
+    func mark(_ watermark: Int64) -> Int64 {
+        if let wallClock { wallClock.localMark(watermark) } else { watermark }
+    }
+
+    /// The same for every row of a source; valid until the next call.
+    func marks(of column: Column) -> UnsafePointer<Int64> {
+        guard let wallClock else { return UnsafePointer(column.ints) }
+        convertedMarks.reserve(rows: column.count)
+        let (source, target) = (column.ints, convertedMarks.ints)
+        for row in 0..<column.count { target[row] = wallClock.localMark(source[row]) }
+        return UnsafePointer(target)
+    }
+
+    /// window_time of the window that ends at `end`.
+    func windowTime(endingAt end: Int64) -> Int64 {
+        wallClock?.eventTime(ofLocal: end - 1) ?? end - 1
     }
 }
 

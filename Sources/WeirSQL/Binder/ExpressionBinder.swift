@@ -227,8 +227,8 @@ struct ExpressionBinder {
             case (.integer, _) where from.isInteger && type.isInteger
                 && from.integerBits < type.integerBits:
                 return .literal(literal, type: type)
-            case (.integer, .timestampLTZ) where from == .timestamp:
-                return .literal(literal, type: type)
+            // A constant instant depends on the query's time zone: SessionZone makes it of this.
+            case (.integer, .timestampLTZ) where from == .timestamp: break
             case (.string(let text), .timestamp), (.string(let text), .timestampLTZ):
                 guard let milliseconds = TimestampText.parse(text) else {
                     throw Diagnostic(
@@ -236,7 +236,8 @@ struct ExpressionBinder {
                         "'\(Token.clipped(text))' is not a timestamp; one looks like '2026-11-21 13:45:00.250'"
                     )
                 }
-                return .literal(.integer(milliseconds), type: type)
+                let time = BoundExpression.literal(.integer(milliseconds), type: .timestamp)
+                return type == .timestamp ? time : .cast(time, to: type, isTry: false)
             default: break
             }
         }

@@ -32,10 +32,12 @@ public struct QueryBinder: Sendable {
     public init(catalog: Catalog) { self.catalog = catalog }
 
     /// The plan of `sql`, or what is wrong with it; places are in `sql`, line 1 and column 1 its first byte.
-    public func bind(_ sql: String) -> Result<QueryPlan, DiagnosticList> {
+    public func bind(
+        _ sql: String, _ settings: QuerySettings = QuerySettings()
+    ) -> Result<QueryPlan, DiagnosticList> {
         let views = ViewBindings(catalog)
         return views.relation(of: sql).map { relation in
-            QueryPlan(root: relation.resultPlan().pruned())
+            QueryPlan(root: relation.resultPlan().pruned().inTimeZone(settings.timeZone))
         }
     }
 

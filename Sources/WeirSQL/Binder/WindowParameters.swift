@@ -2,6 +2,8 @@
 //
 // As in Flink, the size of a hopping or cumulating table function must be a multiple of its step; the
 // older form takes any two lengths, and with a slide longer than the size some times lie in no window.
+//
+// Lengths are in ms or, for TUMBLE and HOP, in months of the calendar, which Flink does not have.
 
 import WeirCore
 
@@ -9,17 +11,23 @@ import WeirCore
 struct WindowParameters {
     /// A literal length.
     struct Length {
-        let milliseconds: Int64
+        /// In ms, or in months.
+        let value: Int64
+        let isMonths: Bool
         let position: TextPosition
 
         init(_ expression: ExpressionSyntax, _ what: String) throws(Diagnostic) {
-            guard case .interval(let milliseconds) = expression.kind else {
+            position = expression.position
+            switch expression.kind {
+            case .interval(let milliseconds): (value, isMonths) = (milliseconds, false)
+            case .typed(.integer(let months), .intervalYearMonth): (value, isMonths) = (months, true)
+            default:
                 throw Diagnostic(
                     expression.position, "\(what) must be a literal such as INTERVAL '1' MINUTE")
             }
-            self.milliseconds = milliseconds
-            position = expression.position
         }
+
+        var unit: String { isMonths ? "months" : "ms" }
     }
 
     /// What kind of window it is.
@@ -55,31 +63,45 @@ struct WindowParameters {
     /// `takesAnySlide`: whether the slide need not divide the size.
     func spec(timeColumn: Int, takesAnySlide: Bool) throws(Diagnostic) -> WindowSpec {
         for name in kind.lengthNames { try check(name) }
+        let isMonths = lengths["SIZE"]?.isMonths == true
+        for name in lengths.keys.sorted() {
+            guard let length = lengths[name], length.isMonths != isMonths else { continue }
+            throw Diagnostic(
+                length.position, "the lengths of a window are all in months and years, or none is")
+        }
         if kind == .session {
-            let gap = lengths["GAP"]?.milliseconds ?? 0
+            let gap = lengths["GAP"]?.value ?? 0
             return WindowSpec(timeColumn: timeColumn, shape: .session(gap: gap, keys: keys))
         }
-        let size = lengths["SIZE"]?.milliseconds ?? 0
+        let size = lengths["SIZE"]?.value ?? 0
         let step = lengths["SLIDE"] ?? lengths["STEP"]
         if let step { try check(step, against: size, takesAnySlide: takesAnySlide) }
-        let slide = step?.milliseconds ?? size
+        let slide = step?.value ?? size
         let offset = CivilCalendar.floorModulo(
-            lengths["OFFSET"]?.milliseconds ?? 0, by: kind == .cumulate ? size : slide)
+            lengths["OFFSET"]?.value ?? 0, by: kind == .cumulate ? size : slide)
         let shape: WindowSpec.Shape =
-            kind == .cumulate
-            ? .cumulating(size: size, step: slide) : .sliding(size: size, slide: slide)
+            if isMonths { .months(size: size, slide: slide) } else if kind == .cumulate {
+                .cumulating(size: size, step: slide)
+            } else { .sliding(size: size, slide: slide) }
         return WindowSpec(timeColumn: timeColumn, shape: shape, offset: offset)
     }
 
     private func check(_ name: String) throws(Diagnostic) {
         guard let length = lengths[name] else { preconditionFailure("a window without \(name)") }
-        if length.milliseconds <= 0 {
+        if length.isMonths, kind != .tumble, kind != .hop {
+            throw Diagnostic(
+                length.position, "\(kind.rawValue) takes no months; only TUMBLE and HOP do")
+        }
+        if length.value <= 0 {
             throw Diagnostic(
                 length.position, "\(kind.rawValue) needs an interval greater than 0")
         }
-        if length.milliseconds > SQLLimits.windowMillisecondsMax {
+        let longest = length.isMonths ? SQLLimits.windowMonthsMax : SQLLimits.windowMillisecondsMax
+        if length.value > longest {
             throw Diagnostic(
-                length.position, "a window is at most 366 days long, and so is a slide")
+                length.position, length.isMonths
+                    ? "a window is at most \(SQLLimits.windowMonthsMax) months long, and so is a slide"
+                    : "a window is at most 366 days long, and so is a slide")
         }
     }
 
@@ -87,21 +109,21 @@ struct WindowParameters {
         _ step: Length, against size: Int64, takesAnySlide: Bool
     ) throws(Diagnostic) {
         let name = kind == .cumulate ? "step" : "slide"
-        if size % step.milliseconds != 0, !takesAnySlide {
+        if size % step.value != 0, !takesAnySlide {
             throw Diagnostic(
                 step.position,
-                "\(kind.rawValue) takes first the \(name), then the size, and the size (\(size) ms) must be a "
-                    + "multiple of the \(name) (\(step.milliseconds) ms)")
+                "\(kind.rawValue) takes first the \(name), then the size, and the size (\(size) \(step.unit)) must be a "
+                    + "multiple of the \(name) (\(step.value) \(step.unit))")
         }
         // The longest stretch that no border of a window cuts divides both.
-        let pane = Self.greatestCommonDivisor(size, step.milliseconds)
+        let pane = Self.greatestCommonDivisor(size, step.value)
         guard size / pane > SQLLimits.hopOverlapMax else { return }
         throw Diagnostic(
             step.position,
-            size / step.milliseconds > SQLLimits.hopOverlapMax
+            size / step.value > SQLLimits.hopOverlapMax
                 ? "a row would fall in more than \(SQLLimits.hopOverlapMax) windows; "
                     + "make the \(name) longer"
-                : "slide and size have no common part longer than \(pane) ms, of which a "
+                : "slide and size have no common part longer than \(pane) \(step.unit), of which a "
                     + "window would hold more than \(SQLLimits.hopOverlapMax); choose "
                     + "rounder lengths")
     }

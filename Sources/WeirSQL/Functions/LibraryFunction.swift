@@ -142,7 +142,7 @@ extension ScalarFunction {
 enum FunctionLibrary {
     static let all: [LibraryFunction] =
         textFunctions + encodingFunctions + patternFunctions + numberFunctions + hashFunctions
-        + calendarFunctions + timeTextFunctions + conditionFunctions + jsonFunctions
+        + calendarFunctions + timeTextFunctions + zoneFunctions + conditionFunctions + jsonFunctions
         + jsonBuildingFunctions + arrayFunctions + arraySetFunctions + mapFunctions + feedFunctions
 
     static let byName: [String: LibraryFunction] = Dictionary(

@@ -76,6 +76,8 @@ enum SQLLimits {
     static let hopOverlapMax: Int64 = 86_400
     /// The longest window, ms: a leap year.
     static let windowMillisecondsMax: Int64 = 366 * 86_400_000
+    /// The longest window and slide of calendar months.
+    static let windowMonthsMax: Int64 = 12
 }
 
 /// Words that cannot be names without backquotes, because the grammar needs them to find its way.

@@ -85,7 +85,7 @@ private func defects(of window: WindowSpec, over schema: Schema) -> [String] {
     }
     let isSound =
         switch window.shape {
-        case .sliding(let size, let slide):
+        case .sliding(let size, let slide), .months(let size, let slide):
             size > 0 && size % slide == 0 && (0..<slide).contains(window.offset)
         case .cumulating(let size, let step):
             size > 0 && size % step == 0 && (0..<size).contains(window.offset)

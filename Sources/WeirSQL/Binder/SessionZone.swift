@@ -1,0 +1,122 @@
+// The time zone of a query, which its text does not name: windows over TIMESTAMP_LTZ follow the clocks of
+// that place, and so does whatever reads the day or the hour of a TIMESTAMP_LTZ, as Flink does it with
+// `table.local-time-zone`. This comes when the plan is whole; kernels and binder know UTC only.
+//
+// What stays on UTC, in Flink too: differences and sums of times and intervals, TO_TIMESTAMP_LTZ of text,
+// and the seconds and milliseconds since the epoch.
+
+import WeirCore
+
+/// What a configuration says of a query beside its text.
+public struct QuerySettings: Hashable, Sendable {
+    /// The IANA name of the zone whose clocks the query goes by.
+    public var timeZone: String
+    /// How long after its end a window still takes late rows and is corrected, ms; nil for not at all.
+    public var allowedLatenessMilliseconds: Int64?
+
+    public init(timeZone: String = "UTC", allowedLatenessMilliseconds: Int64? = nil) {
+        self.timeZone = timeZone
+        self.allowedLatenessMilliseconds = allowedLatenessMilliseconds
+    }
+}
+
+extension LogicalPlan {
+    /// The plan on the clocks of `zone`.
+    func inTimeZone(_ zone: String) -> LogicalPlan {
+        let session = SessionZone(zone)
+        return mapping(
+            windows: { window, schema in
+                var window = window
+                if zone != "UTC", window.timeType(over: schema) == .timestampLTZ { window.zone = zone }
+                return window
+            }, expressions: session.applied)
+    }
+}
+
+/// Puts expressions on the clocks of a zone.
+struct SessionZone {
+    private let name: String
+    private let clock: WallClock?
+
+    init(_ name: String) {
+        self.name = name
+        clock = name == "UTC" ? nil : try? WallClock(zone: name)
+    }
+
+    func applied(to expression: BoundExpression) -> BoundExpression {
+        expression.replacing { part in
+            switch part {
+            case .cast(.literal(.integer(let time), .timestamp), .timestampLTZ, _):
+                return .literal(
+                    .integer(clock?.instant(ofLocal: time) ?? time), type: .timestampLTZ)
+            case .cast(let value, let type, let isTry) where clock != nil:
+                return cast(value, to: type, isTry: isTry)
+            case .call(let function, let arguments, let type) where clock != nil:
+                return call(function, arguments, type)
+            default: return nil
+            }
+        }
+    }
+
+    private func cast(_ value: BoundExpression, to type: DataType, isTry: Bool) -> BoundExpression? {
+        if value.type == .timestampLTZ, type.isScalar {
+            let local = local(applied(to: value))
+            return type == .timestamp ? local : .cast(local, to: type, isTry: isTry)
+        }
+        guard type == .timestampLTZ, value.type.isScalar else { return nil }
+        let inner = applied(to: value)
+        return instant(
+            inner.type == .timestamp ? inner : .cast(inner, to: .timestamp, isTry: isTry))
+    }
+
+    private func call(
+        _ function: ScalarFunction, _ arguments: [BoundExpression], _ type: DataType
+    ) -> BoundExpression? {
+        if case .named("FROM_UNIXTIME") = function {
+            let rest = arguments.dropFirst().map(applied)
+            let seconds = zoned("LOCAL SECONDS", applied(to: arguments[0]), .bigint)
+            return .call(function, arguments: [seconds] + rest, type: type)
+        }
+        if case .named("UNIX_TIMESTAMP") = function {
+            return zoned(
+                "SECONDS OF LOCAL TIME",
+                .call(function, arguments: arguments.map(applied), type: type), .bigint)
+        }
+        guard function.readsCalendar, arguments.first?.type == .timestampLTZ else { return nil }
+        let moved = [local(applied(to: arguments[0]))] + arguments.dropFirst().map(applied)
+        guard type == .timestampLTZ else { return .call(function, arguments: moved, type: type) }
+        return instant(.call(function, arguments: moved, type: .timestamp))
+    }
+
+    private func local(_ instant: BoundExpression) -> BoundExpression {
+        zoned("LOCAL TIME", instant, .timestamp)
+    }
+
+    private func instant(_ local: BoundExpression) -> BoundExpression {
+        zoned("INSTANT OF LOCAL TIME", local, .timestampLTZ)
+    }
+
+    private func zoned(
+        _ function: String, _ value: BoundExpression, _ type: DataType
+    ) -> BoundExpression {
+        .call(
+            .named(function), arguments: [value, .literal(.string(name), type: .string)], type: type)
+    }
+}
+
+extension ScalarFunction {
+    /// Whether it reads fields of a calendar off its first argument.
+    fileprivate var readsCalendar: Bool {
+        switch self {
+        case .extractYear, .extractMonth, .extractDay, .extractHour, .extractMinute, .extractSecond,
+            .extractDayOfWeek, .extractDayOfYear, .extractQuarter, .extractWeek, .floorTimeSecond,
+            .floorTimeMinute, .floorTimeHour, .floorTimeDay, .floorTimeWeek, .floorTimeMonth,
+            .floorTimeQuarter, .floorTimeYear, .dateFormat:
+            true
+        case .named(let name):
+            name.hasPrefix("FLOOR TO ") || name.hasPrefix("CEIL TO ")
+                || (name.hasPrefix("EXTRACT ") && !name.hasPrefix("EXTRACT INTERVAL "))
+        default: false
+        }
+    }
+}
