@@ -31,6 +31,14 @@ public enum Portability {
             case (.symbol, ")"): _ = casts.popLast()
             case (.word, _) where next.kind == .symbol && next.text == "(":
                 if let complaint = complaint(aboutCall: token, macros) { complaints.append(complaint) }
+                if ["TUMBLE", "HOP"].contains(token.keyword),
+                    let length = months(in: tokens[(index + 1)...])
+                {
+                    complaints.append(
+                        Diagnostic(
+                            length.position,
+                            "windows of months and years are weir's own: Flink takes lengths in days"))
+                }
             case (.word, _) where reservedByFlink.contains(token.keyword):
                 let isAlias = before?.keyword == "AS" && casts.last != true && endsItem(next)
                 let isColumn = columns.contains(token.text) && next.kind != .string
@@ -43,6 +51,20 @@ public enum Portability {
             }
         }
         return complaints + PortableWindows.complaints(about: tokens)
+    }
+
+    /// The unit of the first length in months among the arguments that begin with a parenthesis.
+    private static func months(in arguments: ArraySlice<Token>) -> Token? {
+        var depth = 0
+        for index in arguments.indices {
+            let token = arguments[index]
+            if token.kind == .symbol, token.text == "(" { depth += 1 }
+            if token.kind == .symbol, token.text == ")" { depth -= 1 }
+            if depth == 0 { return nil }
+            let isUnit = ["MONTH", "MONTHS", "QUARTER", "QUARTERS", "YEAR", "YEARS"].contains(token.keyword)
+            if depth == 1, isUnit, token.kind == .word, arguments[index - 1].kind == .string { return token }
+        }
+        return nil
     }
 
     /// Whether an item of a list ends before `token`.

@@ -3,7 +3,7 @@
 // `table.local-time-zone`. This comes when the plan is whole; kernels and binder know UTC only.
 //
 // What stays on UTC, in Flink too: differences and sums of times and intervals, TO_TIMESTAMP_LTZ of text,
-// and the seconds and milliseconds since the epoch.
+// and what is written as an element of an array.
 
 import WeirCore
 
@@ -108,7 +108,8 @@ extension ScalarFunction {
     /// Whether it reads fields of a calendar off its first argument.
     fileprivate var readsCalendar: Bool {
         switch self {
-        case .extractYear, .extractMonth, .extractDay, .extractHour, .extractMinute, .extractSecond,
+        // Flink counts EXTRACT(EPOCH …) by the clocks of the zone, too.
+        case .extractEpoch, .extractYear, .extractMonth, .extractDay, .extractHour, .extractMinute, .extractSecond,
             .extractDayOfWeek, .extractDayOfYear, .extractQuarter, .extractWeek, .floorTimeSecond,
             .floorTimeMinute, .floorTimeHour, .floorTimeDay, .floorTimeWeek, .floorTimeMonth,
             .floorTimeQuarter, .floorTimeYear, .dateFormat:
