@@ -63,7 +63,8 @@ extension LogicalPlan {
         return StateDescription(
             kept: kept,
             duration: "until the watermark reaches the window's end: \(length(of: window))"
-                + (delay == 0 ? "" : " and the watermark's delay of \(span(delay))"),
+                + (delay == 0 ? "" : " and the watermark's delay of \(span(delay))")
+                + (window.allowedLateness.map { ", and then allowed_lateness, \(span($0))" } ?? ""),
             size: parts.joined(separator: " and "))
     }
 

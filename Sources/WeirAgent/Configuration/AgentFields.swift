@@ -93,11 +93,16 @@ enum QueryFields {
         "time_zone", .timeZone, .default("UTC"),
         "IANA time zone that the windows and calendar functions of TIMESTAMP_LTZ follow, as Flink's "
             + "`table.local-time-zone`; views are on the clocks of the query that reads them.")
+    static let allowedLateness = Setting.duration(
+        "allowed_lateness", .optional, from: "1s", to: "366d",
+        "How long after its end a window still takes late rows. What they change comes again, with a higher number "
+            + "in the column `revision`, which the result then has. Default: not at all.")
 
     static let section = SectionDeclaration(
         "query", isList: true,
         "A continuous query. Its rejected and late rows go to its sinks as well, under `_rejected` and `_late`.",
         fields: [
             name.declaration, sql.declaration, sinks.declaration, timeZone.declaration,
+            allowedLateness.declaration,
         ])
 }

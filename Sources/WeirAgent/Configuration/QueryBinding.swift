@@ -95,11 +95,13 @@ struct QueryBinding {
         let sinks = values[QueryFields.sinks] ?? []
         var plan: QueryPlan?
         var configuration: QueryConfiguration?
-        let settings = QuerySettings(timeZone: values[QueryFields.timeZone] ?? "UTC")
+        let settings = QuerySettings(
+            timeZone: values[QueryFields.timeZone] ?? "UTC",
+            allowedLatenessMilliseconds: values[QueryFields.allowedLateness])
         if let sql = values[QueryFields.sql], broken.isDisjoint(with: names(readBy: sql)) {
             switch QueryBinder(catalog: catalog).bind(sql, settings) {
             case .success(let bound):
-                plan = bound
+                plan = allowingLateness(bound, values)
                 for warning in bound.warnings {
                     log.warning(values.position(of: QueryFields.sql), warning)
                 }
@@ -112,6 +114,18 @@ struct QueryBinding {
         }
         return BoundQuery(
             name: name, sinks: sinks, plan: plan, configuration: configuration, values: values)
+    }
+
+    /// The plan with what `allowed_lateness` says; nil when it does not go together with the query.
+    private func allowingLateness(_ plan: QueryPlan, _ values: SectionValues) -> QueryPlan? {
+        guard let lateness = values[QueryFields.allowedLateness] else { return plan }
+        switch plan.allowingLateness(lateness) {
+        case .success(let revising): return revising
+        case .failure(let refusal):
+            log.error(
+                values.position(of: QueryFields.allowedLateness), "allowed_lateness: \(refusal.reason)")
+            return nil
+        }
     }
 
     /// Warns of sources and views that no query reads.
@@ -159,6 +173,11 @@ struct QueryBinding {
                     log.error(query.values.position(of: QueryFields.sql), complaint)
                 }
             }
+        }
+        for query in queries where query.values[QueryFields.allowedLateness] != nil {
+            log.warning(
+                query.values.position(of: QueryFields.allowedLateness),
+                "Flink drops late rows: it corrects nothing, and has no column \(LogicalPlan.revisionColumn)")
         }
         for source in sources {
             if source.values[SourceFields.watermarkBy] != nil {

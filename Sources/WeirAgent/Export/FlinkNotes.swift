@@ -72,6 +72,12 @@ struct FlinkNotes {
                 "Rows that come too late for their windows go to _late/QUERY in weir. Flink drops them and "
                     + "counts them (numLateRecordsDropped).")
         }
+        let revising = queries.filter { $0.settings.allowedLatenessMilliseconds != nil }.map(\.name)
+        if !revising.isEmpty {
+            notes.append(
+                "allowed_lateness is left out: Flink emits a window once, without corrections and without the "
+                    + "column revision (\(revising.joined(separator: ", "))).")
+        }
         let keyed = tables.compactMap { table in
             table.source.time?.watermarkBy.map { "\(table.source.name) has one a \($0)" }
         }

@@ -24,8 +24,14 @@ struct FlinkSinkTable {
     /// The table's name.
     var name: String { "\(query.name)__\(sink?.name ?? "out")" }
 
+    /// The result's columns; Flink has no revisions.
+    private var fields: ArraySlice<Field> {
+        let isRevising = query.settings.allowedLatenessMilliseconds != nil
+        return query.plan.schema.fields.dropLast(isRevising ? 1 : 0)
+    }
+
     var statement: String {
-        let columns = query.plan.schema.fields.map { "\(flinkName($0.name)) \(flinkType($0.type))" }
+        let columns = fields.map { "\(flinkName($0.name)) \(flinkType($0.type))" }
         var options = [("connector", "filesystem"), ("path", path)]
         switch sink?.format {
         case .csv: options.append(("format", "csv"))
@@ -41,7 +47,6 @@ struct FlinkSinkTable {
     /// time a row, and none that is NULL: behind joins, and where two columns of a result can be one, all
     /// are made plain times around the query.
     func insert(_ sql: String) -> String {
-        let fields = query.plan.schema.fields
         let times = fields.indices.filter {
             fields[$0].type.isTimestamp && !["window_start", "window_end"].contains(fields[$0].name)
         }

@@ -205,7 +205,9 @@ struct PipelineBuilder {
         if isFirst, lateSchema == nil { lateSchema = Schema(lateColumns.map { input.schema[$0] }) }
         let definition = WindowDefinition(
             window: window, keys: keys, aggregates: aggregates, schema: schema,
-            clockKey: clockKey(of: keys, input), lateOutput: isFirst ? output : nil,
+            // Corrections wait for the combined clock: see WindowRevisions.
+            clockKey: window.allowedLateness == nil ? clockKey(of: keys, input) : nil,
+            lateOutput: isFirst ? output : nil,
             lateColumns: lateColumns, copiesOfRows: copies, memoryBudgetBytes: options.memoryBudgetBytes,
             // Only the first operator can stop half-way: what it has handed on, the others finish.
             emittedRowsMax: isFirst && isSingleHead ? options.emittedRowsMax : .max,

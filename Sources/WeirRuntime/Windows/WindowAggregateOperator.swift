@@ -12,7 +12,7 @@
 // that the operator does depends on where batches end.
 //
 // The files: WindowRows adds rows, WindowKeyedRows does so when each key has its own clock,
-// WindowFiring emits, WindowMerge puts a window's panes together, WindowCheckpoint makes it
+// WindowRevisions does so when late rows correct what was emitted, WindowFiring emits, WindowMerge puts a window's panes together, WindowCheckpoint makes it
 // durable, WindowSpilling writes out what memory has no room for.
 
 import WeirCore
@@ -29,6 +29,8 @@ final class WindowAggregateOperator: Operator {
     let rows: WindowRows
     /// The clocks of the groups' keys; nil when the combined watermark rules.
     let keyed: KeyedWindows?
+    /// What late rows have changed; nil without `allowed_lateness`.
+    let revisions: WindowRevisions?
     let results: WindowResults
     let scratch = MergeScratch()
     /// Gets late rows; nil for a window over another window's results, where none is late.
@@ -46,6 +48,8 @@ final class WindowAggregateOperator: Operator {
     var firedWatermark = Watermark.none
     /// The watermark at which the next window is due; Int64.max when there is none.
     var nextDue = Int64.max
+    /// With `allowed_lateness`, where more than windows can be due: when the next window is.
+    var windowDue = Int64.max
     /// A window that is being emitted, when a commit came in between.
     var unfinished: UnfinishedFiring?
     var emittedSinceCommit = 0
@@ -72,7 +76,8 @@ final class WindowAggregateOperator: Operator {
         rows = try WindowRows(definition, keyOrder: order)
         results = WindowResults(
             schema: definition.schema, keyOrder: order, encoder: store.encoder,
-            accumulators: accumulators)
+            accumulators: accumulators, hasRevision: definition.window.allowedLateness != nil)
+        revisions = definition.window.allowedLateness.map { WindowRevisions(allowance: $0) }
         keyed = definition.clockKey == nil ? nil : KeyedWindows()
         lateOutput = definition.lateOutput
         lateColumns = definition.lateColumns
@@ -87,7 +92,10 @@ final class WindowAggregateOperator: Operator {
         store.forgetUnusedKeys()
         let run = run.withoutNulls(in: rows.timeColumn)
         rows.begin(run, store.encoder, store.keys, times)
-        let stop = try keyed == nil ? addRows(run) : addKeyedRows(run)
+        let stop =
+            if let revisions { try addRevisingRows(run, revisions) } else {
+                try keyed == nil ? addRows(run) : addKeyedRows(run)
+            }
         sendLateRows(run)
         try sendResults()
         if let stop { return .suspended(beforeRow: stop) }
@@ -113,7 +121,9 @@ final class WindowAggregateOperator: Operator {
         return isThrough ? .done : .suspended(beforeRow: 0)
     }
 
-    var memoryBytes: Int { store.memoryBytes + next.memoryBytes }
+    var memoryBytes: Int {
+        store.memoryBytes + (revisions?.memoryBytes ?? 0) + next.memoryBytes
+    }
     var spilledCount: Int { store.spilledCount + next.spilledCount }
     var evaluationErrors: UInt64 {
         rows.evaluationErrors + store.droppedValues + next.evaluationErrors

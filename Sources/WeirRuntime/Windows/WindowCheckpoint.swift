@@ -29,6 +29,7 @@ extension WindowAggregateOperator {
             }
             keyed.changedAhead.removeAll()
         }
+        revisions?.checkpoint(keyspace, into: writer)
         let progress = encodeProgress()
         if progress != savedProgress {
             progress.withUnsafeBytes { writer.put(keyspace.progress, $0) }

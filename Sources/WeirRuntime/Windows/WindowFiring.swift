@@ -12,6 +12,10 @@ extension WindowAggregateOperator {
     /// Emits all windows due at `watermark`: of the clock in place `clock`, or, if nil, of all
     /// groups. False when a commit must come first; then `unfinished` says how to go on.
     func fire(through watermark: Int64, clock: Int32?) throws(Failure) -> Bool {
+        if let revisions, unfinished == nil {
+            guard try emitCorrections(revisions, below: watermark) else { return false }
+            findNextDue(revisions)
+        }
         while true {
             let due = dueTime(clock)
             guard due < .max, due <= watermark else { break }
@@ -25,12 +29,17 @@ extension WindowAggregateOperator {
         } else {
             firedWatermark = max(firedWatermark, watermark)
         }
+        if let revisions {
+            expire(revisions, through: watermark)
+            findNextDue(revisions)
+        }
         return true
     }
 
     /// When the next window is due; a window under way comes first, even if nothing is left of it.
     private func dueTime(_ clock: Int32?) -> Int64 {
         if let unfinished { return unfinished.windowEnd - 1 }
+        if revisions != nil { return windowDue }
         return if let clock, let keyed { keyed.nextDue[Int(clock)] } else { nextDue }
     }
 
@@ -44,12 +53,20 @@ extension WindowAggregateOperator {
             return
         }
         firedWatermark = due
+        if let revisions {
+            findNextDue(revisions)
+            return
+        }
         while let pane = store.panes.first, pane.table.pointee.lateAt <= due { store.drop(pane) }
         findNextDue()
     }
 
     /// Finds when the next window is due (combined clock).
     func findNextDue() {
+        if let revisions {
+            findNextDue(revisions)
+            return
+        }
         nextDue = .max
         if let pane = store.panes.first,
             let end = geometry.firstWindowEnd(covering: pane.start, after: firedWatermark)

@@ -2,6 +2,7 @@
 //
 //     tag m                     progress: what has fired, and where an emission stopped
 //     tag f place               a clock whose windows were closed ahead of it
+//     tag c end key             a window and key that late rows have corrected
 //     tag p start b number      pane: a delta block; all, in order, are its groups in memory
 //     tag p start i             pane: its list of spilled runs
 //     tag p start r run key     pane: a chunk of a spilled run; `key` is the last group key in it
@@ -31,6 +32,18 @@ struct WindowKeyspace {
     func runList(_ start: Int64) -> [UInt8] { pane(start) + [PaneEntry.runList.rawValue] }
     func run(_ start: Int64, _ number: UInt32) -> [UInt8] {
         pane(start) + [PaneEntry.run.rawValue] + Self.bytes(number)
+    }
+
+    var allRevisions: (start: [UInt8], end: [UInt8]) { ([tag, 0x63], [tag, 0x64]) }
+    func revision(_ end: Int64, _ key: [UInt8]) -> [UInt8] {
+        [tag, 0x63] + Self.bytes(UInt64(bitPattern: end) ^ (1 << 63)) + key
+    }
+
+    /// The window's end and the key in the key of a revision; nil for a key that is none.
+    func parseRevision(_ key: UnsafeRawBufferPointer) -> (end: Int64, key: [UInt8])? {
+        guard key.count >= 10 else { return nil }
+        let biased = UInt64(bigEndian: key.loadUnaligned(fromByteOffset: 2, as: UInt64.self))
+        return (Int64(bitPattern: biased ^ (1 << 63)), Array(key[10...]))
     }
 
     /// What an entry of a pane is.

@@ -24,6 +24,8 @@ final class WindowResults {
     private let accumulators: [any Accumulator]
     /// Whether window_start is the last column of the stored key.
     private let hasStartInKey: Bool
+    /// Whether the last column is the revision, which counts a window's corrections.
+    private let hasRevision: Bool
     /// The output column that window_start is.
     private let firstBound: Int
     /// The output column of each column of the stored key.
@@ -32,13 +34,15 @@ final class WindowResults {
     private var keyColumns: [Column] = []
 
     init(
-        schema: Schema, keyOrder: [Int], encoder: KeyEncoder, accumulators: [any Accumulator]
+        schema: Schema, keyOrder: [Int], encoder: KeyEncoder, accumulators: [any Accumulator],
+        hasRevision: Bool = false
     ) {
+        self.hasRevision = hasRevision
         self.schema = schema
         self.keyOrder = keyOrder
         self.encoder = encoder
         self.accumulators = accumulators
-        firstBound = schema.count - accumulators.count - 3
+        firstBound = schema.count - accumulators.count - (hasRevision ? 4 : 3)
         hasStartInKey = keyOrder.count > firstBound
         precondition(
             keyOrder.count == firstBound + (hasStartInKey ? 1 : 0), "keys, window, aggregates")
@@ -51,8 +55,11 @@ final class WindowResults {
         rowCount = 0
     }
 
+    /// Whether there are as many rows as are handed on together.
+    var isFull: Bool { rowCount >= 4096 }
+
     /// Adds the groups of a window.
-    func append(_ groups: MergedGroups, _ window: WindowBounds) {
+    func append(_ groups: MergedGroups, _ window: WindowBounds, revision: Int64 = 0) {
         let count = groups.slots.count
         encoder.decode(groups.keys, into: keyColumns)
         let bounds = [window.start, window.end, window.time]
@@ -63,6 +70,9 @@ final class WindowResults {
             for (accumulator, column) in zip(accumulators, columns[(firstBound + 3)...]) {
                 accumulator.emit(slots, into: column)
             }
+        }
+        if hasRevision {
+            columns[columns.count - 1].appendWords(count: count, isNull: { _ in false }) { _ in revision }
         }
         rowCount += count
     }

@@ -14,7 +14,7 @@ enum FunctionReference {
         - Functions of the machine's clock or of chance (CURRENT_TIMESTAMP, NOW, PROCTIME, RAND, UUID, UNIX_TIMESTAMP
           without arguments and their like) are refused: results depend on the input alone, so that they can be
           computed again after a crash.
-        - The session's time zone is UTC.
+        - The session's time zone is the query's `time_zone`, UTC by default (docs/sql.md).
 
         Regular expressions are PCRE2's instead of java.util.regex. A class within a class, `[a&&b]` and an empty class
         are refused when the pattern is a constant. A search takes a million steps at most; a row that takes more is

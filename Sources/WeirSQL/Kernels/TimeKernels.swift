@@ -1,5 +1,5 @@
 // Functions of timestamps: EXTRACT, FLOOR … TO, DATE_FORMAT, TO_TIMESTAMP and TO_TIMESTAMP_LTZ. All
-// of them are in UTC, the session's zone.
+// of them are in UTC (a query's `time_zone` is put around them).
 //
 // Fields and floors are those of the calendar also before 1970, where Flink cuts toward zero and
 // gives negative hours. Two things are as in Flink and worth knowing: the week of EXTRACT begins on
