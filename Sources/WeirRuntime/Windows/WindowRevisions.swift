@@ -114,6 +114,8 @@ extension WindowAggregateOperator {
             }
             let number = rows.numbers.base[row]
             if first - 1 <= mark {
+                // Nothing was due since the last firing, or it would have been emitted just now.
+                firedWatermark = max(firedWatermark, mark)
                 try noteCorrections(of: number, from: first, pane: start, mark, revisions)
             }
             rows.collectedRows.base[filled] = Int32(truncatingIfNeeded: row)
