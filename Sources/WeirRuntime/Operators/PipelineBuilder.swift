@@ -210,7 +210,8 @@ struct PipelineBuilder {
             lateOutput: isFirst ? output : nil,
             lateColumns: lateColumns, copiesOfRows: copies, memoryBudgetBytes: options.memoryBudgetBytes,
             // Only the first operator can stop half-way: what it has handed on, the others finish.
-            emittedRowsMax: isFirst && isSingleHead ? options.emittedRowsMax : .max,
+            // Windows over windows that go by keys' clocks follow them when the one below is through.
+            emittedRowsMax: isFirst && isSingleHead && !isKeyedCascade ? options.emittedRowsMax : .max,
             hashSeed: options.hashSeed, stateTag: takeStateTag())
         let grouping: any Operator =
             if case .session(let gap, _) = window.shape {
@@ -265,8 +266,29 @@ struct PipelineBuilder {
     /// The group key that is the source's `watermark_by` column, passed through unchanged.
     private func clockKey(of keys: [BoundExpression], _ input: LogicalPlan) -> Int? {
         // Where another operator keeps rows, too, both must go by one clock: what a window of a key that
-        // is far behind gives would be late for the rows of all others.
-        guard let name = options.watermarkBy, root.statefulCount == 1 else { return nil }
+        // is far behind gives would be late for the rows of all others. Windows over windows of the key
+        // all follow the key's.
+        guard root.statefulCount == 1 || isKeyedCascade else { return nil }
+        return sourceClockKey(of: keys, input)
+    }
+
+    /// Whether all that keeps rows is windows over windows, each grouped by the key.
+    private var isKeyedCascade: Bool {
+        func isKeyed(_ node: LogicalPlan) -> Bool {
+            switch node {
+            case .windowAggregate(let input, let window, let keys, _, _):
+                if case .session = window.shape { return false }
+                return sourceClockKey(of: keys, input) != nil && isKeyed(input)
+            case .ordered: return false
+            case .scan, .filter, .project, .unnest, .expand, .windowAssign, .union:
+                return node.inputs.allSatisfy(isKeyed)
+            }
+        }
+        return root.statefulCount > 1 && isSingleHead && isKeyed(root)
+    }
+
+    private func sourceClockKey(of keys: [BoundExpression], _ input: LogicalPlan) -> Int? {
+        guard let name = options.watermarkBy else { return nil }
         let lineage = Self.lineage(input)
         return keys.firstIndex { key in
             if case .column(let index, _) = key { lineage[index] == name } else { false }
@@ -290,8 +312,13 @@ struct PipelineBuilder {
             .windowAssign(let input, _, let schema):
             let names = lineage(input)
             return names + Array(repeating: nil, count: schema.count - names.count)
-        case .windowAggregate(_, _, _, _, let schema), .union(_, let schema),
-            .ordered(_, _, let schema):
+        case .windowAggregate(let input, _, let keys, _, let schema):
+            let names = lineage(input)
+            let kept = keys.map { key -> String? in
+                if case .column(let index, _) = key { names[index] } else { nil }
+            }
+            return kept + Array(repeating: nil, count: schema.count - kept.count)
+        case .union(_, let schema), .ordered(_, _, let schema):
             return Array(repeating: nil, count: schema.count)
         }
     }

@@ -53,6 +53,8 @@ final class WindowAggregateOperator: Operator {
     /// A window that is being emitted, when a commit came in between.
     var unfinished: UnfinishedFiring?
     var emittedSinceCommit = 0
+    /// Of each result that has not been handed on, the place of its clock.
+    var resultPlaces: [Int32] = []
     /// Rows that came so far; sizes that can change are looked at when it is a multiple of a
     /// constant.
     var rowOrdinal: UInt64 = 0
@@ -92,6 +94,11 @@ final class WindowAggregateOperator: Operator {
         store.forgetUnusedKeys()
         let run = run.withoutNulls(in: rows.timeColumn)
         rows.begin(run, store.encoder, store.keys, times)
+        if keyed != nil, run.trace.watermarks == nil {
+            try addKeyedResults(run)
+            try sendResults()
+            return .done
+        }
         let stop =
             if let revisions { try addRevisingRows(run, revisions) } else {
                 try keyed == nil ? addRows(run) : addKeyedRows(run)
@@ -105,7 +112,7 @@ final class WindowAggregateOperator: Operator {
     func advance(_ trace: ClockTrace) throws(Failure) -> Step {
         let isThrough =
             if let moves = trace.keys, keyed != nil {
-                try advanceKeyed(moves)
+                try advanceKeyed(moves, isEnd: trace.watermarkAfter == Watermark.end)
             } else {
                 try fire(through: times.mark(trace.watermarkAfter), clock: nil)
             }
@@ -148,7 +155,10 @@ final class WindowAggregateOperator: Operator {
     /// that was handed on before, so a window over these results cannot find them late.
     func sendResults() throws(Failure) {
         guard let batch = results.take() else { return }
-        let trace = ClockTrace(watermarks: nil, watermarkAfter: Watermark.none, keys: nil)
+        var moves = keyed?.clocks.map { KeyMoves(clocks: $0) }
+        moves?.places = resultPlaces
+        resultPlaces.removeAll(keepingCapacity: true)
+        let trace = ClockTrace(watermarks: nil, watermarkAfter: Watermark.none, keys: moves)
         _ = try next.process(
             RowRun(
                 batch: batch, origins: nil, sourceRows: 0..<0, trace: trace, outcomes: nil))

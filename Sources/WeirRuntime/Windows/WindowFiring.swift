@@ -100,6 +100,7 @@ extension WindowAggregateOperator {
             guard let last = groups.keys.last else { break }
             if groups.keys.count == room { lastKey = Array(last) }
             results.append(groups, bounds)
+            if let clock { resultPlaces += [Int32](repeating: clock, count: groups.keys.count) }
             emittedSinceCommit += groups.keys.count
             if results.rowCount >= Self.resultRowsMax { try sendResults() }
         }

@@ -147,6 +147,43 @@ extension WindowAggregateOperator {
         return nil
     }
 
+    /// As `addKeyedRows`, of what windows below have emitted; the trace says whose clock each row went by.
+    /// None is late: its time is above all that the clock had reached when these windows were last told.
+    func addKeyedResults(_ run: RowRun) throws(Failure) {
+        guard let keyed, let moves = run.trace.keys else {
+            preconditionFailure("results without their keys' clocks")
+        }
+        keyed.follow(moves.clocks)
+        var filled = 0
+        for row in 0..<run.batch.rowCount {
+            let place = moves.places[run.origin(row)]
+            let start = geometry.paneStart(of: rows.times[row])
+            if geometry.lastWindowEnd(covering: start) <= start { continue }
+            let pane = store.makePane(start)
+            let number = rows.numbers.base[row]
+            let entry = pane.table.pointee.place(of: number, keyOf: store.keyOf.base)
+            var slot = pane.table.pointee.entries[entry] - 1
+            if slot < 0 {
+                slot = addGroup(number, to: start)
+                keyed.link(slot, to: place, capacity: store.keyOf.capacity)
+                let due = geometry.firstWindowEnd(covering: start) - 1
+                keyed.nextDue[Int(place)] = min(keyed.nextDue[Int(place)], due)
+            } else if store.isDirty.base[Int(slot)] == 0 {
+                store.isDirty.base[Int(slot)] = 1
+                pane.dirty.append(slot)
+            }
+            rows.collectedRows.base[filled] = Int32(row)
+            rows.collectedSlots.base[filled] = slot
+            filled += 1
+            if store.chargedBytes > memoryBudgetBytes || (store.hasVariableSizes && isSizeCheckDue()) {
+                rows.apply(filled, to: store.accumulators, run)
+                filled = 0
+                try spillIfNeeded()
+            }
+        }
+        rows.apply(filled, to: store.accumulators, run)
+    }
+
     /// The pane of a row, made if there is none; nil when the row is late or in no window.
     private func keyedPane(_ row: Int, _ mark: Int64) -> UnsafeMutablePointer<PaneTable>? {
         let start = geometry.paneStart(of: rows.times[row])
@@ -185,12 +222,16 @@ extension WindowAggregateOperator {
 
     /// Follows the keys' clocks where there are no rows to add. False when a commit must come
     /// first.
-    func advanceKeyed(_ moves: KeyMoves) throws(Failure) -> Bool {
+    func advanceKeyed(_ moves: KeyMoves, isEnd: Bool) throws(Failure) -> Bool {
+        // A window over windows does not close because its key is idle: windows below are still to come.
+        let isOverWindows = lateOutput == nil
         guard let keyed else { preconditionFailure("no clocks to follow") }
         keyed.follow(moves.clocks)
         for (place, watermark) in zip(moves.places, moves.after) {
             let after = times.mark(watermark)
+            if after == Watermark.end, isOverWindows, !isEnd { continue }
             if after == Watermark.none {
+                if isOverWindows { _ = try fire(through: Watermark.end, clock: place) }
                 keyed.setFired(place, Watermark.none, isAhead: false)
             } else if after >= keyed.nextDue[Int(place)], keyed.nextDue[Int(place)] < .max {
                 guard try fire(through: after, clock: place) else { return false }
