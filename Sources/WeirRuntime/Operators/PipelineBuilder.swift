@@ -280,7 +280,7 @@ struct PipelineBuilder {
                 if case .session = window.shape { return false }
                 return sourceClockKey(of: keys, input) != nil && isKeyed(input)
             case .ordered: return false
-            case .scan, .filter, .project, .unnest, .expand, .windowAssign, .union:
+            case .scan, .filter, .project, .unnest, .expand, .windowAssign, .lookup, .union:
                 return node.inputs.allSatisfy(isKeyed)
             }
         }

@@ -12,8 +12,9 @@
 // that the operator does depends on where batches end.
 //
 // The files: WindowRows adds rows, WindowKeyedRows does so when each key has its own clock,
-// WindowRevisions does so when late rows correct what was emitted, WindowFiring emits, WindowMerge puts a window's panes together, WindowCheckpoint makes it
-// durable, WindowSpilling writes out what memory has no room for.
+// WindowRevisions when late rows correct what was emitted, WindowFiring emits, WindowMerge puts a
+// window's panes together, WindowCheckpoint makes it durable, WindowSpilling writes out what memory
+// has no room for.
 
 import WeirCore
 import WeirSQL

@@ -59,7 +59,7 @@ extension LogicalPlan {
             return .windowAggregate(
                 input, window: window, keys: keys, aggregates: aggregates,
                 schema: Schema(schema.fields + [revision]))
-        case .scan, .unnest, .expand, .windowAssign, .union, .ordered: return nil
+        case .scan, .unnest, .expand, .lookup, .windowAssign, .union, .ordered: return nil
         }
     }
 }

@@ -27,6 +27,11 @@ extension LogicalPlan {
             return .windowAggregate(
                 below[0], window: change(window, input.schema), keys: keys.map(replace),
                 aggregates: aggregates.map { $0.mapping(replace) }, schema: schema)
+        case .lookup(_, let spec, let schema):
+            let mapped = LookupSpec(
+                table: spec.table, columns: spec.columns, kind: spec.kind,
+                condition: spec.condition.mapping(replace), isVersioned: spec.isVersioned)
+            return .lookup(below[0], mapped, schema: schema)
         case .union(_, let schema):
             return .union(below, schema: schema)
         case .ordered(let stage, let inputs, let schema):

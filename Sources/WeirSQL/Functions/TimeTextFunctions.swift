@@ -1,4 +1,5 @@
-// Times from texts and texts from times. They know of UTC only (a query's `time_zone` is put around them); a text that is no time gives NULL.
+// Times from texts and texts from times. They know of UTC only (a query's `time_zone` is put around them); a
+// text that is no time gives NULL.
 
 import WeirCore
 
