@@ -112,8 +112,8 @@ struct WindowParameters {
         if size % step.value != 0, !takesAnySlide {
             throw Diagnostic(
                 step.position,
-                "\(kind.rawValue) takes first the \(name), then the size, and the size (\(size) \(step.unit)) must be a "
-                    + "multiple of the \(name) (\(step.value) \(step.unit))")
+                "\(kind.rawValue) takes first the \(name), then the size, and the size "
+                    + "(\(size) \(step.unit)) must be a multiple of the \(name) (\(step.value) \(step.unit))")
         }
         // The longest stretch that no border of a window cuts divides both.
         let pane = Self.greatestCommonDivisor(size, step.value)
