@@ -86,7 +86,9 @@ struct TableBuilder {
         let format = values[TableFields.format]
         checkOrigins(columns, format, values)
         let key = values[TableFields.key] ?? []
-        checkKey(key, columns, isSound: areColumnsSound, values)
+        if values[TableFields.key] != nil {
+            checkKey(key, columns, isSound: areColumnsSound, values)
+        }
         let schema = Schema(columns.map { Field($0.name, $0.type) })
         let name = values[TableFields.name]
         var configuration: TableConfiguration?
@@ -126,15 +128,11 @@ struct TableBuilder {
     private func checkKey(
         _ key: [String], _ columns: [ColumnConfiguration], isSound: Bool, _ values: SectionValues
     ) {
-        guard values.isGiven(TableFields.key) else { return }
         if key.isEmpty {
             log.error(values.position(of: TableFields.key), "key is empty: nothing would tell rows apart")
         }
         for (index, name) in key.enumerated() {
             let place = values.position(of: TableFields.key, element: index)
-            if key[..<index].contains(name) {
-                log.error(place, "key: \(quoted(name)) is named twice")
-            }
             guard let column = columns.first(where: { $0.name == name }) else {
                 guard isSound else { continue }
                 let near = nearestSpelling(of: name, among: columns.map(\.name))
