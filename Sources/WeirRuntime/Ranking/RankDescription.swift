@@ -17,7 +17,7 @@ extension LogicalPlan {
         let first = spec.last == 1 ? "first row" : "first \(spec.last) rows"
         return StateDescription(
             kept: spec.last == .max ? "the rows of \(each)" : "the \(first) of \(each); others soon go",
-            duration: "until the window ends; \(wait)", size: rows)
+            duration: "until the window ends, and then \(wait)", size: rows)
     }
 
     /// What an ORDER BY keeps.

@@ -51,8 +51,9 @@ struct RankPass {
         return bound == nil
     }
 
-    /// Half of what the query may have of memory, for rows are copied when they are put in order.
-    private var heldBytesMax: Int { processor.memoryBudgetBytes / 2 }
+    /// An eighth of what the query may have of memory: rows are copied when they are put in order and again
+    /// when they are put out, and become text.
+    private var heldBytesMax: Int { processor.memoryBudgetBytes / 8 }
 
     private func joined(_ first: Batch, _ others: [Batch]) -> Batch {
         if others.isEmpty { return first }

@@ -85,9 +85,11 @@ extension BindingSession {
             keys.append((column, item))
         }
         var result = relation
-        guard let time = result.exposeOrderTime(), leadsByTime(keys[0].column, time, relation),
-            !first.isDescending
-        else { throw refusal(first, relation) }
+        let time = result.exposeOrderTime()
+        let isByTime = time.map { leadsByTime(keys[0].column, $0, relation) } ?? false
+        guard let time, isByTime, !first.isDescending else {
+            throw refusal(first, relation, isByTime: isByTime)
+        }
         let spec = SortSpec(
             time: time,
             order: keys.dropFirst().map { key in
@@ -129,9 +131,11 @@ extension BindingSession {
         return column.windowColumn == .end || column.windowColumn == .time
     }
 
-    private func refusal(_ item: OrderItemSyntax, _ relation: Relation) -> Diagnostic {
+    private func refusal(
+        _ item: OrderItemSyntax, _ relation: Relation, isByTime: Bool
+    ) -> Diagnostic {
         let name = relation.timeAttribute?.name
-        if item.isDescending {
+        if isByTime {
             return Diagnostic(
                 item.expression.start,
                 "a stream comes in the order of time, which cannot be turned round; drop DESC")
