@@ -100,6 +100,8 @@ public struct JoinSpec: Hashable, Sendable {
     /// is above the greatest.
     public let lower: Int64
     public let upper: Int64
+    /// Whether the bounds compare instants with what clocks show, which are one number in UTC only.
+    public var comparesClocks = false
 }
 
 /// A join with the versions of a table.
@@ -128,7 +130,8 @@ extension JoinSpec {
             kind: kind,
             condition: condition.moved(places, leftWidth: inputs[0].schema.count),
             leftTime: places[0][leftTime] ?? leftTime,
-            rightTime: places[1][rightTime] ?? rightTime, lower: lower, upper: upper)
+            rightTime: places[1][rightTime] ?? rightTime, lower: lower, upper: upper,
+            comparesClocks: comparesClocks)
         return (.join(spec), output.schema, output.place)
     }
 

@@ -189,7 +189,7 @@ struct JoinBinder {
         ).moved([place, [:]], leftWidth: newWidth)
         let spec = JoinSpec(
             kind: kind, condition: condition, leftTime: times.left, rightTime: times.right,
-            lower: lower, upper: upper)
+            lower: lower, upper: upper, comparesClocks: parts.comparesClocks)
         var result = kind.isOneSided ? one : one.beside(other)
         let fields = one.plan.schema.fields
         result.plan = .ordered(

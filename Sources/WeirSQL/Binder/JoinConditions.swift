@@ -21,6 +21,8 @@ struct JoinParts {
     private(set) var upper: Int64?
     /// The event times that are bounded, as columns of their sides.
     private(set) var times: (left: Int, right: Int)?
+    /// See `JoinSpec.comparesClocks`.
+    private(set) var comparesClocks = false
     /// The window columns that are equal on both sides.
     private(set) var windows: Set<WindowColumn> = []
     /// The end of the windows as columns of their sides.
@@ -123,6 +125,8 @@ struct JoinParts {
         let shift: Int64
         /// Whether it is the end of a window, as it is.
         var isEnd = false
+        /// Whether it is what clocks show of an instant.
+        var isClock = false
     }
 
     private func timeTerm(_ expression: BoundExpression) -> TimeTerm? {
@@ -133,18 +137,25 @@ struct JoinParts {
             if column.isTimeAttribute { return TimeTerm(column: index, shift: 0) }
             guard column.windowColumn == .end else { return nil }
             let time = side.values.first { $0.windowColumn == .time && $0.isTimeAttribute }
-            return TimeTerm(column: time?.index ?? index, shift: 1, isEnd: true)
-        // A point in time and its TIMESTAMP are one number.
+            return TimeTerm(
+                column: time?.index ?? index, shift: 1, isEnd: true,
+                isClock: time?.type != .timestamp)
+        // A point in time and its TIMESTAMP are one number, in UTC.
         case .cast(let value, let type, false) where type.isTimestamp && value.type.isTimestamp:
-            return timeTerm(value)
+            guard var term = timeTerm(value) else { return nil }
+            if type != value.type { term.isClock = true }
+            return term
         case .call(let function, let operands, _) where operands.count == 2:
             let isSum = function == .add
             guard isSum || function == .subtract else { return nil }
             if let term = timeTerm(operands[0]), let shift = milliseconds(operands[1]) {
-                return TimeTerm(column: term.column, shift: term.shift + (isSum ? shift : -shift))
+                return TimeTerm(
+                    column: term.column, shift: term.shift + (isSum ? shift : -shift),
+                    isClock: term.isClock)
             }
             if isSum, let term = timeTerm(operands[1]), let shift = milliseconds(operands[0]) {
-                return TimeTerm(column: term.column, shift: term.shift + shift)
+                return TimeTerm(
+                    column: term.column, shift: term.shift + shift, isClock: term.isClock)
             }
             return nil
         default: return nil
@@ -185,6 +196,7 @@ struct JoinParts {
         default: return false
         }
         times = pair
+        if one.isClock || other.isClock { comparesClocks = true }
         return true
     }
 

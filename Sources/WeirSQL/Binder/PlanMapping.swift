@@ -54,7 +54,7 @@ extension OrderedStage {
                 JoinSpec(
                     kind: spec.kind, condition: spec.condition.mapping(replace),
                     leftTime: spec.leftTime, rightTime: spec.rightTime, lower: spec.lower,
-                    upper: spec.upper))
+                    upper: spec.upper, comparesClocks: spec.comparesClocks))
         case .temporalJoin(let spec):
             .temporalJoin(
                 TemporalJoinSpec(

@@ -36,8 +36,12 @@ public struct QueryBinder: Sendable {
         _ sql: String, _ settings: QuerySettings = QuerySettings()
     ) -> Result<QueryPlan, DiagnosticList> {
         let views = ViewBindings(catalog)
-        return views.relation(of: sql).map { relation in
-            QueryPlan(root: relation.resultPlan().pruned().inTimeZone(settings.timeZone))
+        return views.relation(of: sql).flatMap { relation in
+            let plan = relation.resultPlan().pruned()
+            if settings.timeZone != "UTC", let refusal = plan.zoneRefusal {
+                return .failure(DiagnosticList([refusal]))
+            }
+            return .success(QueryPlan(root: plan.inTimeZone(settings.timeZone)))
         }
     }
 

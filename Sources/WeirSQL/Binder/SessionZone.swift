@@ -33,6 +33,39 @@ extension LogicalPlan {
     }
 }
 
+extension LogicalPlan {
+    /// Why the plan holds on UTC only, if it does: it takes what clocks show for an instant.
+    var zoneRefusal: Diagnostic? {
+        let start = TextPosition(line: 1, column: 1)
+        for input in inputs {
+            if let refusal = input.zoneRefusal { return refusal }
+        }
+        guard case .ordered(let stage, let inputs, _) = self else { return nil }
+        if case .join(let join) = stage, join.comparesClocks {
+            return Diagnostic(
+                start,
+                "a join here is bounded by window_end, or by an event time that is CAST; with a time_zone other "
+                    + "than UTC write it over window_time or the event time itself")
+        }
+        for (input, column) in zip(inputs, stage.timeColumns)
+        where input.schema[column].type == .timestamp && input.hasInstants {
+            return Diagnostic(
+                start,
+                "rows in windows are put in order here, whose window_time is not known any more; with a "
+                    + "time_zone other than UTC pass window_time on beside window_end")
+        }
+        return nil
+    }
+
+    /// Whether the event time of a source below is a TIMESTAMP_LTZ.
+    private var hasInstants: Bool {
+        contains { node in
+            guard case .scan(_, let schema, let column?) = node else { return false }
+            return schema[column].type == .timestampLTZ
+        }
+    }
+}
+
 /// Puts expressions on the clocks of a zone.
 struct SessionZone {
     private let name: String

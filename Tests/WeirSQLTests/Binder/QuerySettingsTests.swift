@@ -34,6 +34,20 @@ import WeirSQL
         #expect(text.contains("project x = \(pair.text)\n"), "\(text)")
     }
 
+    @Test(arguments: [
+        ("CAST(b.ts AS TIMESTAMP(3))", "CAST(a.ts AS TIMESTAMP(3))", false), ("b.ts", "a.ts", true),
+    ])
+    func instantsAreBoundedByInstants(_ join: (later: String, earlier: String, isTaken: Bool)) {
+        let sql = """
+            SELECT a.device FROM sensors AS a JOIN sensors AS b ON a.device = b.device \
+            AND \(join.later) BETWEEN \(join.earlier) AND \(join.earlier) + INTERVAL '1' MINUTE
+            """
+        let binder = QueryBinder(catalog: catalog)
+        #expect((try? binder.bind(sql).get()) != nil)
+        let bound = binder.bind(sql, QuerySettings(timeZone: "Europe/Berlin"))
+        #expect(((try? bound.get()) != nil) == join.isTaken)
+    }
+
     @Test func onlyOneGroupingByWindowsCanCorrect() throws {
         let window = "TABLE(TUMBLE(TABLE sensors, DESCRIPTOR(ts), INTERVAL '1' MINUTE))"
         let good = try WeirSQLTests.plan(
