@@ -79,7 +79,9 @@ struct CSVLines {
             text += member.key
             if member.cell.bytes.isEmpty, !member.cell.isQuoted {
                 text += Array("null".utf8)
-            } else if member.isBare, member.cell.bytes.allSatisfy(Self.isOfNumbers) || member.cell.isTruth {
+            } else if member.isBare, !member.cell.bytes.isEmpty,
+                member.cell.bytes.allSatisfy(Self.isOfNumbers) || member.cell.isTruth
+            {
                 text += member.cell.bytes
             } else {
                 text += Array(jsonString(String(decoding: member.cell.bytes, as: UTF8.self)).utf8)
