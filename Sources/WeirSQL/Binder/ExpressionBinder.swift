@@ -72,7 +72,18 @@ struct ExpressionBinder {
         return bound
     }
 
+    /// Operators come by the hundred, one inside the other: what they take of the stack is kept small.
     private mutating func bindKind(_ expression: ExpressionSyntax) throws(Diagnostic)
+        -> BoundExpression
+    {
+        guard case .binary(let function, let left, let right) = expression.kind else {
+            return try bindOther(expression)
+        }
+        return try apply(
+            function, try bindAll([left, right]), nil, at: expression.position, from: [left, right])
+    }
+
+    private mutating func bindOther(_ expression: ExpressionSyntax) throws(Diagnostic)
         -> BoundExpression
     {
         let position = expression.position
@@ -88,9 +99,7 @@ struct ExpressionBinder {
         case .negate(let operand): return try apply(.negate, [try bind(operand)], "-", at: position)
         case .not(let operand):
             return try apply(.not, [try bindCondition(operand, "NOT")], "NOT", at: position)
-        case .binary(let function, let left, let right):
-            return try apply(
-                function, try bindAll([left, right]), nil, at: position, from: [left, right])
+        case .binary: preconditionFailure("bound by bindKind")
         case .chain(let function, let operands):
             return try bindChain(function, operands, at: position)
         case .test(let function, let operand): return try bindTest(function, operand, at: position)
