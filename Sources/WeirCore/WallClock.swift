@@ -24,6 +24,9 @@ public final class WallClock {
     /// A stretch reaches so far to both sides of the time that was asked for.
     private static let reachDays: Int64 = 32
 
+    /// Beyond it, ms, there is no calendar: clocks show UTC. No accepted event time lies there.
+    private static let timeMax: UInt64 = 9_000_000_000_000_000
+
     /// The clock of an IANA zone.
     public init(zone: String) throws(Failure) { rules = try TimeZoneRules(identifier: zone) }
 
@@ -44,6 +47,7 @@ public final class WallClock {
     /// The event time of a window whose last millisecond is `local`: the last instant at which the clock
     /// shows it, or, when it never does, the one that java.time takes.
     public func eventTime(ofLocal local: Int64) -> Int64 {
+        guard local.magnitude <= Self.timeMax else { return local }
         let first = rules.utcMilliseconds(ofLocal: local)
         let laterOffset = offset(at: local + CivilCalendar.millisecondsPerDay)
         let second = local - laterOffset
@@ -52,6 +56,7 @@ public final class WallClock {
 
     /// The event time at which the clock shows `local`, the earlier of two; a time that is skipped is moved on.
     public func instant(ofLocal local: Int64) -> Int64 {
+        guard local.magnitude <= Self.timeMax else { return local }
         let now = stretch(at: local)
         let guess = local - now.offset
         // Far from any change of the clock nothing has to be searched.
@@ -69,6 +74,9 @@ public final class WallClock {
     }
 
     private func findStretch(_ time: Int64) -> Stretch {
+        guard time.magnitude <= Self.timeMax else {
+            return Stretch(start: time, end: time, offset: 0, fallsBackBy: 0)
+        }
         let day = CivilCalendar.millisecondsPerDay
         let offset = offset(at: time)
         var start = time

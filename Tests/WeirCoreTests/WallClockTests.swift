@@ -54,4 +54,12 @@ import WeirCore
         #expect(clock.localMark(spring) == spring + 7_200_000)
         #expect(clock.instant(ofLocal: spring + 5_400_000) == spring + 1_800_000)
     }
+
+    @Test(arguments: [Int64.min, .min + 1, -9_000_000_000_000_001, 9_000_000_000_000_001, .max - 1, .max])
+    func timesWithoutACalendarStayAsTheyAre(_ time: Int64) throws {
+        let clock = try WallClock(zone: "Europe/Berlin")
+        #expect(clock.local(time) == time)
+        #expect(clock.instant(ofLocal: time) == time)
+        #expect(clock.eventTime(ofLocal: time) == time)
+    }
 }
