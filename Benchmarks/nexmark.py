@@ -40,10 +40,16 @@ TABLES = {
     },
 }
 DELAY_S = 4
+# q13's small table, which both read once: a value for each key.
+SIDE_ROWS = 10_000
 
 
 def used(sql):
     return [name for name in TABLES if re.search(rf"\b(FROM|JOIN|TABLE)\s+{name}\b", sql)]
+
+
+def reads_side(sql):
+    return "side_input" in sql
 
 
 def query(name):
@@ -59,6 +65,10 @@ def configuration(sql, data):
             origin = ', from = "epoch_ms"' if kind.startswith("TIMESTAMP") else ""
             lines.append(f'{column} = {{ type = "{kind}"{origin} }}')
         lines += ["[source.time]", 'column = "dateTime"', f'watermark_delay = "{DELAY_S}s"']
+    if reads_side(sql):
+        lines += [
+            "[[table]]", 'name = "side_input"', f'path = "{data}/side_input.ndjson"', 'format = "ndjson"', 'key = ["key"]',
+            "[table.columns]", 'key = "BIGINT"', 'value = "STRING"']
     return "\n".join(lines + ["[[query]]", 'name = "q"', f"sql = '''\n{sql}\n'''"]) + "\n"
 
 
@@ -107,6 +117,12 @@ def flink_script(name, sql, data, work):
         statements.append(
             f"CREATE TABLE {table} ({', '.join(fields)}, WATERMARK FOR `dateTime` AS `dateTime` - INTERVAL '{DELAY_S}' SECOND) "
             f"WITH ('connector' = 'filesystem', 'path' = '{work}/flink-in/{table}.ndjson', 'format' = 'json')")
+    if reads_side(sql):
+        # A table whose rows are valid from the year 1 on: Flink's file system connector looks nothing up.
+        statements.append(
+            "CREATE TABLE side_input (`key` BIGINT, `value` STRING, valid AS TO_TIMESTAMP_LTZ(-62135596800000, 3), "
+            "PRIMARY KEY (`key`) NOT ENFORCED, WATERMARK FOR valid AS valid) "
+            f"WITH ('connector' = 'filesystem', 'path' = '{data}/side_input.ndjson', 'format' = 'json')")
     out = work / f"{name}.flink"
     shutil.rmtree(out, ignore_errors=True)
     statements.append(f"CREATE TEMPORARY VIEW computed AS {sql}")
@@ -152,6 +168,8 @@ def main():
     data = pathlib.Path(options.data) / str(options.events)
     if not (data / "bid.ndjson").exists():
         subprocess.run([sys.executable, HERE / "generate_nexmark.py", str(options.events), "42", data], check=True)
+    side = data / "side_input.ndjson"
+    side.write_text("".join(f'{{"key": {key}, "value": "{key}"}}\n' for key in range(SIDE_ROWS)))
     work = pathlib.Path(options.data) / "work"
     work.mkdir(parents=True, exist_ok=True)
     flink = {}
