@@ -1,84 +1,10 @@
 """Seeded (query, data) pairs: one family a feature. A family makes a batch of queries over the same input,
 so that Flink runs them as one job."""
 
-import json
 import random
 
-MINUTE = 60_000
-START = 1_700_000_040_000
-
-# Both streams have the same columns, so that they can be united.
-COLUMNS = {
-    "k": '"STRING"', "g": '"INT"', "ts": '{ type = "TIMESTAMP_LTZ(3)", from = "epoch_ms" }',
-    "v": '"INT"', "w": '"BIGINT"', "x": '"DOUBLE"', "b": '"BOOLEAN"', "t": '"STRING"',
-    "a": '"ARRAY<INT>"', "m": '"MAP<STRING, INT>"', "r": '"ROW<p INT, q ROW<t STRING, l ARRAY<DOUBLE>>>"',
-}
-
-WORDS = ["alpha", "Beta", "gamma ray", "", " padded ", "x,y,z", "délta", "10", "-3.5", "a_b%c", "ALPHA", "naïve"]
-
-
-def stream(rng, rows, *, keys=4, delay=5_000, late=0.05, span=None, nulls=0.1):
-    """Rows of a stream in order of arrival: out of order within the delay, some later than that."""
-    at, found = START, []
-    step = (span or rows * 2_000) // rows
-    for _ in range(rows):
-        at += rng.choice([0, 1, step // 2, step, 2 * step]) if rng.random() < 0.97 else 3 * MINUTE
-        back = rng.randrange(delay) if rng.random() < 0.4 else 0
-        if rng.random() < late:
-            back = delay + rng.randrange(3 * MINUTE)
-        row = {
-            "k": f"k{rng.randrange(keys)}", "g": rng.randrange(3), "ts": at - back,
-            "v": rng.randrange(-50, 50), "w": rng.randrange(-10**12, 10**12),
-            "x": rng.randrange(-400, 400) / 4, "b": rng.random() < 0.5, "t": rng.choice(WORDS),
-            "a": [rng.randrange(5) for _ in range(rng.randrange(4))],
-            "m": {name: rng.choice([1, 2, None]) for name in rng.sample("xyz", rng.randrange(4))},
-            "r": {"p": rng.randrange(9), "q": {"t": rng.choice(WORDS), "l": [rng.random() for _ in range(rng.randrange(3))]}},
-        }
-        if rng.random() < nulls:
-            row["r"].pop(rng.choice("pq"))
-        for name in ("k", "g", "v", "w", "x", "b", "t", "a", "m", "r"):
-            if rng.random() < (nulls if name != "k" else nulls / 3):
-                row[name] = None
-        found.append(row)
-    return found
-
-
-def source(name, folder, delay):
-    columns = "".join(f"{column} = {kind}\n" for column, kind in COLUMNS.items())
-    return (
-        f'[[source]]\nname = "{name}"\ntype = "file"\npath = "{folder}/{name}.ndjson"\n[source.columns]\n'
-        f'{columns}[source.time]\ncolumn = "ts"\nwatermark_delay = "{delay}ms"\n'
-    )
-
-
-class Batch:
-    """Queries over one input."""
-
-    def __init__(self, family, seed, queries, inputs, views=(), delay=5_000, tables=()):
-        self.name = f"{family}_{seed}"
-        self.family, self.queries, self.inputs, self.views = family, queries, inputs, views
-        self.delay, self.tables = delay, tables
-
-    def write(self, folder):
-        """Writes input and configuration; returns the configuration's path."""
-        folder.mkdir(parents=True)
-        text = '[agent]\nid = "differential"\nstate_dir = "unused"\n'
-        for name, rows in self.inputs.items():
-            lines = "".join(json.dumps(row, ensure_ascii=False) + "\n" for row in rows)
-            (folder / f"{name}.ndjson").write_text(lines, encoding="utf-8")
-            text += source(name, folder, self.delay)
-        for name, rows, declaration in self.tables:
-            lines = "".join(json.dumps(row, ensure_ascii=False) + "\n" for row in rows)
-            (folder / f"{name}.table").write_text(lines, encoding="utf-8")
-            text += f'[[table]]\nname = "{name}"\npath = "{folder}/{name}.table"\n{declaration}'
-        for name, sql in self.views:
-            text += f"[[view]]\nname = \"{name}\"\nsql = '''\n{sql}\n'''\n"
-        path = folder / "weir.toml"
-        for name, sql in self.queries.items():
-            text += f"[[query]]\nname = \"{name}\"\nsql = '''\n{sql}\n'''\n"
-        path.write_text(text, encoding="utf-8")
-        return path
-
+from expressions import SCALARS
+from streams import WORDS, Batch, stream
 
 # What queries are put together from.
 
@@ -191,29 +117,6 @@ def distinct(rng, seed):
         queries[f"s{i}"] = f"{one} {word} {other}"
     inputs = {"s": stream(rng, 80, late=0), "r": stream(rng, 80, late=0)}
     return Batch("distinct", seed, queries, inputs)
-
-
-SCALARS = [
-    "v + w", "v - 3", "x * v", "v / 7", "MOD(v, 7)", "-v", "x / 4", "ABS(x)", "FLOOR(x)", "CEIL(x)", "ROUND(x, 1)",
-    "SIGN(v)", "POWER(v, 2)", "SQRT(ABS(x))", "EXP(x / 100)", "UPPER(t)", "LOWER(t)", "TRIM(t)", "CHAR_LENGTH(t)",
-    "SUBSTRING(t, 2)", "SUBSTRING(t, 2, 3)", "SUBSTRING(t FROM 1 FOR 2)", "REPLACE(t, 'a', 'bb')", "POSITION('a' IN t)",
-    "t || '-' || k", "CONCAT(k, t)", "CONCAT_WS('/', k, t, 'z')", "REVERSE(t)", "LPAD(t, 8, '*')", "RPAD(t, 3, '#')",
-    "LEFT(t, 2)", "RIGHT(t, 2)", "REPEAT(k, 2)", "SPLIT_INDEX(t, ',', 1)", "COALESCE(v, -1)", "NULLIF(g, 1)", "IFNULL(t, 'none')",
-    "CASE WHEN v > 0 THEN 'up' WHEN v < 0 THEN 'down' ELSE 'flat' END", "CASE g WHEN 0 THEN v WHEN 1 THEN w END",
-    "GREATEST(v, 0)", "LEAST(v, g)", "CAST(v AS STRING)", "CAST(x AS STRING)", "CAST(x AS INT)", "CAST(w AS INT)",
-    "TRY_CAST(t AS INT)", "TRY_CAST(t AS DOUBLE)", "CAST(b AS STRING)", "CAST(b AS INT)", "CAST(v AS DOUBLE)", "v > 0 AND b",
-    "v > 0 OR b", "NOT b", "b IS NOT TRUE", "b IS FALSE", "v IS NULL", "v BETWEEN 0 AND 10", "v NOT IN (1, 2, 3)",
-    "t LIKE '%a%'", "t LIKE 'a__ha'", "t SIMILAR TO 'a.*'", "v IS DISTINCT FROM g", "EXTRACT(YEAR FROM ts)", "EXTRACT(HOUR FROM ts)",
-    "EXTRACT(MINUTE FROM ts)", "FLOOR(ts TO HOUR)", "FLOOR(ts TO DAY)", "CEIL(ts TO MINUTE)", "ts + INTERVAL '1' HOUR",
-    "ts - INTERVAL '1' DAY", "DATE_FORMAT(ts, 'yyyy-MM-dd HH:mm:ss')", "CARDINALITY(a)", "a[1]", "ARRAY_CONTAINS(a, 2)",
-    "STARTSWITH(t, 'a')", "ENDSWITH(t, 'a')", "LOG10(ABS(x) + 1)", "LN(ABS(x) + 1)", "TRUNCATE(x, 1)", "INSTR(t, 'a')",
-    "LOCATE('a', t)", "LTRIM(t)", "RTRIM(t)", "INITCAP(t)", "ASCII(t)", "MD5(t)", "SHA256(t)", "REGEXP_REPLACE(t, 'a+', '_')",
-    "REGEXP_EXTRACT(t, '([a-z]+)', 1)", "REGEXP(t, '^[a-z]')", "OVERLAY(t PLACING 'ZZ' FROM 2 FOR 1)", "TO_BASE64(t)", "HEX(v)", "BIN(g)",
-    "CAST(ts AS STRING)", "CAST(ts AS DATE)", "CAST(ts AS TIMESTAMP(3))", "TIMESTAMPADD(MINUTE, 5, ts)",
-    "TIMESTAMPDIFF(SECOND, TIMESTAMP '2023-11-14 22:00:00', CAST(ts AS TIMESTAMP(3)))", "CAST(x AS DECIMAL(10, 2))",
-    "CAST(v AS DECIMAL(8, 3)) * 2", "CAST(v AS SMALLINT)", "CAST(v AS TINYINT)", "SIN(x)", "COS(x)", "TAN(x)", "ATAN(x)", "DEGREES(x)", "RADIANS(x)",
-    "JSON_VALUE('{\"a\": 1}', '$.a')", "IF(v > 0, 'p', 'n')", "QUARTER(ts)", "DAYOFWEEK(ts)", "WEEK(ts)", "v * v * v", "w * 1000000000",
-]
 
 
 def scalars(rng, seed):

@@ -84,6 +84,21 @@ public struct AccessReport: Sendable {
         self.warnings = warnings
         self.clockOffsetMilliseconds = clockOffsetMilliseconds
     }
+
+    /// The store lists what is at `location`.
+    static func listed(_ location: String, clockOffset: Int64?) -> AccessReport {
+        AccessReport(
+            summary: "\(location) can be listed", clockOffsetMilliseconds: clockOffset)
+    }
+
+    /// The store answers but does not list: `warning` says what that leaves open.
+    static func unlisted(
+        _ location: String, _ warning: String, clockOffset: Int64?
+    ) -> AccessReport {
+        AccessReport(
+            summary: "\(location) answers", warnings: [warning],
+            clockOffsetMilliseconds: clockOffset)
+    }
 }
 
 /// What every store is given: time, a way to be stopped, and where tests want it to crash.

@@ -228,16 +228,14 @@ public final class AzureBlobStore: ObjectStore {
             guard XMLElement(parsing: response.body)?.name == "EnumerationResults" else {
                 throw connection.strangeAnswer(to: request, "answered without EnumerationResults")
             }
-            return AccessReport(summary: "\(location) can be listed", clockOffsetMilliseconds: offset)
+            return .listed(location, clockOffset: offset)
         }
         guard AzureError(response).code == "AuthorizationPermissionMismatch" else {
             throw connection.refusal(of: request, response)
         }
-        return AccessReport(
-            summary: "\(location) answers",
-            warnings: [
-                "the container may not be listed; whether it may be written to shows at the first upload"
-            ],
-            clockOffsetMilliseconds: offset)
+        return .unlisted(
+            location,
+            "the container may not be listed; whether it may be written to shows at the first upload",
+            clockOffset: offset)
     }
 }

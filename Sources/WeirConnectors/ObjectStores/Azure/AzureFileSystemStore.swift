@@ -308,16 +308,14 @@ public final class AzureFileSystemStore: ObjectStore {
             guard !response.isSuccess || JSONValue(parsing: response.body)?["paths"] != nil else {
                 throw connection.strangeAnswer(to: request, "answered without paths")
             }
-            return AccessReport(summary: "\(location) can be listed", clockOffsetMilliseconds: offset)
+            return .listed(location, clockOffset: offset)
         }
         guard AzureError(response).code == "AuthorizationPermissionMismatch" else {
             throw connection.refusal(of: request, response)
         }
-        return AccessReport(
-            summary: "\(location) answers",
-            warnings: [
-                "the folder may not be listed; whether it may be written to shows at the first upload"
-            ],
-            clockOffsetMilliseconds: offset)
+        return .unlisted(
+            location,
+            "the folder may not be listed; whether it may be written to shows at the first upload",
+            clockOffset: offset)
     }
 }

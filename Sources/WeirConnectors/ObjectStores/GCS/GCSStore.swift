@@ -174,16 +174,14 @@ public final class GCSStore: ObjectStore {
         let offset = response.serverDateMilliseconds.map { $0 - context.clock.nowMilliseconds() }
         if response.isSuccess {
             _ = try requireList(response, request)
-            return AccessReport(summary: "\(location) can be listed", clockOffsetMilliseconds: offset)
+            return .listed(location, clockOffset: offset)
         }
         guard GCSError(response).reason == "forbidden" else {
             throw connection.refusal(of: request, response)
         }
-        return AccessReport(
-            summary: "\(location) answers",
-            warnings: [
-                "the bucket may not be listed; whether it may be written to shows at the first upload"
-            ],
-            clockOffsetMilliseconds: offset)
+        return .unlisted(
+            location,
+            "the bucket may not be listed; whether it may be written to shows at the first upload",
+            clockOffset: offset)
     }
 }

@@ -172,16 +172,14 @@ public final class S3Store: ObjectStore {
             guard XMLElement(parsing: response.body)?.name == "ListBucketResult" else {
                 throw connection.strangeAnswer(to: request, "answered without a ListBucketResult")
             }
-            return AccessReport(summary: "\(location) can be listed", clockOffsetMilliseconds: offset)
+            return .listed(location, clockOffset: offset)
         }
         guard S3Error(response).code == "AccessDenied" else {
             throw connection.refusal(of: request, response)
         }
-        return AccessReport(
-            summary: "\(location) answers",
-            warnings: [
-                "the key may not list the bucket; whether it may write shows at the first upload"
-            ],
-            clockOffsetMilliseconds: offset)
+        return .unlisted(
+            location,
+            "the key may not list the bucket; whether it may write shows at the first upload",
+            clockOffset: offset)
     }
 }
