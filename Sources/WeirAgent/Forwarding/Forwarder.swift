@@ -3,13 +3,12 @@
 // own, so one sink's outage holds up neither intake nor other sinks.
 //
 // What makes it exactly-once: a segment's boundary is durable before its first byte leaves; names and
-// bytes are functions of the segment alone; a put may be repeated; and only when every object of a
-// segment is stored are its rows trimmed, in one synced write. A crash anywhere between leads to the
-// same puts again.
+// bytes are functions of the segment alone; a delivery may be repeated; and only when a segment is
+// delivered whole are its rows trimmed, in one synced write. A crash anywhere between leads to the same
+// delivery again.
 
 import Logging
 import WeirCore
-import WeirConnectors
 import WeirStore
 
 /// Forwards the rows of one sink.
@@ -17,8 +16,7 @@ final class Forwarder {
     private let sink: SinkID
     private let settings: ForwarderSettings
     private let outbox: Outbox
-    private let store: any ObjectStore
-    private let writer: SegmentWriter
+    private let delivery: any SegmentDelivery
     private let control: ForwarderControl
     private let board: StatusBoard
     private let clock: any MachineClock
@@ -42,10 +40,7 @@ final class Forwarder {
         clock = environment.clock
         logger = environment.logger
         random = environment.random
-        store = try settings.store.makeStore(
-            ObjectStoreContext(
-                clock: environment.clock, abort: environment.abort, crashPoint: environment.crashPoint))
-        writer = SegmentWriter(settings: settings, outbox: outbox)
+        delivery = try settings.makeDelivery(outbox: outbox, environment)
         backoff = Backoff(
             minimumMilliseconds: settings.retryMilliseconds.lowerBound,
             maximumMilliseconds: settings.retryMilliseconds.upperBound)
@@ -121,11 +116,10 @@ final class Forwarder {
         publish("uploading \(segment.streamName) \(segment.first)–\(segment.last)")
         let oldest = outbox.pending(of: segment.stream).oldestAppendedAt
         var bytes = 0
-        try writer.writeObjects(of: segment) { (key, body) throws(Failure) in
-            try store.put(key, body)
-            bytes += body.length
+        try delivery.deliver(segment) { name, sent in
+            bytes += sent
             status.uploads += 1
-            status.lastObject = key.text
+            status.lastObject = name
         }
         try outbox.complete(segment)
         let now = clock.nowMilliseconds()

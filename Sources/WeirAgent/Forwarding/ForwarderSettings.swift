@@ -4,6 +4,7 @@ import Logging
 import WeirConnectors
 import WeirCore
 import WeirFormats
+import WeirStore
 
 /// One sink's settings, in the units that their names end with.
 struct ForwarderSettings: Sendable {
@@ -19,6 +20,17 @@ struct ForwarderSettings: Sendable {
     let outbox: OutboxConfiguration
     /// A folder for objects that are too large to be held in memory; on the state's disk.
     let stagingDirectory: String
+
+    /// The way that this sink's segments take. Throws `Failure(.configuration, …)` for settings that
+    /// cannot work.
+    func makeDelivery(
+        outbox: Outbox, _ environment: ForwarderEnvironment
+    ) throws(Failure) -> any SegmentDelivery {
+        let store = try store.makeStore(
+            ObjectStoreContext(
+                clock: environment.clock, abort: environment.abort, crashPoint: environment.crashPoint))
+        return ObjectDelivery(store: store, writer: SegmentWriter(settings: self, outbox: outbox))
+    }
 }
 
 /// What surrounds a forwarder.

@@ -15,6 +15,8 @@ final class ObjectWriter {
     private var writer: (any FileWriter)?
     private var descriptor: Int32 = -1
     private var fileLength = 0
+    /// Rows appended so far.
+    private(set) var rowCount = 0
     /// Objects up to this stay in memory.
     private static let memoryBytesMax = 4 << 20
     private static let appendedRowsMax = 4096
@@ -35,6 +37,7 @@ final class ObjectWriter {
     /// Adds rows `rows` of `batch`; all batches of an object have one schema.
     func append(_ batch: Batch, _ rows: Range<Int>) throws(Failure) {
         let writer = writer(for: batch.schema)
+        rowCount += rows.count
         var start = rows.lowerBound
         while start < rows.upperBound {
             let end = min(rows.upperBound, start + Self.appendedRowsMax)

@@ -9,7 +9,7 @@ import WeirCore
 import WeirFormats
 import WeirStore
 
-/// Writes segments as objects.
+/// Writes segments as files.
 final class SegmentWriter {
     private let settings: ForwarderSettings
     private let outbox: Outbox
@@ -21,15 +21,16 @@ final class SegmentWriter {
         self.outbox = outbox
     }
 
-    /// Makes the segment's objects one after the other and hands each to `put`.
-    func writeObjects(
-        of segment: Segment, put: (ObjectKey, ObjectBody) throws(Failure) -> Void
+    /// Makes the segment's files one after the other and hands each to `body`; a file's bytes last until
+    /// `body` returns.
+    func forEachFile(
+        of segment: Segment, _ body: (SegmentFile) throws(Failure) -> Void
     ) throws(Failure) {
         let hours = try partitions(of: segment)
         var start = 0
         repeat {
             let group = hours[start..<min(hours.count, start + Self.openObjectsMax)]
-            try writeGroup(Array(group), of: segment, put)
+            try writeGroup(Array(group), of: segment, body)
             start += Self.openObjectsMax
         } while start < hours.count
     }
@@ -61,7 +62,7 @@ final class SegmentWriter {
     }
 
     private func writeGroup(
-        _ hours: [Int64], of segment: Segment, _ put: (ObjectKey, ObjectBody) throws(Failure) -> Void
+        _ hours: [Int64], of segment: Segment, _ body: (SegmentFile) throws(Failure) -> Void
     ) throws(Failure) {
         var objects: [Int64: ObjectWriter] = [:]
         let format = settings.format.sharingMemory(among: hours.count)
@@ -85,10 +86,13 @@ final class SegmentWriter {
             }
         }
         for hour in hours {
-            guard let body = try objects[hour]?.finish() else { continue }
+            guard let object = objects[hour] else { continue }
+            let bytes = try object.finish()
             let key = settings.naming.key(
                 stream: segment.streamName, at: hour, first: segment.first, last: segment.last)
-            try put(ObjectKey(path: key), body)
+            try body(
+                SegmentFile(
+                    key: ObjectKey(path: key), body: bytes, partition: hour, rowCount: object.rowCount))
             objects[hour] = nil
         }
     }

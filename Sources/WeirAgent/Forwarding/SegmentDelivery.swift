@@ -1,0 +1,40 @@
+// How a sealed segment reaches its sink. The forwarder decides when a segment goes and what follows a
+// failure; a delivery knows what "there" means: every object stored, a table's log has the commit, a
+// broker has acknowledged each row.
+//
+// Always true: a delivery may be repeated, after any crash or lost reply, and leaves what one
+// delivery leaves; only when it has returned are the segment's rows trimmed.
+
+import WeirConnectors
+import WeirCore
+import WeirStore
+
+/// Brings segments of one sink where they go. Belongs to the sink's thread.
+protocol SegmentDelivery: AnyObject {
+    /// Brings the segment's rows there, whole; tells `onSent` of each piece that has arrived.
+    ///
+    /// Throws what the other side answered; the same segment is then delivered again.
+    func deliver(
+        _ segment: Segment, onSent: (_ name: String, _ bytes: Int) -> Void
+    ) throws(Failure)
+}
+
+/// A segment's files become objects, each put under its name.
+final class ObjectDelivery: SegmentDelivery {
+    private let store: any ObjectStore
+    private let writer: SegmentWriter
+
+    init(store: any ObjectStore, writer: SegmentWriter) {
+        self.store = store
+        self.writer = writer
+    }
+
+    func deliver(
+        _ segment: Segment, onSent: (_ name: String, _ bytes: Int) -> Void
+    ) throws(Failure) {
+        try writer.forEachFile(of: segment) { (file) throws(Failure) in
+            try store.put(file.key, file.body)
+            onSent(file.key.text, file.body.length)
+        }
+    }
+}
