@@ -77,25 +77,6 @@ final class ProblemLog {
     }
 }
 
-/// `text` as a JSON string with its quotes.
-func jsonString(_ text: String) -> String {
-    var out = "\""
-    for scalar in text.unicodeScalars {
-        switch scalar {
-        case "\"": out += "\\\""
-        case "\\": out += "\\\\"
-        case "\n": out += "\\n"
-        case "\r": out += "\\r"
-        case "\t": out += "\\t"
-        case _ where scalar.value < 0x20 || scalar.value == 0x7F:
-            let digits = String(scalar.value, radix: 16)
-            out += "\\u" + String(repeating: "0", count: 4 - digits.count) + digits
-        default: out.unicodeScalars.append(scalar)
-        }
-    }
-    return out + "\""
-}
-
 /// `text` in double quotes for a message: on one line and not longer than a line.
 func quoted(_ text: String) -> String {
     let clipped = text.unicodeScalars.count > 60 ? String(text.prefix(57)) + "..." : text

@@ -1,6 +1,8 @@
 // The settings that hold, as TOML, with the defaults filled in and the secrets masked: what `weir
 // check` and support requests may show. Whether a field is masked is the declaration's word alone.
 
+import WeirCore
+
 /// Writes settings without secrets.
 enum RedactedText {
     /// The sections in the order given.

@@ -1,6 +1,7 @@
 // The small readers and writers of the HTTP client: URLs, JSON.
 
 import Testing
+import WeirCore
 
 @testable import WeirConnectors
 

@@ -1,8 +1,9 @@
-// A reader for the small JSON documents that servers answer with (WebHDFS, credential services), and for
-// the rows of `weir test`. Event data never comes this way: it is read by simdjson. Depth is bounded, so hostile answers do no harm.
+// A reader for the small JSON documents that servers answer with (WebHDFS, credential services), for the
+// entries of a Delta table's log, and for the rows of `weir test`; and a writer of the same. Event data
+// never comes this way: it is read by simdjson. Depth is bounded, so hostile answers do no harm.
 
 /// One JSON value.
-package indirect enum JSONValue {
+package indirect enum JSONValue: Sendable {
     case null
     case bool(Bool)
     /// As it was written.
@@ -12,7 +13,7 @@ package indirect enum JSONValue {
     case object([(name: String, value: JSONValue)])
 
     /// The deepest nesting that is read.
-    static let depthMax = 32
+    static let depthMax = 64
 
     /// Parses a whole document; nil when it is not well-formed.
     package init?(parsing bytes: [UInt8]) {
@@ -24,26 +25,68 @@ package indirect enum JSONValue {
     }
 
     /// A member of an object.
-    subscript(_ name: String) -> JSONValue? {
+    package subscript(_ name: String) -> JSONValue? {
         guard case .object(let members) = self else { return nil }
         return members.first { $0.name == name }?.value
     }
 
-    var string: String? {
+    package var string: String? {
         if case .string(let text) = self { text } else { nil }
     }
 
-    var integer: Int64? {
+    package var integer: Int64? {
         if case .number(let text) = self { Int64(text) } else { nil }
     }
 
-    var bool: Bool? {
+    package var bool: Bool? {
         if case .bool(let value) = self { value } else { nil }
     }
 
-    var elements: [JSONValue]? {
+    package var elements: [JSONValue]? {
         if case .array(let elements) = self { elements } else { nil }
     }
+}
+
+extension JSONValue {
+    /// The value as JSON, without spaces; members in their order.
+    package var text: String {
+        switch self {
+        case .null: "null"
+        case .bool(let value): value ? "true" : "false"
+        case .number(let digits): digits
+        case .string(let text): jsonString(text)
+        case .array(let elements): "[" + elements.map(\.text).joined(separator: ",") + "]"
+        case .object(let members):
+            "{" + members.map { jsonString($0.name) + ":" + $0.value.text }.joined(separator: ",") + "}"
+        }
+    }
+
+    /// A whole number.
+    package static func integer(_ value: Int64) -> JSONValue { .number("\(value)") }
+
+    /// The members of an object.
+    package var members: [(name: String, value: JSONValue)]? {
+        if case .object(let members) = self { members } else { nil }
+    }
+}
+
+/// `text` as a JSON string with its quotes.
+package func jsonString(_ text: String) -> String {
+    var out = "\""
+    for scalar in text.unicodeScalars {
+        switch scalar {
+        case "\"": out += "\\\""
+        case "\\": out += "\\\\"
+        case "\n": out += "\\n"
+        case "\r": out += "\\r"
+        case "\t": out += "\\t"
+        case _ where scalar.value < 0x20 || scalar.value == 0x7F:
+            let digits = String(scalar.value, radix: 16)
+            out += "\\u" + String(repeating: "0", count: 4 - digits.count) + digits
+        default: out.unicodeScalars.append(scalar)
+        }
+    }
+    return out + "\""
 }
 
 private struct JSONReader {
