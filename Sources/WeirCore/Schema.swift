@@ -9,6 +9,14 @@ public struct Field: Hashable, Sendable {
         self.name = name
         self.type = type
     }
+
+    /// Whether the column is for weir itself: it waits with a row in the outbox and is in no file.
+    public var isHidden: Bool { name.utf8.first == Self.hiddenMark }
+
+    /// The name of a column of that kind; no name in SQL begins like that.
+    public static func hiddenName(_ name: String) -> String { "\u{1}\(name)" }
+
+    private static let hiddenMark: UInt8 = 1
 }
 
 /// The columns of a table, a query's result or a batch, in order.

@@ -8,8 +8,11 @@
 // reads it, and deletes it when the object is stored, each step one synced write of its own
 // (OutboxForwarding).
 //
-// Always true, also after any crash, and checked at every start: appended = forwarded + pending +
-// expired, and every pending row is in a block.
+// Rows can be merged into fewer, coarser ones (OutboxRewriting); those take the first numbers of what
+// they stand for, and the other numbers have no row any more.
+//
+// Always true, also after any crash, and checked at every start: appended + made = forwarded + pending +
+// expired + merged, and every pending row is in a block.
 //
 // Locks: `state` guards what is known of streams and is held for memory work only. Each sink's
 // `lane` makes the writes about its streams come one after the other and is held across them; so
@@ -48,7 +51,7 @@ public struct OutboxPending: Hashable, Sendable {
     public init() {}
 }
 
-/// A stream and what became of its rows: appended = forwarded + pending + expired.
+/// A stream and what became of its rows: appended + made = forwarded + pending + expired + merged.
 public struct OutboxStreamReport: Sendable {
     public let stream: StreamID
     public let sinkName: String
@@ -57,6 +60,10 @@ public struct OutboxStreamReport: Sendable {
     public let appended: UInt64
     public let forwarded: UInt64
     public let expired: UInt64
+    /// Rows that went into coarser ones.
+    public let merged: UInt64
+    /// Coarser rows that were made of them.
+    public let made: UInt64
     public let pending: OutboxPending
 }
 
@@ -150,7 +157,8 @@ public final class Outbox: Sendable {
                 OutboxStreamReport(
                     stream: StreamID(index: index), sinkName: state.sinks[stream.sink].name,
                     streamName: stream.name, appended: stream.appended, forwarded: stream.forwarded,
-                    expired: stream.expired, pending: stream.pending)
+                    expired: stream.expired, merged: stream.merged, made: stream.made,
+                    pending: stream.pending)
             }
         }
     }

@@ -15,7 +15,9 @@ extension Outbox {
     ) -> SealableRange? {
         state.withLock { state in
             state.streams[stream.index].sealable(rowsMax: rowsMax, bytesMax: bytesMax).map {
-                SealableRange(stream: stream, first: $0.first, last: $0.last, bytes: $0.bytes)
+                SealableRange(
+                    stream: stream, first: $0.first, last: $0.last, rowCount: $0.rowCount,
+                    bytes: $0.bytes)
             }
         }
     }
@@ -32,7 +34,8 @@ extension Outbox {
             guard stream.nextUnsealed == range.first else { return nil }
             let segment = Segment(
                 sink: sink, stream: range.stream, streamName: stream.name, first: range.first,
-                last: range.last, sealedAt: sealedAt, attachment: attachment, number: number)
+                last: range.last, sealedAt: sealedAt, attachment: attachment, number: number,
+                rowCount: stream.rowCount(range.first, range.last))
             var progress = stream.progress
             progress.nextUnsealed = range.last + 1
             let batch = database.makeBatch()
@@ -73,27 +76,33 @@ extension Outbox {
         }
     }
 
-    /// Hands over a segment's rows in order, a block at a time.
+    /// Hands over a segment's rows in order, a block at a time, without hidden columns.
     ///
     /// Holds one block in memory. Throws `.state` when a row is missing or a block is damaged.
     public func readRows(
         of segment: Segment, _ body: (Batch) throws(Failure) -> Void
     ) throws(Failure) {
         try database.checkUsable()
-        let cursor = try blockCursor(over: segment)
+        let index = segment.stream.index
+        // A sealed block stays where it is until its segments are completed.
+        let blocks = state.withLock { state in
+            let stream = state.streams[index]
+            return stream.blocks[stream.index(ofBlockAt: segment.first)...]
+                .prefix { $0.first <= segment.last }
+        }
         let decoder = BatchDecoder()
         var next = segment.first
-        while cursor.isValid, next <= segment.last {
-            let first = cursor.key.loadUnaligned(as: UInt64.self).bigEndian
-            let batch = try decoder.decode(cursor.value)
-            guard first <= next, next < first + UInt64(batch.rowCount) else { break }
-            let end = min(segment.last + 1, first + UInt64(batch.rowCount))
-            let rows = Int(next - first)..<Int(end - first)
-            try body(rows.count == batch.rowCount ? batch : batch.slice(rows))
-            next = end
-            try cursor.advance()
+        for block in blocks {
+            guard block.first <= next else { break }
+            let batch = try read(block, of: index, by: decoder)
+            let end = min(segment.last, block.lastRow) + 1
+            if next < end {
+                let rows = Int(next - block.first)..<Int(end - block.first)
+                let taken = rows.count == batch.rowCount ? batch : batch.slice(rows)
+                try body(taken.withoutHiddenColumns)
+            }
+            next = min(segment.last, block.last) + 1
         }
-        try cursor.checkError()
         guard next == segment.last + 1 else {
             throw Failure(
                 .state, "reading the outbox in", database.directory.path,
@@ -127,22 +136,38 @@ extension Outbox {
         try reclaimSpace(of: segment.sink)
     }
 
-    /// A cursor at the block that holds the segment's first row, on the blocks as they are now.
-    private func blockCursor(over segment: Segment) throws(Failure) -> RocksCursor {
-        let index = segment.stream.index
-        // In the lane, so that no merging of blocks comes between the look and the cursor.
-        let box = try inLane(of: segment.sink) { () throws(Failure) in
-            let first = state.withLock { state in
-                let stream = state.streams[index]
-                let block = stream.index(ofBlockAt: segment.first)
-                return block < stream.blocks.count ? stream.blocks[block].first : segment.first
-            }
-            return CursorBox(
-                cursor: RocksCursor(
-                    database, .outbox, start: OutboxKey.block(index, first),
-                    end: OutboxKey.block(index, segment.last + 1),
-                    prefixCount: OutboxKey.block(index, 0).count - 8, fillsCache: false))
+    /// The rows of a block, with hidden columns.
+    func read(
+        _ block: OutboxBlock, of stream: Int, by decoder: BatchDecoder
+    ) throws(Failure) -> Batch {
+        let bytes = try OutboxKey.block(stream, block).withBytes { (key) throws(Failure) in
+            try database.get(.outbox, key)
         }
-        return box.cursor
+        guard let bytes else {
+            throw Failure(
+                .state, "reading the outbox in", database.directory.path,
+                "a block that begins with row \(block.first) is missing",
+                advice: "restore the state directory from a backup, or move it away to start empty")
+        }
+        let batch = try decoder.decode(bytes)
+        guard batch.rowCount == Int(block.rowCount) else {
+            throw Failure(
+                .state, "reading the outbox in", database.directory.path,
+                "a block that begins with row \(block.first) has \(batch.rowCount) rows, "
+                    + "not \(block.rowCount)",
+                advice: "restore the state directory from a backup, or move it away to start empty")
+        }
+        return batch
+    }
+}
+
+extension Batch {
+    /// The batch without the columns that only weir itself reads.
+    var withoutHiddenColumns: Batch {
+        guard schema.fields.contains(where: \.isHidden) else { return self }
+        let shown = schema.fields.indices.filter { !schema[$0].isHidden }
+        return Batch(
+            schema: Schema(shown.map { schema[$0] }), columns: shown.map { columns[$0] },
+            rowCount: rowCount)
     }
 }

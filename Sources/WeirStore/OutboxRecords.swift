@@ -3,6 +3,7 @@
 //     'r' stream          → sink name, stream name           written by the loop, once
 //     'a' stream          → last row's number                written by the loop
 //     'b' stream first    → the block                        written by the loop
+//     'b' stream first g  → a block of generation g > 0      written by the sink's forwarder
 //     'i' stream first    → rows, bytes, time, schema        written by the loop, with the block
 //     'f' stream          → next unsealed, forwarded, expired   written by the sink's forwarder
 //     's' stream first    → the segment                      written by the sink's forwarder
@@ -19,6 +20,11 @@ enum OutboxKey {
     static func block(_ stream: Int, _ first: UInt64) -> [UInt8] {
         tagged("b", stream) + bigEndian(first)
     }
+    /// The key of a block's bytes; a range of numbers has all of its blocks, whatever their generation.
+    static func block(_ stream: Int, _ block: OutboxBlock) -> [UInt8] {
+        let key = Self.block(stream, block.first)
+        return block.generation == 0 ? key : key + [block.generation]
+    }
     static func info(_ stream: Int, _ first: UInt64) -> [UInt8] {
         tagged("i", stream) + bigEndian(first)
     }
@@ -33,12 +39,21 @@ enum OutboxKey {
 
 extension WriteBatch {
     func put(_ block: OutboxBlock, of stream: Int, _ bytes: [UInt8]) {
-        put(.outbox, OutboxKey.block(stream, block.first), bytes)
+        put(.outbox, OutboxKey.block(stream, block), bytes)
+        putInfo(block, of: stream)
+    }
+
+    /// What finds a block and says what is in it.
+    func putInfo(_ block: OutboxBlock, of stream: Int) {
         var fields = ByteWriter()
         fields.put(block.rowCount)
         fields.put(block.byteCount)
         fields.put(block.appendedAt)
         fields.put(block.schemaHash)
+        if block.voidCount > 0 || block.generation > 0 {
+            fields.put(block.voidCount)
+            fields.put(block.generation)
+        }
         put(.outbox, OutboxKey.info(stream, block.first), fields.bytes)
     }
 
@@ -47,6 +62,10 @@ extension WriteBatch {
         fields.put(progress.nextUnsealed)
         fields.put(progress.forwarded)
         fields.put(progress.expired)
+        if progress.merged > 0 {
+            fields.put(progress.merged)
+            fields.put(progress.made)
+        }
         put(.outbox, OutboxKey.progress(stream), fields.bytes)
     }
 
@@ -56,6 +75,7 @@ extension WriteBatch {
         fields.put(segment.sealedAt)
         fields.put(segment.number)
         fields.put(segment.attachment)
+        if segment.rowCount != segment.last - segment.first + 1 { fields.put(segment.rowCount) }
         put(.outbox, OutboxKey.segment(segment.stream.index, segment.first), fields.bytes)
     }
 
@@ -82,22 +102,32 @@ struct OutboxLoading {
         }
         let appended = try records("a") { (fields) throws(Malformed) in try fields.getRowNumber() }
         let progress = try records("f") { (fields) throws(Malformed) in
-            OutboxStream.Progress(
+            var progress = OutboxStream.Progress(
                 nextUnsealed: try fields.getRowNumber(), forwarded: try fields.getRowNumber(),
                 expired: try fields.getRowNumber())
+            if fields.remaining > 0 {
+                progress.merged = try fields.getRowNumber()
+                progress.made = try fields.getRowNumber()
+            }
+            return progress
         }
         let sealed = try records("s") { (fields) throws(Malformed) in
             (
                 last: try fields.getRowNumber(), sealedAt: try fields.get(Int64.self),
-                number: try fields.get(UInt64.self), attachment: try fields.getBytes()
+                number: try fields.get(UInt64.self), attachment: try fields.getBytes(),
+                rowCount: fields.remaining > 0 ? try fields.getRowNumber() : nil
             )
         }
         let infos = try records("i") { (fields) throws(Malformed) in
-            let info = (
-                rows: try fields.get(UInt32.self), bytes: try fields.get(UInt32.self),
-                at: try fields.get(Int64.self), schema: try fields.get(UInt64.self)
-            )
-            guard info.rows > 0 else { throw Malformed("a block has no rows") }
+            var info = OutboxBlock(
+                first: 0, rowCount: try fields.get(UInt32.self),
+                byteCount: try fields.get(UInt32.self), appendedAt: try fields.get(Int64.self),
+                schemaHash: try fields.get(UInt64.self))
+            if fields.remaining > 0 {
+                info.voidCount = try fields.get(UInt32.self)
+                info.generation = try fields.get(UInt8.self)
+            }
+            guard info.rowCount > 0 else { throw Malformed("a block has no rows") }
             return info
         }
         let blocks = Dictionary(grouping: infos, by: \.stream)
@@ -110,18 +140,15 @@ struct OutboxLoading {
                         sink: SinkID(index: sink), stream: StreamID(index: index),
                         streamName: name.record.stream, first: $0.first, last: $0.record.last,
                         sealedAt: $0.record.sealedAt, attachment: $0.record.attachment,
-                        number: $0.record.number)
+                        number: $0.record.number,
+                        rowCount: $0.record.rowCount ?? $0.record.last &- $0.first &+ 1)
                 }
                 .sorted { $0.number < $1.number }
             let stream = OutboxStream(
                 sink: sink, name: name.record.stream,
                 appended: appended.first { $0.stream == index }?.record ?? 0,
                 progress: progress.first { $0.stream == index }?.record ?? .init(),
-                blocks: (blocks[index] ?? []).map {
-                    OutboxBlock(
-                        first: $0.first, rowCount: $0.record.rows, byteCount: $0.record.bytes,
-                        appendedAt: $0.record.at, schemaHash: $0.record.schema)
-                },
+                blocks: (blocks[index] ?? []).map { $0.record.beginning(with: $0.first) },
                 segments: segments)
             try check(stream, of: name.record.sink)
             let number = segments.last.map { $0.number + 1 } ?? 1
@@ -168,6 +195,15 @@ struct OutboxLoading {
             return true
         }
         return records
+    }
+}
+
+extension OutboxBlock {
+    /// The same block of other numbers.
+    fileprivate func beginning(with first: UInt64) -> OutboxBlock {
+        OutboxBlock(
+            first: first, rowCount: rowCount, byteCount: byteCount, appendedAt: appendedAt,
+            schemaHash: schemaHash, voidCount: voidCount, generation: generation)
     }
 }
 

@@ -7,6 +7,7 @@ import WeirCore
 struct OutboxBlock: Hashable, Sendable {
     /// The number of its first row.
     let first: UInt64
+    /// The rows that it has.
     let rowCount: UInt32
     /// Its encoded size.
     let byteCount: UInt32
@@ -14,11 +15,20 @@ struct OutboxBlock: Hashable, Sendable {
     let appendedAt: Int64
     /// Equal for blocks of equal schema.
     let schemaHash: UInt64
+    /// Numbers behind its rows whose rows are no more: coarser rows took their place.
+    var voidCount: UInt32 = 0
+    /// How often its rows were put in the place of others; part of its key, so that new blocks are
+    /// written beside those that they replace.
+    var generation: UInt8 = 0
 
-    var last: UInt64 { first + UInt64(rowCount) - 1 }
+    /// The number of its last row.
+    var lastRow: UInt64 { first + UInt64(rowCount) - 1 }
+    /// The last number that is its.
+    var last: UInt64 { lastRow + UInt64(voidCount) }
 }
 
-/// One stream's rows: `forwarded` and `expired` ones are gone, the others are in blocks.
+/// One stream's rows: `forwarded` and `expired` ones are gone, the others are in blocks. Rows that were
+/// merged into coarser ones leave numbers without a row.
 struct OutboxStream: Sendable {
     let sink: Int
     let name: String
@@ -28,12 +38,17 @@ struct OutboxStream: Sendable {
     private(set) var nextUnsealed: UInt64 = 1
     private(set) var forwarded: UInt64 = 0
     private(set) var expired: UInt64 = 0
+    /// Rows that went into coarser ones, and coarser rows that were made of them.
+    private(set) var merged: UInt64 = 0
+    private(set) var made: UInt64 = 0
     /// By number; those of rows that are gone are not in it.
     private(set) var blocks: [OutboxBlock] = []
     /// Sealed and not completed, in the order of sealing.
     private(set) var segments: [Segment] = []
     private var byteCount = 0
     private var unsealedByteCount = 0
+    /// Numbers without a row among the unsealed ones.
+    private var unsealedVoidCount: UInt64 = 0
 
     init(sink: Int, name: String) {
         self.sink = sink
@@ -53,6 +68,7 @@ struct OutboxStream: Sendable {
         apply(progress)
         byteCount = blocks.reduce(0) { $0 + Int($1.byteCount) }
         unsealedByteCount = blocks[indexOfUnsealed...].reduce(0) { $0 + Int($1.byteCount) }
+        unsealedVoidCount = blocks[indexOfUnsealed...].reduce(0) { $0 + UInt64($1.voidCount) }
     }
 
     /// The part of a stream that its forwarder's writes change.
@@ -60,17 +76,22 @@ struct OutboxStream: Sendable {
         var nextUnsealed: UInt64 = 1
         var forwarded: UInt64 = 0
         var expired: UInt64 = 0
+        var merged: UInt64 = 0
+        var made: UInt64 = 0
     }
 
     var progress: Progress {
-        Progress(nextUnsealed: nextUnsealed, forwarded: forwarded, expired: expired)
+        Progress(
+            nextUnsealed: nextUnsealed, forwarded: forwarded, expired: expired, merged: merged,
+            made: made)
     }
 
-    var unsealedRowCount: UInt64 { appended + 1 - nextUnsealed }
+    /// No segment begins among numbers without a row, so all of a block's lie on one side.
+    var unsealedRowCount: UInt64 { appended + 1 - nextUnsealed - unsealedVoidCount }
 
     var pending: OutboxPending {
         var pending = OutboxPending()
-        pending.rows = appended - forwarded - expired
+        pending.rows = appended + made - merged - forwarded - expired
         pending.bytes = byteCount
         pending.oldestAppendedAt = blocks.first?.appendedAt
         pending.unsealedRows = unsealedRowCount
@@ -96,21 +117,39 @@ struct OutboxStream: Sendable {
 
     /// The longest run of unsealed rows from the oldest on that has one schema and no more than
     /// `rowsMax` rows; it ends with the block that brings it to `bytesMax`.
-    func sealable(rowsMax: UInt64, bytesMax: Int) -> (first: UInt64, last: UInt64, bytes: Int)? {
+    func sealable(
+        rowsMax: UInt64, bytesMax: Int
+    ) -> (first: UInt64, last: UInt64, rowCount: UInt64, bytes: Int)? {
         var index = indexOfUnsealed
         guard index < blocks.count else { return nil }
         let schema = blocks[index].schemaHash
-        let limit = rowsMax < UInt64.max - nextUnsealed ? nextUnsealed + max(rowsMax, 1) - 1 : .max
-        var (last, bytes) = (nextUnsealed - 1, 0)
+        let rowLimit = max(rowsMax, 1)
+        var (last, rowCount, bytes) = (nextUnsealed - 1, UInt64(0), 0)
         let bytesLimit = max(bytesMax, 1)
-        while index < blocks.count, blocks[index].schemaHash == schema, last < limit,
+        while index < blocks.count, blocks[index].schemaHash == schema, rowCount < rowLimit,
             bytes < bytesLimit
         {
-            last = min(blocks[index].last, limit)
-            bytes += Int(blocks[index].byteCount)
+            let block = blocks[index]
+            let rows = block.lastRow - last
+            let taken = min(rows, rowLimit - rowCount)
+            last = taken == rows ? block.last : last + taken
+            rowCount += taken
+            bytes += Int(block.byteCount)
             index += 1
         }
-        return (nextUnsealed, last, bytes)
+        return (nextUnsealed, last, rowCount, bytes)
+    }
+
+    /// How many rows there are among the numbers `first ... last`.
+    func rowCount(_ first: UInt64, _ last: UInt64) -> UInt64 {
+        var rows: UInt64 = 0
+        var index = index(ofBlockAt: first)
+        while index < blocks.count, blocks[index].first <= last {
+            let (start, end) = (max(first, blocks[index].first), min(last, blocks[index].lastRow))
+            if start <= end { rows += end - start + 1 }
+            index += 1
+        }
+        return rows
     }
 
     /// The blocks in which no row would be left if rows `first ... last` were gone.
@@ -152,7 +191,12 @@ struct OutboxStream: Sendable {
             segments.allSatisfy({ $0.first <= $0.last && $0.last < nextUnsealed })
         else { return false }
         let sealed = segments.reduce(0) { $0 + $1.rowCount }
-        return appended == forwarded + expired + sealed + unsealedRowCount
+        let unsealedNumbers = appended + 1 - nextUnsealed
+        let index = indexOfUnsealed
+        guard unsealedVoidCount <= unsealedNumbers, merged <= appended + made,
+            index == blocks.count || blocks[index].lastRow >= nextUnsealed
+        else { return false }
+        return appended + made == forwarded + expired + merged + sealed + unsealedRowCount
     }
 
     // MARK: Changing, after the change is durable
@@ -189,7 +233,7 @@ struct OutboxStream: Sendable {
     /// Unsealed rows up to `last` are given up, and `freed` blocks are deleted.
     mutating func expire(through last: UInt64, freed: Range<Int>) {
         precondition(last >= nextUnsealed && last <= appended, "only unsealed rows expire")
-        expired += last + 1 - nextUnsealed
+        expired += rowCount(nextUnsealed, last)
         moveUnsealed(to: last + 1)
         remove(freed)
     }
@@ -203,15 +247,38 @@ struct OutboxStream: Sendable {
         blocks.replaceSubrange(range, with: CollectionOfOne(merged))
     }
 
+    /// `fresh` blocks, with fewer rows, now have the numbers of the unsealed blocks `range`: `madeRows`
+    /// took the place of `mergedRows`.
+    mutating func rewrite(
+        _ range: Range<Int>, with fresh: [OutboxBlock], mergedRows: UInt64, madeRows: UInt64
+    ) {
+        precondition(range.lowerBound >= indexOfUnsealed, "only unsealed blocks are rewritten")
+        let old = blocks[range]
+        precondition(
+            old.first?.first == fresh.first?.first && old.last?.last == fresh.last?.last,
+            "the same numbers")
+        let bytes = fresh.reduce(0) { $0 + Int($1.byteCount) } - old.reduce(0) { $0 + Int($1.byteCount) }
+        byteCount += bytes
+        unsealedByteCount += bytes
+        unsealedVoidCount += fresh.reduce(0) { $0 + UInt64($1.voidCount) }
+        unsealedVoidCount -= old.reduce(0) { $0 + UInt64($1.voidCount) }
+        merged += mergedRows
+        made += madeRows
+        blocks.replaceSubrange(range, with: fresh)
+    }
+
     private mutating func apply(_ progress: Progress) {
         nextUnsealed = progress.nextUnsealed
         forwarded = progress.forwarded
         expired = progress.expired
+        merged = progress.merged
+        made = progress.made
     }
 
     private mutating func moveUnsealed(to row: UInt64) {
         for index in indexOfUnsealed..<index(ofBlockAt: row) {
             unsealedByteCount -= Int(blocks[index].byteCount)
+            unsealedVoidCount -= UInt64(blocks[index].voidCount)
         }
         nextUnsealed = row
     }

@@ -40,7 +40,7 @@ extension Outbox {
             for victim in victims {
                 let stream = streams[victim.stream]
                 var progress = stream.progress
-                progress.expired += victim.last + 1 - stream.nextUnsealed
+                progress.expired += stream.rowCount(stream.nextUnsealed, victim.last)
                 progress.nextUnsealed = victim.last + 1
                 batch.delete(stream.blocks[victim.freed], of: victim.stream)
                 batch.put(progress, of: victim.stream)
@@ -58,7 +58,8 @@ extension Outbox {
             return victims.map {
                 ExpiredRange(
                     stream: StreamID(index: $0.stream), streamName: streams[$0.stream].name,
-                    first: streams[$0.stream].nextUnsealed, last: $0.last)
+                    first: streams[$0.stream].nextUnsealed, last: $0.last,
+                    rowCount: streams[$0.stream].rowCount(streams[$0.stream].nextUnsealed, $0.last))
             }
         }
         try reclaimSpace(of: sink)
@@ -109,16 +110,7 @@ extension Outbox {
         var schema = Schema([])
         var columns: [Column] = []
         for block in blocks {
-            let bytes = try OutboxKey.block(stream, block.first).withBytes {
-                (key) throws(Failure) in
-                try database.get(.outbox, key)
-            }
-            guard let bytes else {
-                throw Failure(
-                    .state, "reading the outbox in", database.directory.path,
-                    "a block that begins with row \(block.first) is missing")
-            }
-            let batch = try decoder.decode(bytes)
+            let batch = try read(block, of: stream, by: decoder)
             if columns.isEmpty {
                 schema = batch.schema
                 columns = batch.columns
@@ -153,13 +145,6 @@ extension Outbox {
     }
 
     private static let reclaimedBytesMin = 8 << 20
-}
-
-/// Carries a cursor out of the lane.
-///
-/// Unchecked Sendable: the thread that makes it is the one that gets it; nobody else sees it.
-struct CursorBox: @unchecked Sendable {
-    let cursor: RocksCursor
 }
 
 /// Which unsealed blocks of a sink's streams to give up: the oldest first, whatever their stream.
@@ -226,7 +211,8 @@ extension OutboxStream {
             while run.upperBound < blocks.count {
                 let block = blocks[run.upperBound]
                 let isAlike = run.isEmpty || block.schemaHash == blocks[run.lowerBound].schemaHash
-                let isSmall = block.byteCount < limit
+                // Coarser rows come in blocks of a useful size, and leave numbers out.
+                let isSmall = block.byteCount < limit && block.generation == 0
                 let fits = bytes + Int(block.byteCount) <= Self.mergedBytesMax
                 if isSmall, isAlike, fits, run.count < Self.mergedBlocks.upperBound {
                     run = run.lowerBound..<run.upperBound + 1

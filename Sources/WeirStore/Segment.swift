@@ -18,8 +18,8 @@ public struct Segment: Hashable, Sendable {
     public internal(set) var attachment: [UInt8]
     /// Orders the segments of a sink by sealing.
     let number: UInt64
-
-    public var rowCount: UInt64 { last - first + 1 }
+    /// How many rows it has: as many as numbers, less those whose rows went into coarser ones.
+    public let rowCount: UInt64
 }
 
 /// Rows that may be sealed as one segment.
@@ -27,10 +27,10 @@ public struct SealableRange: Hashable, Sendable {
     public let stream: StreamID
     public let first: UInt64
     public let last: UInt64
+    /// How many rows they are.
+    public let rowCount: UInt64
     /// Their encoded size; a block at an end that is taken in part counts whole.
     public let bytes: Int
-
-    public var rowCount: UInt64 { last - first + 1 }
 }
 
 /// Rows that were given up because the outbox was full.
@@ -39,6 +39,6 @@ public struct ExpiredRange: Hashable, Sendable {
     public let streamName: String
     public let first: UInt64
     public let last: UInt64
-
-    public var rowCount: UInt64 { last - first + 1 }
+    /// How many rows they were.
+    public let rowCount: UInt64
 }

@@ -126,6 +126,10 @@ public enum AgentMetrics {
         page.counter(
             "weir_outbox_rows_forwarded_total", "Rows in finished objects.", each { $0.forwarded })
         page.counter("weir_outbox_rows_expired_total", "Rows dropped by a bound.", each { $0.expired })
+        page.counter(
+            "weir_outbox_rows_merged_total", "Rows that went into coarser ones.", each { $0.merged })
+        page.counter(
+            "weir_outbox_rows_coarse_total", "Coarser rows made of them.", each { $0.made })
         page.gauge(
             "weir_outbox_rows", "Rows waiting.", each { $0.pending }.map { ($0.0, Double($0.1)) })
         page.gauge(

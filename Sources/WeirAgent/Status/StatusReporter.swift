@@ -83,6 +83,8 @@ final class StatusReporter {
                 stream.appended = report.appended
                 stream.forwarded = report.forwarded
                 stream.expired = report.expired
+                stream.merged = report.merged
+                stream.made = report.made
                 stream.pending = report.pending.rows
                 stream.pendingBytes = UInt64(report.pending.bytes)
                 stream.oldestAppendedAt = report.pending.oldestAppendedAt

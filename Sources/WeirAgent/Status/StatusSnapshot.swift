@@ -98,7 +98,7 @@ public struct StatusSnapshot: Codable, Sendable, Equatable {
         public init() {}
     }
 
-    /// A sink and its streams: appended = forwarded + pending + expired in each.
+    /// A sink and its streams: appended + made = forwarded + pending + expired + merged in each.
     public struct SinkStatus: Codable, Sendable, Equatable {
         public var name = ""
         public var type = ""
@@ -125,6 +125,10 @@ public struct StatusSnapshot: Codable, Sendable, Equatable {
         public var forwarded: UInt64 = 0
         public var pending: UInt64 = 0
         public var expired: UInt64 = 0
+        /// Rows that went into coarser ones because the outbox was full.
+        public var merged: UInt64 = 0
+        /// Coarser rows that were made of them.
+        public var made: UInt64 = 0
         public var pendingBytes: UInt64 = 0
         /// When the oldest pending row was appended, ms since the epoch.
         public var oldestAppendedAt: Int64?
@@ -163,7 +167,9 @@ public struct StatusSnapshot: Codable, Sendable, Equatable {
             sources.allSatisfy { $0.rows.received == $0.rows.decoded + $0.rows.rejected }
             && queries.allSatisfy { $0.rows.in == $0.rows.used + $0.rows.filtered + $0.rows.late }
             && sinks.allSatisfy { sink in
-                sink.streams.allSatisfy { $0.appended == $0.forwarded + $0.pending + $0.expired }
+                sink.streams.allSatisfy {
+                    $0.appended + $0.made == $0.forwarded + $0.pending + $0.expired + $0.merged
+                }
             }
     }
 }

@@ -74,6 +74,9 @@ public enum StatusText {
             var line =
                 "  \(stream.name): \(stream.appended) rows = \(stream.forwarded) forwarded + "
                 + "\(stream.pending) pending + \(stream.expired) expired"
+            if stream.merged > 0 {
+                line += " + \(stream.merged) merged into \(stream.made) coarser ones, which count too"
+            }
             if let oldest = stream.oldestAppendedAt, stream.pending > 0 {
                 line += "; \(bytes(stream.pendingBytes)), oldest \(duration(now - oldest))"
             }
