@@ -79,6 +79,7 @@ public final class QueryPipeline {
 
     private let heads: [PipelineHead]
     private let sink: OutputOperator
+    private let late: LateRows
     private let outcomes = RowOutcomes()
     private var counted = QueryStatistics()
     /// What has been taken on and is not done.
@@ -94,8 +95,8 @@ public final class QueryPipeline {
     ) throws(Failure) {
         self.plan = plan
         sink = OutputOperator(output)
-        var builder = PipelineBuilder(
-            plan.root, options: options, tables: tables, output: output)
+        late = LateRows(output)
+        var builder = PipelineBuilder(plan.root, options: options, tables: tables, output: late)
         heads = try builder.build(into: sink)
         lateSchema = builder.lateSchema
     }
@@ -147,6 +148,7 @@ public final class QueryPipeline {
                 return .mustCommit
             }
             for head in reached { try head.first.flush() }
+            late.release()
             outcomes.count(batch.rowCount, into: &counted)
             pending = PendingInput(source: input.source, batch: nil, trace: input.trace)
         }

@@ -127,7 +127,9 @@ struct EngineBuilder {
         let clockKeys = query.plan.sources.compactMap { name in
             configuration.sources.first { $0.name == name }?.time?.watermarkBy
         }
-        let clock = clockKeys.map { "watermark by \($0)\n" }.joined()
+        let rule = query.plan.root.clockRule(watermarkBy: clockKeys.first)
+        // With operators for each key apart durable state looks otherwise.
+        let clock = clockKeys.map { "watermark by \($0)\n" }.joined() + (rule == .chains ? "apart\n" : "")
         let fingerprint = Array((clock + query.plan.fingerprint).utf8)
         let id: UInt32
         switch storage.registry.resolve(name: query.name, fingerprint: fingerprint) {

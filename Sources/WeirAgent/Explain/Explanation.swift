@@ -28,7 +28,8 @@ public enum Explanation {
             let head = [
                 "query \(query.name)", "  result: \(columns.joined(separator: ", "))",
             ]
-            return (head + lines(query.plan.root, configuration, times, depth: 1))
+            let clocks = clockLine(query.plan.root, configuration).map { ["  clocks: \($0)"] } ?? []
+            return (head + clocks + lines(query.plan.root, configuration, times, depth: 1))
                 .joined(separator: "\n") + "\n"
         }.joined(separator: "\n")
     }
@@ -55,6 +56,20 @@ public enum Explanation {
             lines.append("\(margin)  size:  \(state.size)")
         }
         return lines + plan.inputs.flatMap { Self.lines($0, configuration, times, depth: depth + 1) }
+    }
+
+    /// By whose clock a query goes whose source has one for each key.
+    private static func clockLine(_ plan: LogicalPlan, _ configuration: AgentConfiguration) -> String? {
+        let keys = plan.sources.compactMap { name in
+            configuration.sources.first { $0.name == name }?.time?.watermarkBy
+        }
+        guard let key = keys.first, plan.contains(where: { $0.stateDescription(SourceTimes(delays: [:])) != nil })
+        else { return nil }
+        if plan.clockRule(watermarkBy: key) != .combined { return "each \(key)'s own" }
+        let slowest = "that of the slowest \(key), since "
+        if plan.sources.count > 1 { return slowest + "the query reads several sources" }
+        guard let meeting = plan.operatorAcrossKeys(of: key) else { return slowest + "branches meet" }
+        return slowest + "rows of several meet in: \(clipped(meeting.headline))"
     }
 
     /// A line without the middle of a very long one, such as a word list written into it.

@@ -214,6 +214,25 @@ final class JoinProcessor: OrderedProcessor {
         return rows.first == rows.end ? nil : rows.time(rows.first) + keptFor[side]
     }
 
+    /// Rows of a side that comes out only in pairs are of no account: nothing is put out for them.
+    var firstDue: Int64 {
+        (0..<2).reduce(.max) { first, side in
+            guard isTracked[side] else { return first }
+            if !spilled[side].isEmpty { return .min }
+            let rows = sides[side]
+            return rows.first == rows.end ? first : min(first, rows.time(rows.first) + keptFor[side])
+        }
+    }
+    var lastDue: Int64 {
+        (0..<2).reduce(.min) { last, side in
+            guard isTracked[side] else { return last }
+            let rows = sides[side]
+            if rows.first < rows.end { return max(last, rows.time(rows.end - 1) + keptFor[side]) }
+            let oldest = try? spilled[side].oldest()
+            return oldest.map { max(last, $0.time + keptFor[side]) } ?? last
+        }
+    }
+
     private func removeOldest(_ side: Int, into output: OrderedOutput) throws(Failure) {
         if !spilled[side].isEmpty { return try removeSpilled(side, into: output) }
         let rows = sides[side]

@@ -30,6 +30,11 @@ protocol Operator: AnyObject {
     func restore(
         from reader: any StateReader, clocks: WatermarkTracker, pending: ClockTrace?
     ) throws(Failure)
+    /// A watermark below which time does nothing, here and further down; Int64.max when it never does.
+    var firstDue: Int64 { get }
+    /// A watermark at which something that waits comes out, here or further down, such that nothing comes
+    /// out at a later one but what this one makes of it; Int64.min when nothing waits.
+    var lastDue: Int64 { get }
     /// Bytes of memory held, here and further down.
     var memoryBytes: Int { get }
     /// Groups and rows of state that memory has no room for, here and further down: they are in
@@ -59,6 +64,8 @@ extension Operator {
     ) throws(Failure) {
         try next.restore(from: reader, clocks: clocks, pending: pending)
     }
+    var firstDue: Int64 { next.firstDue }
+    var lastDue: Int64 { next.lastDue }
     var memoryBytes: Int { next.memoryBytes }
     var spilledCount: Int { next.spilledCount }
     var droppedCount: UInt64 { next.droppedCount }

@@ -10,7 +10,8 @@ import WeirSQL
 /// Builds a query's operators.
 struct PipelineBuilder {
     let options: QueryOptions
-    let output: any QueryOutput
+    /// Gets the rows that come too late.
+    let output: LateRows
     /// What look-ups look into, by name.
     private let tables: [String: LookupTable]
     private let root: LogicalPlan
@@ -21,16 +22,44 @@ struct PipelineBuilder {
     private(set) var lateSchema: Schema?
     private var heads: [PipelineHead] = []
     private var stateCount: UInt8 = 0
+    /// Whose clocks the operators go by.
+    private let clockRule: ClockRule
+    /// What is built is one key's part of a plan: where rows come to it that nothing has kept.
+    private var leaves: [Leaf]?
+
+    /// A place where rows come to the first operators that keep any.
+    struct Leaf {
+        let node: LogicalPlan
+        let first: any Operator
+        /// The columns of `node` that are looked at.
+        let reads: Set<Int>
+    }
 
     init(
         _ root: LogicalPlan, options: QueryOptions, tables: [String: LookupTable] = [:],
-        output: any QueryOutput
+        output: LateRows
     ) {
         self.root = root
         self.tables = tables
         self.options = options
         self.output = output
         isSingleHead = root.scanCount == 1
+        clockRule = root.clockRule(watermarkBy: options.watermarkBy)
+        output.isHolding = root.scanCount > 1 || (clockRule == .chains && root.isGated)
+    }
+
+    /// Builds one key's part of a plan.
+    private init(
+        chainOf root: LogicalPlan, isGated: Bool, options: QueryOptions, tables: [String: LookupTable],
+        output: LateRows
+    ) {
+        self.root = root
+        self.tables = tables
+        self.options = options
+        self.output = output
+        isSingleHead = root.scanCount == 1 && !isGated
+        clockRule = .combined
+        leaves = []
     }
 
     /// The operators of the plan, whose results go to `next`: a head for each scan, left to right.
@@ -44,6 +73,11 @@ struct PipelineBuilder {
     private mutating func build(
         _ node: LogicalPlan, into next: any Operator, reads: Set<Int>
     ) throws(Failure) {
+        if leaves != nil, !node.hasState {
+            leaves?.append(Leaf(node: node, first: next, reads: reads))
+            return
+        }
+        if clockRule == .chains, node.keepsRows { return try buildChains(node, into: next) }
         switch node {
         case .scan(let source, let schema, _):
             heads.append(PipelineHead(source: source, schema: schema, first: next))
@@ -141,6 +175,35 @@ struct PipelineBuilder {
         }
     }
 
+    /// Operators for each key apart, for the part of the plan from `node` down to what keeps nothing.
+    private mutating func buildChains(
+        _ node: LogicalPlan, into next: any Operator
+    ) throws(Failure) {
+        let way = ChainOutput(schema: node.schema, rowsMax: options.emittedRowsMax, next: next)
+        let isGated = node.isGated
+        var inner = options
+        inner.watermarkBy = nil
+        // Half for the key at hand, half for those that are kept because they may be next.
+        inner.memoryBudgetBytes /= 2
+        let (tables, output) = (tables, output)
+        let make = { [inner] () throws(Failure) -> PipelineBuilder in
+            var builder = PipelineBuilder(
+                chainOf: node, isGated: isGated, options: inner, tables: tables, output: output)
+            try builder.build(node, into: way, reads: Set(node.schema.fields.indices))
+            return builder
+        }
+        let pattern = try make()
+        lateSchema = lateSchema ?? pattern.lateSchema
+        let leaves = pattern.leaves ?? []
+        let core = KeyedOperator(
+            portCount: leaves.count, isGated: isGated,
+            tag: takeStateTag(), memoryBudgetBytes: inner.memoryBudgetBytes, output: way
+        ) { () throws(Failure) in try make().leaves?.map(\.first) ?? [] }
+        for (index, leaf) in leaves.enumerated() {
+            try build(leaf.node, into: KeyedPort(core, index: index), reads: leaf.reads)
+        }
+    }
+
     /// What computes `stage`; `tag` is the first byte of its state's keys.
     private func makeProcessor(
         _ stage: OrderedStage, _ inputs: [LogicalPlan], _ schema: Schema, _ tag: UInt8
@@ -203,15 +266,15 @@ struct PipelineBuilder {
         let (lateWidth, copies) = Self.lateRows(input)
         let lateColumns = (0..<lateWidth).filter { !takenApart.contains($0) }
         if isFirst, lateSchema == nil { lateSchema = Schema(lateColumns.map { input.schema[$0] }) }
+        let isCascade = clockRule == .windows && root.statefulCount > 1
         let definition = WindowDefinition(
             window: window, keys: keys, aggregates: aggregates, schema: schema,
-            // Corrections wait for the combined clock: see WindowRevisions.
-            clockKey: window.allowedLateness == nil ? clockKey(of: keys, input) : nil,
+            clockKey: clockKey(of: keys, input),
             lateOutput: isFirst ? output : nil,
             lateColumns: lateColumns, copiesOfRows: copies, memoryBudgetBytes: options.memoryBudgetBytes,
             // Only the first operator can stop half-way: what it has handed on, the others finish.
             // Windows over windows that go by keys' clocks follow them when the one below is through.
-            emittedRowsMax: isFirst && isSingleHead && !isKeyedCascade ? options.emittedRowsMax : .max,
+            emittedRowsMax: isFirst && isSingleHead && !isCascade ? options.emittedRowsMax : .max,
             hashSeed: options.hashSeed, stateTag: takeStateTag())
         let grouping: any Operator =
             if case .session(let gap, _) = window.shape {
@@ -263,84 +326,10 @@ struct PipelineBuilder {
         }
     }
 
-    /// The group key that is the source's `watermark_by` column, passed through unchanged.
+    /// The group key that is the source's `watermark_by` column, passed through unchanged, where windows
+    /// follow the keys' clocks by themselves.
     private func clockKey(of keys: [BoundExpression], _ input: LogicalPlan) -> Int? {
-        // Where another operator keeps rows, too, both must go by one clock: what a window of a key that
-        // is far behind gives would be late for the rows of all others. Windows over windows of the key
-        // all follow the key's.
-        guard root.statefulCount == 1 || isKeyedCascade else { return nil }
-        return sourceClockKey(of: keys, input)
-    }
-
-    /// Whether all that keeps rows is windows over windows, each grouped by the key.
-    private var isKeyedCascade: Bool {
-        func isKeyed(_ node: LogicalPlan) -> Bool {
-            switch node {
-            case .windowAggregate(let input, let window, let keys, _, _):
-                if case .session = window.shape { return false }
-                return sourceClockKey(of: keys, input) != nil && isKeyed(input)
-            case .ordered: return false
-            case .scan, .filter, .project, .unnest, .expand, .windowAssign, .lookup, .union:
-                return node.inputs.allSatisfy(isKeyed)
-            }
-        }
-        return root.statefulCount > 1 && isSingleHead && isKeyed(root)
-    }
-
-    private func sourceClockKey(of keys: [BoundExpression], _ input: LogicalPlan) -> Int? {
-        guard let name = options.watermarkBy else { return nil }
-        let lineage = Self.lineage(input)
-        return keys.firstIndex { key in
-            if case .column(let index, _) = key { lineage[index] == name } else { false }
-        }
-    }
-
-    /// For each column of `node` the source's column that it is, unchanged.
-    private static func lineage(_ node: LogicalPlan) -> [String?] {
-        switch node {
-        case .scan(_, let schema, _):
-            return schema.fields.map(\.name)
-        case .filter(let input, _):
-            return lineage(input)
-        case .project(let input, let expressions, _):
-            let names = lineage(input)
-            return expressions.map {
-                if case .column(let index, _) = $0 { names[index] } else { nil }
-            }
-        case .unnest(let input, _, let schema), .expand(let input, _, let schema),
-            .lookup(let input, _, let schema),
-            .windowAssign(let input, _, let schema):
-            let names = lineage(input)
-            return names + Array(repeating: nil, count: schema.count - names.count)
-        case .windowAggregate(let input, _, let keys, _, let schema):
-            let names = lineage(input)
-            let kept = keys.map { key -> String? in
-                if case .column(let index, _) = key { names[index] } else { nil }
-            }
-            return kept + Array(repeating: nil, count: schema.count - kept.count)
-        case .union(_, let schema), .ordered(_, _, let schema):
-            return Array(repeating: nil, count: schema.count)
-        }
-    }
-}
-
-extension LogicalPlan {
-    /// How many scans there are.
-    fileprivate var scanCount: Int {
-        if case .scan = self { return 1 }
-        return inputs.reduce(0) { $0 + $1.scanCount }
-    }
-
-    /// Whether this operator or one below it keeps rows, so that what comes out is not late.
-    fileprivate var hasState: Bool { statefulCount > 0 }
-
-    /// How many operators, this one and those below it, keep rows or groups.
-    fileprivate var statefulCount: Int {
-        let own =
-            switch self {
-            case .windowAggregate, .ordered: 1
-            case .scan, .filter, .project, .unnest, .expand, .windowAssign, .lookup, .union: 0
-            }
-        return inputs.reduce(own) { $0 + $1.statefulCount }
+        guard let name = options.watermarkBy, clockRule == .windows else { return nil }
+        return input.place(of: name, among: keys)
     }
 }

@@ -82,6 +82,8 @@ final class OutputOperator: Operator {
     func restore(
         from reader: any StateReader, clocks: WatermarkTracker, pending: ClockTrace?
     ) throws(Failure) {}
+    var firstDue: Int64 { .max }
+    var lastDue: Int64 { .min }
     var memoryBytes: Int { 0 }
     var spilledCount: Int { 0 }
     var droppedCount: UInt64 { 0 }

@@ -123,6 +123,8 @@ final class UnionPort: Operator {
         core.ports[index].watermark = clocks.watermark
         if isFirst { try next.restore(from: reader, clocks: clocks, pending: pending) }
     }
+    var firstDue: Int64 { isFirst ? next.firstDue : .max }
+    var lastDue: Int64 { isFirst ? next.lastDue : .min }
     var memoryBytes: Int { isFirst ? next.memoryBytes : 0 }
     var spilledCount: Int { isFirst ? next.spilledCount : 0 }
     var droppedCount: UInt64 { isFirst ? next.droppedCount : 0 }

@@ -178,6 +178,19 @@ final class OrderedOperator {
         try next.restore(from: reader, clocks: clocks, pending: pending)
     }
 
+    fileprivate var firstDue: Int64 {
+        let own = ports.compactMap(\.rows.firstTime).min() ?? .max
+        return min(own, processor.firstDue, behind(next.firstDue))
+    }
+    fileprivate var lastDue: Int64 {
+        let own = ports.compactMap(\.rows.lastTime).max() ?? .min
+        return max(own, processor.lastDue, behind(next.lastDue))
+    }
+    /// The watermark here when it is `mark` further down.
+    private func behind(_ mark: Int64) -> Int64 {
+        mark == .max || mark == .min ? mark : mark + processor.outputDelay
+    }
+
     fileprivate var memoryBytes: Int {
         ports.reduce(processor.memoryBytes + next.memoryBytes) { $0 + $1.rows.memoryBytes }
     }
@@ -197,9 +210,9 @@ final class OrderedPort: Operator {
     private let index: Int
     private let state: OrderedOperator.PortState
     /// Gets late rows; nil for results of an operator above, where none is late.
-    private let lateOutput: (any QueryOutput)?
+    private let lateOutput: LateRows?
 
-    init(_ core: OrderedOperator, index: Int, lateOutput: (any QueryOutput)?) {
+    init(_ core: OrderedOperator, index: Int, lateOutput: LateRows?) {
         self.core = core
         self.index = index
         state = core.ports[index]
@@ -255,7 +268,7 @@ final class OrderedPort: Operator {
         if !late.isEmpty {
             guard let lateOutput else { preconditionFailure("an operator's result came late") }
             run.outcomes?.markLate(run, late)
-            lateOutput.late(late.withUnsafeBufferPointer { run.batch.gather($0) })
+            lateOutput.add(late.withUnsafeBufferPointer { run.batch.gather($0) }, of: run, late)
         }
         kept.withUnsafeBufferPointer { rows in
             run.outcomes?.markUsed(run, rows)
@@ -276,6 +289,8 @@ final class OrderedPort: Operator {
     ) throws(Failure) {
         if isFirst { try core.restore(from: reader, clocks: clocks, pending: pending) }
     }
+    var firstDue: Int64 { isFirst ? core.firstDue : .max }
+    var lastDue: Int64 { isFirst ? core.lastDue : .min }
     var memoryBytes: Int { isFirst ? core.memoryBytes : 0 }
     var spilledCount: Int { isFirst ? core.spilledCount : 0 }
     var droppedCount: UInt64 { isFirst ? core.droppedCount : 0 }

@@ -39,6 +39,10 @@ protocol OrderedProcessor: AnyObject {
     /// Takes the rows of one event time, all that there are. False when a commit must come first: it is
     /// called again with the same rows, perhaps by a process that has restored the state.
     func process(_ waiting: WaitingTime, into output: OrderedOutput) throws(Failure) -> Bool
+    /// A watermark below which `close` puts nothing out; Int64.max when it never does.
+    var firstDue: Int64 { get }
+    /// The watermark at which `close` has put out all that it ever will; Int64.min when there is nothing.
+    var lastDue: Int64 { get }
     /// How far, in ms, the event time of a result may lie behind the rows that it was made from.
     var outputDelay: Int64 { get }
     /// Bytes of memory held.
@@ -62,6 +66,8 @@ extension OrderedProcessor {
     func process(_ waiting: WaitingTime, into output: OrderedOutput) throws(Failure) -> Bool {
         preconditionFailure("this processor takes slices")
     }
+    var firstDue: Int64 { .max }
+    var lastDue: Int64 { .min }
     var outputDelay: Int64 { 0 }
     var memoryBytes: Int { 0 }
     var spilledCount: Int { 0 }

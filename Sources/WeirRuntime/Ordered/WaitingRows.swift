@@ -43,6 +43,9 @@ final class WaitingRows {
     /// The least event time that waits; nil when nothing does.
     var firstTime: Int64? { chunks.lazy.map(\.firstTime).min() }
 
+    /// The greatest event time that waits; nil when nothing does.
+    var lastTime: Int64? { chunks.lazy.map(\.lastTime).max() }
+
     /// How many rows wait that are at or before `time`.
     func count(through time: Int64) throws(Failure) -> Int {
         var count = 0

@@ -174,6 +174,19 @@ final class PatternProcessor: OrderedProcessor {
         cleanUp()
     }
 
+    var firstDue: Int64 {
+        nextDeadline < deadlines.count ? deadlines[nextDeadline].time - 1 : .max
+    }
+    /// Not asked often: deadlines of matches that are gone do not count.
+    var lastDue: Int64 {
+        guard let within = pattern.within else { return .min }
+        return liveKeys.reduce(.min) { last, key in
+            key.partial.matches.reduce(last) {
+                $1.id < 0 ? $0 : max($0, pool.startTime($1.id) + within - 1)
+            }
+        }
+    }
+
     /// Ends the matches that WITHIN ends at or before `time`.
     private func expire(through time: Int64) {
         while nextDeadline < deadlines.count, deadlines[nextDeadline].time <= time {

@@ -69,6 +69,8 @@ final class SessionAssignProcessor: OrderedProcessor {
 
     /// A result's window_time is one less than the end at which it comes.
     var outputDelay: Int64 { 1 }
+    var firstDue: Int64 { sessions.isEmpty ? .max : nextEnd }
+    var lastDue: Int64 { sessions.values.reduce(.min) { max($0, $1.end) } }
     var memoryBytes: Int {
         chunks.values.reduce(keys.byteCount) { $0 + $1.batch.memoryBytes + $1.batch.rowCount * 16 }
     }

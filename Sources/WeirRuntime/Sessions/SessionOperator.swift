@@ -28,7 +28,7 @@ final class SessionOperator: Operator {
     let keyspace: WindowKeyspace
     let spill: SessionSpill
     let results: WindowResults
-    private let lateOutput: (any QueryOutput)?
+    private let lateOutput: LateRows?
     private let lateColumns: [Int]
     let memoryBudgetBytes: Int
     let emittedRowsMax: Int
@@ -80,7 +80,7 @@ final class SessionOperator: Operator {
         if !late.isEmpty {
             guard let lateOutput else { preconditionFailure("a window's result came late") }
             run.outcomes?.markLate(run, late)
-            lateOutput.late(run.late(late, columns: lateColumns))
+            lateOutput.add(run.late(late, columns: lateColumns), of: run, late)
         }
         return .done
     }
@@ -105,6 +105,14 @@ final class SessionOperator: Operator {
             guard isThrough else { return .suspended(beforeRow: 0) }
         }
         return try next.resume()
+    }
+
+    var firstDue: Int64 {
+        due.isEmpty && store.liveCount == 0 && spill.count == 0 ? next.firstDue : .min
+    }
+    var lastDue: Int64 {
+        let end = max(store.lastEnd, spill.nextEnd < .max ? spill.nextEnd : .min)
+        return end == .min ? next.lastDue : max(next.lastDue, times.windowTime(endingAt: end))
     }
 
     var memoryBytes: Int { store.memoryBytes + spill.memoryBytes + next.memoryBytes }

@@ -85,6 +85,13 @@ final class SessionStore {
         sessions.capacity * fixedBytes + keys.byteCount + keys.count * 36 + variableBytes
     }
 
+    /// The greatest end of a session in memory; Int64.min when there is none.
+    var lastEnd: Int64 {
+        (0..<slotCount).reduce(.min) { last, slot in
+            sessions.base[slot].isLive ? max(last, sessions.base[slot].end) : last
+        }
+    }
+
     // MARK: Sessions
 
     /// The first session of key `number`, -1 for none.

@@ -35,7 +35,7 @@ final class WindowAggregateOperator: Operator {
     let results: WindowResults
     let scratch = MergeScratch()
     /// Gets late rows; nil for a window over another window's results, where none is late.
-    let lateOutput: (any QueryOutput)?
+    let lateOutput: LateRows?
     /// The columns that late rows have.
     let lateColumns: [Int]
     /// Each row comes so often in a row, once a grouping set; a late one is sent once.
@@ -129,6 +129,20 @@ final class WindowAggregateOperator: Operator {
         return isThrough ? .done : .suspended(beforeRow: 0)
     }
 
+    var firstDue: Int64 {
+        unfinished == nil && store.panes.isEmpty ? next.firstDue : .min
+    }
+    var lastDue: Int64 {
+        var last = next.lastDue
+        if let pane = store.panes.last {
+            let end = geometry.lastWindowEnd(covering: pane.start)
+            if end > pane.start, end - 1 > firedWatermark { last = max(last, times.windowTime(endingAt: end)) }
+        }
+        // A correction comes when time next goes on.
+        if let revisions, revisions.due < .max { last = max(last, times.windowTime(endingAt: revisions.due + 1)) }
+        return last
+    }
+
     var memoryBytes: Int {
         store.memoryBytes + (revisions?.memoryBytes ?? 0) + next.memoryBytes
     }
@@ -143,13 +157,7 @@ final class WindowAggregateOperator: Operator {
         if copiesOfRows > 1 { late.removeAll { Int($0) % copiesOfRows != 0 } }
         guard let lateOutput else { preconditionFailure("a window's result came late") }
         run.outcomes?.markLate(run, late)
-        lateOutput.late(
-            late.withUnsafeBufferPointer { rows in
-                Batch(
-                    schema: Schema(lateColumns.map { run.batch.schema[$0] }),
-                    columns: lateColumns.map { run.batch.columns[$0].gather(rows) },
-                    rowCount: rows.count)
-            })
+        lateOutput.add(run.late(late, columns: lateColumns), of: run, late)
     }
 
     /// Hands on what the windows emitted. Rows of a window that is due lie above every watermark
@@ -174,7 +182,7 @@ struct WindowDefinition {
     let schema: Schema
     /// The key that is the source's `watermark_by` column, unchanged.
     let clockKey: Int?
-    let lateOutput: (any QueryOutput)?
+    let lateOutput: LateRows?
     let lateColumns: [Int]
     /// How often each row comes, one copy behind the other.
     let copiesOfRows: Int
