@@ -9,6 +9,9 @@ public protocol FileWriter: AnyObject {
 
     /// Ends the file: appends all that is left to `output`.
     func finish(to output: EncodedBytes)
+
+    /// What a table's log says of the file; after its end, and nil of files that are no table's.
+    var tableFacts: TableFileFacts? { get }
 }
 
 /// How files are written.
@@ -45,6 +48,7 @@ public enum FileFormat: Sendable {
 
 /// Rows as text, compressed.
 private final class RowFileWriter: FileWriter {
+    var tableFacts: TableFileFacts? { nil }
     private let encoder: any RowEncoder
     private let compressor: Compressor
     private let text = EncodedBytes()
@@ -80,6 +84,7 @@ private final class RowFileWriter: FileWriter {
 
 /// A Parquet file that tells where its rows come from.
 private final class ParquetFileWriter: FileWriter {
+    var tableFacts: TableFileFacts? { writer.tableFacts }
     private let writer: ParquetWriter
     private let metadata: [(key: String, value: String)]
     private var rowCount = 0

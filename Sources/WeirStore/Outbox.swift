@@ -91,6 +91,9 @@ public final class Outbox: Sendable {
     let state: Mutex<State>
 
     /// Takes back what is committed; throws `.state` when rows that should be there are not.
+    /// The identity of the state directory that it lies in.
+    public func identity() throws(Failure) -> String { try database.directory.identity() }
+
     public init(_ database: Database) throws(Failure) {
         self.database = database
         state = Mutex(try OutboxLoading(database).load())

@@ -65,6 +65,20 @@ public final class StateDirectory: Sendable {
 
     var databasePath: String { "\(path)/db" }
 
+    /// Eight letters and digits that tell this directory from one that was in its place before or will
+    /// be after it: of the random identity that RocksDB gives a new database.
+    public func identity() throws(Failure) -> String {
+        let name = "\(databasePath)/IDENTITY"
+        let descriptor = open(name, O_RDONLY | O_CLOEXEC)
+        guard descriptor >= 0 else { throw failed("opening", name) }
+        defer { close(descriptor) }
+        let letters = readAll(descriptor)?.filter { $0.isASCII && ($0.isLetter || $0.isNumber) } ?? ""
+        guard letters.count >= 8 else {
+            throw Failure(.state, "reading", name, "it is damaged", advice: "restore it from a backup")
+        }
+        return String(letters.prefix(8))
+    }
+
     /// Notes that the database now exists as a whole.
     func markEstablished() throws(Failure) {
         try writeFormat(path, "weir state format \(Self.formatVersion)\n")

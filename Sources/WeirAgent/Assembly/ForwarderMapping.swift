@@ -14,21 +14,32 @@ extension SinkConfiguration {
                 agentID: agentID, fileExtension: fileFormat.fileExtension),
             format: fileFormat, seal: sealPolicy, partitionBy: partitionBy,
             retryMilliseconds: retryMilliseconds, outbox: outbox,
-            stagingDirectory: "\(stateDirectory)/staging/\(name)")
+            stagingDirectory: "\(stateDirectory)/staging/\(name)",
+            table: format == .delta
+                ? TableSettings(checkpointInterval: delta.checkpointInterval) : nil)
     }
 
     private var fileFormat: FileFormat {
         switch format {
         case .ndjson: .rows(.ndjson, compression.algorithm)
         case .csv: .rows(.csv, compression.algorithm)
-        case .parquet:
+        case .parquet: .parquet(parquetOptions)
+        case .delta:
             .parquet(
-                ParquetOptions(
-                    compression: compression.algorithm,
-                    usesDeltas: parquet.encodings == .delta,
-                    bloomFilterColumns: Set(parquet.bloomFilterColumns),
-                    rowGroupBytesMax: Int(clamping: parquet.rowGroupBytesMax), version: version))
+                {
+                    var options = parquetOptions
+                    options.isForTables = true
+                    return options
+                }())
         }
+    }
+
+    private var parquetOptions: ParquetOptions {
+        ParquetOptions(
+            compression: compression.algorithm,
+            usesDeltas: parquet.encodings == .delta,
+            bloomFilterColumns: Set(parquet.bloomFilterColumns),
+            rowGroupBytesMax: Int(clamping: parquet.rowGroupBytesMax), version: version)
     }
 
     private var sealPolicy: SealPolicy {

@@ -31,7 +31,7 @@ struct SinkBuilder {
         {
             configuration = SinkConfiguration(
                 name: name, destination: destination, format: format, compression: compression,
-                parquet: parquet, schedule: schedule, rowsMax: rowsMax, bytesMax: bytesMax,
+                parquet: parquet, delta: delta(values), schedule: schedule, rowsMax: rowsMax, bytesMax: bytesMax,
                 ageMaxMilliseconds: values[SinkFields.ageMax],
                 partitionBy: values[SinkFields.partitionBy],
                 retryMilliseconds: retryMin...retryMax, outbox: outbox)
@@ -42,9 +42,9 @@ struct SinkBuilder {
 
     private func compression(_ values: SectionValues) -> OutputCompression? {
         guard let format = values[SinkFields.format] else { return nil }
-        let fallback: OutputCompression = format == .parquet ? .zstd : .none
+        let fallback: OutputCompression = format.isParquet ? .zstd : .none
         let compression = values[SinkFields.compression] ?? fallback
-        if compression == .snappy, format != .parquet {
+        if compression == .snappy, !format.isParquet {
             log.error(
                 values.position(of: SinkFields.compression),
                 "compression = \"snappy\" is for format = \"parquet\"; use \"gzip\" or \"zstd\"")
@@ -56,7 +56,7 @@ struct SinkBuilder {
         guard let encodings = values[SinkFields.parquetEncodings],
             let rowGroupSize = values[SinkFields.rowGroupSize]
         else { return nil }
-        if let format = values[SinkFields.format], format != .parquet {
+        if let format = values[SinkFields.format], !format.isParquet {
             warnOfParquet(values, SinkFields.parquetEncodings)
             warnOfParquet(values, SinkFields.bloomFilter)
             warnOfParquet(values, SinkFields.rowGroupSize)

@@ -24,6 +24,7 @@ public struct SinkConfiguration: Sendable {
     public let format: OutputFormat
     public let compression: OutputCompression
     public let parquet: ParquetConfiguration
+    public let delta: DeltaConfiguration
     /// nil when the bounds alone seal.
     public let schedule: Schedule?
     public let rowsMax: Int64
@@ -50,6 +51,11 @@ public struct SinkConfiguration: Sendable {
 /// How rows are written.
 public enum OutputFormat: String, Sendable, CaseIterable {
     case ndjson, csv, parquet
+    /// Parquet files of a Delta Lake table.
+    case delta
+
+    /// Whether the files are Parquet.
+    var isParquet: Bool { self == .parquet || self == .delta }
 }
 
 /// How objects are compressed.

@@ -77,11 +77,12 @@ enum SinkFields {
     static let delegationToken = Setting.secret("delegation_token", for: hdfs, "Delegation token.")
 
     static let format: Setting<OutputFormat> = .choice(
-        "format", .default("ndjson"), "How rows are written.")
+        "format", .default("ndjson"),
+        "How rows are written. `delta` makes a Delta Lake table of each stream: Parquet files and a log.")
     static let compression: Setting<OutputCompression> = .choice(
         "compression", .optional,
         "How objects are compressed; of Parquet each page is, and `snappy` is for Parquet alone. Default: `zstd` "
-            + "for Parquet, else `none`.")
+            + "for Parquet and Delta, else `none`.")
     static let parquetEncodings: Setting<ParquetConfiguration.Encodings> = .choice(
         "parquet.encodings", .default("delta"),
         "What whole numbers and times are written as where a dictionary would not be shorter: `delta` is "
@@ -177,7 +178,7 @@ enum SinkFields {
             serviceAccountKey.declaration,
             auth.declaration, user.declaration, delegationToken.declaration, format.declaration,
             compression.declaration, parquetEncodings.declaration, bloomFilter.declaration,
-            rowGroupSize.declaration, schedule.declaration, timeZone.declaration,
+            rowGroupSize.declaration, DeltaFields.checkpointInterval.declaration, schedule.declaration, timeZone.declaration,
             rowsMax.declaration,
             bytesMax.declaration, ageMax.declaration, partitionBy.declaration,
             uploadRate.declaration,

@@ -11,7 +11,10 @@ struct SinkLinks {
 
     func check(queries: [BoundQuery]) {
         for query in queries { checkSinks(of: query) }
-        for sink in sinks { checkPartition(of: sink, queries) }
+        for sink in sinks {
+            checkPartition(of: sink, queries)
+            checkTables(of: sink, queries)
+        }
     }
 
     /// Warns of sinks that get nothing and of queries that go nowhere.

@@ -131,7 +131,7 @@ struct FlinkNotes {
                 "Objects have Flink's names and are made with its checkpoints; schedule, bounds, partition "
                     + "folders and compression are weir's own.")
         }
-        if sinks.contains(where: { $0.sink?.format == .parquet }) {
+        if sinks.contains(where: { $0.sink?.format.isParquet == true }) {
             notes.append(
                 "Put flink-sql-parquet and Hadoop's client jars into lib. To read weir's own files, write them "
                     + "with parquet.encodings = \"plain\".")

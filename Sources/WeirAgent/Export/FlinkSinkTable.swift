@@ -35,7 +35,7 @@ struct FlinkSinkTable {
         var options = [("connector", "filesystem"), ("path", path)]
         switch sink?.format {
         case .csv: options.append(("format", "csv"))
-        case .parquet: options += [("format", "parquet"), ("parquet.utc-timezone", "true")]
+        case .parquet, .delta: options += [("format", "parquet"), ("parquet.utc-timezone", "true")]
         case .ndjson, nil:
             options += [("format", "json"), ("json.timestamp-format.standard", "ISO-8601")]
         }

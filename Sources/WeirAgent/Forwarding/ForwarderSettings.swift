@@ -11,7 +11,7 @@ struct ForwarderSettings: Sendable {
     let sinkName: String
     let agentID: String
     let store: ObjectStoreOptions
-    let naming: ObjectNaming
+    var naming: ObjectNaming
     let format: FileFormat
     let seal: SealPolicy
     /// The timestamp column by whose UTC date and hour objects are split; nil = the seal's.
@@ -20,6 +20,8 @@ struct ForwarderSettings: Sendable {
     let outbox: OutboxConfiguration
     /// A folder for objects that are too large to be held in memory; on the state's disk.
     let stagingDirectory: String
+    /// How the sink's tables are kept; nil where segments become plain objects.
+    var table: TableSettings?
 
     /// The way that this sink's segments take. Throws `Failure(.configuration, …)` for settings that
     /// cannot work.
@@ -29,6 +31,10 @@ struct ForwarderSettings: Sendable {
         let store = try store.makeStore(
             ObjectStoreContext(
                 clock: environment.clock, abort: environment.abort, crashPoint: environment.crashPoint))
+        if let table {
+            return try DeltaDelivery(
+                settings: self, table, store: store, outbox: outbox, environment)
+        }
         return ObjectDelivery(store: store, writer: SegmentWriter(settings: self, outbox: outbox))
     }
 }

@@ -47,6 +47,9 @@ final class ObjectWriter {
         }
     }
 
+    /// What a table's log says of the object; once it is finished, and only for tables.
+    var tableFacts: TableFileFacts? { writer?.tableFacts }
+
     /// The finished object; its file lives as long as this writer.
     func finish() throws(Failure) -> ObjectBody {
         writer?.finish(to: written)

@@ -2,6 +2,7 @@
 // rows fall in.
 
 import WeirConnectors
+import WeirFormats
 
 /// A file of a segment: its name at the sink and its bytes, both functions of the segment alone.
 struct SegmentFile {
@@ -11,4 +12,6 @@ struct SegmentFile {
     let partition: Int64
     /// Rows in the file.
     let rowCount: Int
+    /// What a table's log says of the file; nil where the sink keeps no tables.
+    let tableFacts: TableFileFacts?
 }

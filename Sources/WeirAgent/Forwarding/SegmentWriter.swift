@@ -92,7 +92,8 @@ final class SegmentWriter {
                 stream: segment.streamName, at: hour, first: segment.first, last: segment.last)
             try body(
                 SegmentFile(
-                    key: ObjectKey(path: key), body: bytes, partition: hour, rowCount: object.rowCount))
+                    key: ObjectKey(path: key), body: bytes, partition: hour, rowCount: object.rowCount,
+                    tableFacts: object.tableFacts))
             objects[hour] = nil
         }
     }

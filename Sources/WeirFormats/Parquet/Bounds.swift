@@ -47,6 +47,8 @@ struct Bounds {
     /// Whether the bound is a value that occurs; false where a text was cut.
     private(set) var isLeastExact = true
     private(set) var isGreatestExact = true
+    /// Whether there were NaNs, which some readers take for greater than all numbers.
+    private(set) var leavesOutNaN = false
 
     /// Texts are cut to this many bytes.
     static let textBytesMax = 64
@@ -58,10 +60,11 @@ struct Bounds {
 
     /// Bounds of numbers; nil when all were NaN. Zeros of either sign are equal, so a bound that is zero
     /// becomes the outer one.
-    init?(reals least: Double, _ greatest: Double) {
+    init?(reals least: Double, _ greatest: Double, leavingOutNaN: Bool = false) {
         guard least <= greatest else { return nil }
         self.init(
             least: .real(least == 0 ? -0.0 : least), greatest: .real(greatest == 0 ? 0.0 : greatest))
+        leavesOutNaN = leavingOutNaN
     }
 
     /// Bounds of texts; nil where a long greatest one has nothing above it that is short.
@@ -83,6 +86,7 @@ struct Bounds {
 
     /// Takes in the bounds of more values.
     mutating func merge(_ other: Bounds) {
+        leavesOutNaN = leavesOutNaN || other.leavesOutNaN
         if other.least == least {
             isLeastExact = isLeastExact || other.isLeastExact
         } else if other.least.isLess(than: least) {

@@ -5,14 +5,14 @@ import WeirCore
 
 extension DataType {
     /// The format's ConvertedType; nil where it has none of this meaning.
-    var parquetConvertedType: Int? {
+    func parquetConvertedType(inMicros: Bool) -> Int? {
         switch self {
         case .string: 0
         case .map: 1
         case .array: 3
         case .decimal: 5
         case .date: 6
-        case .timestampLTZ: 9
+        case .timestampLTZ: inMicros ? 10 : 9
         case .tinyint: 15
         case .smallint: 16
         // TIME and TIMESTAMP without a zone have none: those of the format mean UTC.
@@ -21,7 +21,7 @@ extension DataType {
     }
 
     /// Writes field 10 of a schema element, where the type has a meaning beyond how it is stored.
-    func writeLogicalType(_ element: inout ThriftWriter) {
+    func writeLogicalType(_ element: inout ThriftWriter, inMicros: Bool) {
         switch self {
         case .string: element.structure(10) { $0.structure(1) }
         case .map: element.structure(10) { $0.structure(2) }
@@ -34,11 +34,13 @@ extension DataType {
                 }
             }
         case .date: element.structure(10) { $0.structure(6) }
-        case .time: element.structure(10) { $0.structure(7) { Self.writeMillis(&$0, isUTC: false) } }
-        case .timestamp:
-            element.structure(10) { $0.structure(8) { Self.writeMillis(&$0, isUTC: false) } }
-        case .timestampLTZ:
-            element.structure(10) { $0.structure(8) { Self.writeMillis(&$0, isUTC: true) } }
+        case .time:
+            element.structure(10) { $0.structure(7) { Self.writeUnit(&$0, isUTC: false, 1) } }
+        case .timestamp, .timestampLTZ:
+            let isUTC = self == .timestampLTZ
+            element.structure(10) {
+                $0.structure(8) { Self.writeUnit(&$0, isUTC: isUTC, inMicros ? 2 : 1) }
+            }
         case .tinyint, .smallint:
             let bits = UInt8(integerBits)
             element.structure(10) {
@@ -51,9 +53,9 @@ extension DataType {
         }
     }
 
-    private static func writeMillis(_ type: inout ThriftWriter, isUTC: Bool) {
+    private static func writeUnit(_ type: inout ThriftWriter, isUTC: Bool, _ unit: Int16) {
         type.boolean(1, isUTC)
-        // The unit MILLIS is the first member of a union, and empty.
-        type.structure(2) { $0.structure(1) }
+        // MILLIS and MICROS are the first and the second member of a union, and empty.
+        type.structure(2) { $0.structure(unit) }
     }
 }

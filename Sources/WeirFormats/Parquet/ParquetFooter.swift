@@ -133,12 +133,14 @@ struct ParquetFooter {
         element.text(4, node.name)
         if !isLeaf { element.int32(5, node.childCount) }
         guard let type = node.type else { return }
-        if let converted = type.parquetConvertedType { element.int32(6, converted) }
+        if let converted = type.parquetConvertedType(inMicros: schema.isForTables) {
+            element.int32(6, converted)
+        }
         if case .decimal(let precision, let scale) = type {
             element.int32(7, scale)
             element.int32(8, precision)
         }
-        type.writeLogicalType(&element)
+        type.writeLogicalType(&element, inMicros: schema.isForTables)
     }
 
     private func writeGroup(

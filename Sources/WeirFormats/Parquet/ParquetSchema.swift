@@ -63,6 +63,8 @@ struct ParquetLeaf {
     let steps: [Step]
     let type: DataType
     let physical: ParquetType
+    /// What values are multiplied by on their way: 1000 where milliseconds become microseconds.
+    let scale: Int64
     /// The levels of a value that is there, and of the innermost list.
     let definitionMax: UInt8
     let repetitionMax: UInt8
@@ -110,8 +112,12 @@ struct ParquetNode {
 struct ParquetSchema {
     private(set) var nodes: [ParquetNode] = []
     private(set) var leaves: [ParquetLeaf] = []
+    /// Whether points in time are in microseconds, and times of day plain numbers of milliseconds, as
+    /// tables have them.
+    let isForTables: Bool
 
-    init(_ schema: Schema) {
+    init(_ schema: Schema, isForTables: Bool = false) {
+        self.isForTables = isForTables
         nodes.append(ParquetNode(name: "schema", repetition: nil, type: nil, childCount: schema.count))
         for (index, field) in schema.fields.enumerated() {
             add(Place(path: [field.name], column: index), field.type, .optional)
@@ -174,10 +180,11 @@ struct ParquetSchema {
                 add(place.below(field.name, .field(index)), field.type, .optional)
             }
         default:
+            let type = isForTables && type == .time ? DataType.int : type
             let leaf = ParquetLeaf(
                 path: place.path, column: place.column, steps: place.steps, type: type,
-                physical: ParquetType(type), definitionMax: place.definition,
-                repetitionMax: place.repetition)
+                physical: ParquetType(type), scale: isForTables && type.isTimestamp ? 1000 : 1,
+                definitionMax: place.definition, repetitionMax: place.repetition)
             var leafNode = node(place.name, repetition, type, 0)
             if leaf.physical == .fixedBytes { leafNode.fixedLength = leaf.fixedBytes }
             nodes.append(leafNode)

@@ -23,6 +23,8 @@ public struct ParquetOptions: Sendable {
     public var rowGroupRowsMax: Int
     /// The version of weir, which readers are told.
     public var version: String
+    /// Whether the files are a Delta table's: times in microseconds, no TIME of day.
+    public var isForTables = false
 
     public init(
         compression: Compression = .zstd, usesDeltas: Bool = true,
@@ -62,7 +64,7 @@ public final class ParquetWriter {
     public init(_ schema: Schema, _ options: ParquetOptions = ParquetOptions()) {
         self.schema = schema
         self.options = options
-        file = ParquetSchema(schema)
+        file = ParquetSchema(schema, isForTables: options.isForTables)
         chunks = file.leaves.map { ChunkWriter($0, options) }
         compressor = PageCompressor(ParquetCodec(options.compression))
     }
@@ -99,6 +101,14 @@ public final class ParquetWriter {
         ).write(to: output, at: position)
         position += output.count - start
         output.append(Self.magic)
+    }
+
+    /// What a table's log says of the file; after its end, and only of files for tables.
+    var tableFacts: TableFileFacts? {
+        guard options.isForTables, isFinished else { return nil }
+        return TableFileFacts(
+            schemaString: DeltaSchema(schema).text,
+            statistics: DeltaStatistics(groups, file).text)
     }
 
     // MARK: Strides

@@ -11,6 +11,7 @@ import Glibc
 final class WordValues: PageValues {
     private let physical: ParquetType
     private let width: Int
+    private let scale: Int64
     private let usesDeltas: Bool
     private let words = ValueBuffer<Int64>()
     private let dictionary = WordDictionary()
@@ -21,6 +22,7 @@ final class WordValues: PageValues {
     init(_ leaf: ParquetLeaf, usesDeltas: Bool) {
         physical = leaf.physical
         width = leaf.fixedBytes
+        scale = leaf.scale
         self.usesDeltas = usesDeltas && (physical == .int32 || physical == .int64)
         hasDictionary = physical != .boolean
     }
@@ -42,6 +44,7 @@ final class WordValues: PageValues {
         // A double's bits lie in the column as they are wanted here.
         case (.double, _), (.int64, _):
             memcpy(to, column.storage + first * 8, rows.count * 8)
+            multiply(to, rows.count)
         default: preconditionFailure("no numbers of 64 bits")
         }
         guard let validity = column.validity.map({ $0 + first }) else { return }
@@ -62,8 +65,16 @@ final class WordValues: PageValues {
         case (.double, _), (.int64, _):
             let from = column.storage.assumingMemoryBound(to: Int64.self)
             for (i, row) in rows.enumerated() { to[i] = from[Int(row)] }
+            multiply(to, rows.count)
         default: preconditionFailure("no numbers of 64 bits")
         }
+    }
+
+    /// Points in time beyond the year 290,000 become the last one that can be said.
+    private func multiply(_ words: UnsafeMutablePointer<Int64>, _ count: Int) {
+        guard scale != 1 else { return }
+        let limit = Int64.max / scale
+        for i in 0..<count { words[i] = max(-limit, min(limit, words[i])) * scale }
     }
 
     private func bits(_ value: Float) -> Int64 { Int64(value.bitPattern) }
@@ -164,13 +175,15 @@ final class WordValues: PageValues {
     @inline(__always)
     private func realBounds(_ value: (Int64) -> Double) -> Bounds? {
         var (least, greatest) = (Double.infinity, -Double.infinity)
+        var hasNaN = false
         for i in 0..<words.count {
             // NaN is neither less nor greater.
             let value = value(words.base[i])
             if value < least { least = value }
             if value > greatest { greatest = value }
+            if value != value { hasNaN = true }
         }
-        return Bounds(reals: least, greatest)
+        return Bounds(reals: least, greatest, leavingOutNaN: hasNaN)
     }
 
     // MARK: Hashes
