@@ -23,8 +23,11 @@ extension Outbox {
     }
 
     /// Makes `range` a segment, durable on return. Nil when its rows have expired meanwhile.
+    ///
+    /// Without `isSynced` it is durable with the next synced write: a power cut may undo the seal, which is
+    /// for sinks whose rows do not depend on where segments begin.
     public func seal(
-        _ range: SealableRange, sealedAt: Int64, attachment: [UInt8] = []
+        _ range: SealableRange, sealedAt: Int64, attachment: [UInt8] = [], isSynced: Bool = true
     ) throws(Failure) -> Segment? {
         let sink = state.withLock { SinkID(index: $0.streams[range.stream.index].sink) }
         return try inLane(of: sink) { () throws(Failure) in
@@ -42,7 +45,7 @@ extension Outbox {
             batch.put(segment)
             batch.put(progress, of: range.stream.index)
             database.options.crashPoint.pass("seal.before-write")
-            try database.write(batch, isSynced: true)
+            try database.write(batch, isSynced: isSynced)
             database.options.crashPoint.pass("seal.after-write")
             state.withLock { state in
                 state.sinks[sink.index].nextSealNumber += 1
@@ -112,7 +115,14 @@ extension Outbox {
     }
 
     /// The segment's objects are stored: its rows are forwarded, and go. Durable on return.
-    public func complete(_ segment: Segment) throws(Failure) {
+    ///
+    /// - Parameters:
+    ///   - refusedRowCount: how many of its rows the other side has refused for good; they count as expired.
+    ///   - isSynced: without it, a power cut may undo the completion and the segment is delivered again.
+    public func complete(
+        _ segment: Segment, refusedRowCount: UInt64 = 0, isSynced: Bool = true
+    ) throws(Failure) {
+        precondition(refusedRowCount <= segment.rowCount, "no more rows are refused than there are")
         let index = segment.stream.index
         try inLane(of: segment.sink) { () throws(Failure) in
             let stream = state.withLock { $0.streams[index] }
@@ -120,16 +130,17 @@ extension Outbox {
                 stream.segments.contains { $0.number == segment.number }, "completed twice")
             let freed = stream.blocksFreed(byRemoving: segment.first, segment.last, of: segment)
             var progress = stream.progress
-            progress.forwarded += segment.rowCount
+            progress.forwarded += segment.rowCount - refusedRowCount
+            progress.expired += refusedRowCount
             let batch = database.makeBatch()
             batch.delete(.outbox, OutboxKey.segment(index, segment.first))
             batch.delete(stream.blocks[freed], of: index)
             batch.put(progress, of: index)
             database.options.crashPoint.pass("trim.before-write")
-            try database.write(batch, isSynced: true)
+            try database.write(batch, isSynced: isSynced)
             database.options.crashPoint.pass("trim.after-write")
             state.withLock { state in
-                state.streams[index].complete(segment, freed: freed)
+                state.streams[index].complete(segment, refused: refusedRowCount, freed: freed)
                 state.sinks[segment.sink.index].trimmedBytes += stream.bytes(of: freed)
             }
         }

@@ -224,9 +224,11 @@ struct OutboxStream: Sendable {
     }
 
     /// The segment is stored elsewhere: its rows are forwarded, and `freed` blocks are deleted.
-    mutating func complete(_ segment: Segment, freed: Range<Int>) {
+    /// `refused` of its rows were not, and count as given up.
+    mutating func complete(_ segment: Segment, refused: UInt64 = 0, freed: Range<Int>) {
         segments.removeAll { $0.number == segment.number }
-        forwarded += segment.rowCount
+        forwarded += segment.rowCount - refused
+        expired += refused
         remove(freed)
     }
 

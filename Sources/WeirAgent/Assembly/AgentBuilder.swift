@@ -26,6 +26,8 @@ struct LiveParts: EngineParts {
     let isRecording = false
     /// The folder for copies of tables.
     let tableFolder: String
+    /// Sinks that get late and rejected rows too: those that take files.
+    let fileSinks: Set<String>
 
     func keptTable(_ name: String) -> KeptTable? { KeptTable(folder: tableFolder, table: name) }
 
@@ -45,11 +47,11 @@ struct LiveParts: EngineParts {
 
     func lateTargets(of query: QueryConfiguration) -> [any RowTarget] {
         guard query.plan.root.hasWindows else { return [] }
-        return query.sinks.map { OutboxTarget(appender, sink: $0, stream: "_late/\(query.name)") }
+        return query.sinks.filter(fileSinks.contains).map { OutboxTarget(appender, sink: $0, stream: "_late/\(query.name)") }
     }
 
     func rejectTargets(of source: SourceConfiguration, sinks: [String]) -> [any RowTarget] {
-        sinks.map { OutboxTarget(appender, sink: $0, stream: "_rejected/\(source.name)") }
+        sinks.filter(fileSinks.contains).map { OutboxTarget(appender, sink: $0, stream: "_rejected/\(source.name)") }
     }
 }
 
@@ -69,7 +71,8 @@ struct AgentBuilder {
             path: settings.stateDirectory, isDurable: true,
             memoryBudgetBytes: storeBudget(settings), freeBytesMin: 0, crashPoint: crashPoint)
         let live = LiveParts(
-            appender: storage.appender, clock: clock, tableFolder: "\(settings.stateDirectory)/tables")
+            appender: storage.appender, clock: clock, tableFolder: "\(settings.stateDirectory)/tables",
+            fileSinks: configuration.fileSinks)
         let builder = EngineBuilder(
             configuration: configuration, storage: storage, parts: live, logger: logger)
         let tasks = try builder.makeTasks(queries: configuration.queries)
@@ -121,4 +124,9 @@ struct AgentBuilder {
                 "\(rows) rows wait for sink \(sink.name), which is not configured any more; they are kept")
         }
     }
+}
+
+extension AgentConfiguration {
+    /// Names of the sinks that take files.
+    var fileSinks: Set<String> { Set(sinks.filter { !$0.type.takesRows }.map(\.name)) }
 }

@@ -55,9 +55,7 @@ public enum ConnectionCheck {
     private static func check(_ sink: SinkConfiguration, _ environment: [String: String]) -> Outcome {
         let subject = "sink \(sink.name)"
         do throws(Failure) {
-            let store = try sink.storeOptions(environment: environment)
-                .makeStore(ObjectStoreContext())
-            let report = try store.checkAccess()
+            let report = try access(sink, environment)
             let sentence = ([report.summary] + report.warnings).joined(separator: "; ")
             if let offset = report.clockOffsetMilliseconds, abs(offset) > clockOffsetMillisecondsMax {
                 let direction = offset > 0 ? "behind" : "ahead of"
@@ -70,5 +68,15 @@ public enum ConnectionCheck {
         } catch {
             return Outcome(subject: subject, isRight: false, sentence: "\(error)")
         }
+    }
+
+    private static func access(
+        _ sink: SinkConfiguration, _ environment: [String: String]
+    ) throws(Failure) -> AccessReport {
+        if let rows = sink.rowOptions { return try rows.checkAccess() }
+        guard let options = sink.storeOptions(environment: environment) else {
+            preconditionFailure("a sink takes rows or files")
+        }
+        return try options.makeStore(ObjectStoreContext()).checkAccess()
     }
 }

@@ -26,14 +26,15 @@ extension MQTTConfiguration {
 }
 
 extension SinkConfiguration {
-    /// The options of the sink's object store.
-    func storeOptions(environment: [String: String]) -> ObjectStoreOptions {
+    /// The options of the sink's object store; nil for a sink that takes rows.
+    func storeOptions(environment: [String: String]) -> ObjectStoreOptions? {
         switch destination {
         case .file(let directory): .file(FileStoreOptions(directory: directory))
         case .webhdfs(let configuration): .webHDFS(configuration.options)
         case .s3(let configuration): .s3(configuration.options(environment))
         case .azure(let configuration): .azure(configuration.options(environment))
         case .gcs(let configuration): configuration.options(environment)
+        case .rows: nil
         }
     }
 }
@@ -137,7 +138,8 @@ extension GCSConfiguration {
 }
 
 extension TransferConfiguration {
-    fileprivate var options: HTTPClientOptions {
+    /// The same in the HTTP client's terms.
+    var options: HTTPClientOptions {
         var options = HTTPClientOptions()
         options.connectTimeoutMilliseconds = Int(connectTimeoutMilliseconds)
         options.totalTimeoutMilliseconds = Int(timeoutMilliseconds)

@@ -10,6 +10,7 @@ extension SinkConfiguration {
     ) -> ForwarderSettings {
         ForwarderSettings(
             sinkName: name, agentID: agentID, store: storeOptions(environment: environment),
+            rows: rowOptions,
             naming: ObjectNaming(
                 agentID: agentID, fileExtension: fileFormat.fileExtension),
             format: fileFormat, seal: sealPolicy, partitionBy: partitionBy,
@@ -17,6 +18,11 @@ extension SinkConfiguration {
             stagingDirectory: "\(stateDirectory)/staging/\(name)",
             table: format == .delta
                 ? TableSettings(checkpointInterval: delta.checkpointInterval) : nil)
+    }
+
+    /// The options of a sink that takes rows; nil for one that takes files.
+    var rowOptions: RowSinkOptions? {
+        if case .rows(let rows) = destination { rows.options(name: name) } else { nil }
     }
 
     private var fileFormat: FileFormat {

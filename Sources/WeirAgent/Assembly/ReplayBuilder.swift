@@ -103,7 +103,9 @@ struct ReplayBuilder {
         let logger = AgentLog.make(level: .warning)
         let parts = ReplayEngineParts(
             inputs: inputs, files: files, 
-            live: LiveParts(appender: storage.appender, clock: clock, tableFolder: ""),
+            live: LiveParts(
+                appender: storage.appender, clock: clock, tableFolder: "",
+                fileSinks: configuration.fileSinks),
             batchRowsMax: options.batchRowsMax)
         let builder = EngineBuilder(
             configuration: configuration, storage: storage, parts: parts, logger: logger)

@@ -140,6 +140,8 @@ enum SinkLocation: Sendable {
         case .s3: s3(text)
         case .azure: azure(text)
         case .gcs: gcs(text)
+        case .mqtt, .http, .influxdb:
+            preconditionFailure("sinks that take rows have addresses of their own")
         }
     }
 

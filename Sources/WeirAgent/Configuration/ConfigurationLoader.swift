@@ -86,13 +86,18 @@ private struct Assembly {
         let sourceBuilder = SourceBuilder(
             reader: reader, log: log, agentID: agentValues?[AgentFields.id] ?? "")
         let sources = sections["source", default: []].map(sourceBuilder.build)
-        let sinkBuilder = SinkBuilder(log: log, timeZone: agent?.timeZone ?? .utc)
+        let sinkBuilder = SinkBuilder(
+            log: log, timeZone: agent?.timeZone ?? .utc, agentID: agentValues?[AgentFields.id] ?? "")
         let sinks = sections["sink", default: []].map(sinkBuilder.build)
         let tables = sections["table", default: []].map(TableBuilder(reader: reader, log: log).build)
         let views = sections["view", default: []]
         let queries = sections["query", default: []]
         checkNames(sources: sources, tables: tables, views: views, queries: queries, sinks: sinks)
-        checkSessions(sources)
+        checkSessions(
+            sources.map { ("source", $0.name, $0.session, $0.values.position(of: SourceFields.clientID)) }
+                + sinks.map {
+                    ("sink", $0.name, sinkBuilder.session($0.values), $0.values.position(of: SinkFields.clientID))
+                })
         var binding = QueryBinding(
             document: reader.document, log: log, sources: sources, tables: tables, views: views,
             macros: sections["macro", default: []],
@@ -101,12 +106,15 @@ private struct Assembly {
         let boundQueries = queries.map { binding.bindQuery($0) }
         let links = SinkLinks(log: log, sinks: sinks)
         links.check(queries: boundQueries)
+        let rowLinks = RowSinkLinks(log: log, sinks: sinks)
+        rowLinks.check(boundQueries)
         if mustBePortable { binding.complainOfUnportable(queries: boundQueries) }
         guard log.errorCount == 0 else {
             return .failure(ConfigurationErrors(problems: log.sorted))
         }
         // With errors about, what seems unused may only be misspelt.
         links.warnOfUnused(queries: boundQueries)
+        rowLinks.warnOfLateRows(boundQueries)
         binding.warnOfUnused(queries: boundQueries)
         guard let agent, let sourceConfigurations = all(sources.map(\.configuration)),
             let tableConfigurations = all(tables.map(\.configuration)),
@@ -273,18 +281,25 @@ private struct Assembly {
     }
 
     /// Two clients of one name at one broker throw each other out for ever.
-    private func checkSessions(_ sources: [BuiltSource]) {
-        for (index, source) in sources.enumerated() {
-            guard let session = source.session else { continue }
-            let earlier = sources[..<index].first {
-                guard let other = $0.session, $0.name != source.name else { return false }
+    private func checkSessions(
+        _ clients: [(
+            kind: String, name: String?, session: (broker: BrokerAddress, clientID: String)?,
+            place: TextPosition
+        )]
+    ) {
+        for (index, client) in clients.enumerated() {
+            guard let session = client.session else { continue }
+            let earlier = clients[..<index].first {
+                guard let other = $0.session, $0.kind != client.kind || $0.name != client.name else {
+                    return false
+                }
                 return other.broker.address == session.broker.address
                     && other.clientID == session.clientID
             }
             guard let earlier else { continue }
             log.error(
-                source.values.position(of: SourceFields.clientID),
-                "client_id \(quoted(session.clientID)) at \(session.broker.address) is used by source "
+                client.place,
+                "client_id \(quoted(session.clientID)) at \(session.broker.address) is used by \(earlier.kind) "
                     + "\(quoted(earlier.name ?? "")) as well; the broker allows one connection a client id"
             )
         }

@@ -16,8 +16,11 @@ struct SinkBuilder {
     let log: ProblemLog
     /// The time zone of schedules that name none.
     let timeZone: TimeZoneRules
+    /// For the default client id at a broker.
+    let agentID: String
 
     func build(_ values: SectionValues) -> BuiltSink {
+        if values[SinkFields.type]?.takesRows == true { return buildRows(values) }
         let destination = destination(values)
         let schedule = schedule(values)
         checkBounds(values)
@@ -73,7 +76,7 @@ struct SinkBuilder {
             "\(setting.declaration.key) has no effect without format = \"parquet\"")
     }
 
-    private func outbox(_ values: SectionValues) -> OutboxConfiguration? {
+    func outbox(_ values: SectionValues) -> OutboxConfiguration? {
         guard let bytesMax = values[SinkFields.outboxBytesMax],
             let onFull = values[SinkFields.onFull]
         else {
@@ -105,7 +108,7 @@ struct SinkBuilder {
         return try? Schedule.parse(text, timeZone: zone).get()
     }
 
-    private func checkBounds(_ values: SectionValues) {
+    func checkBounds(_ values: SectionValues) {
         if let low = values[SinkFields.retryMin], let high = values[SinkFields.retryMax], low > high
         {
             log.error(

@@ -5,6 +5,15 @@ import WeirCore
 /// The kinds of sinks.
 public enum SinkType: String, Sendable, CaseIterable {
     case file, webhdfs, s3, azure, gcs
+    case mqtt, http, influxdb
+
+    /// Whether rows go there as they come, rather than files.
+    public var takesRows: Bool {
+        switch self {
+        case .mqtt, .http, .influxdb: true
+        case .file, .webhdfs, .s3, .azure, .gcs: false
+        }
+    }
 }
 
 /// `[[sink]]`.
@@ -17,6 +26,8 @@ public struct SinkConfiguration: Sendable {
         case s3(S3Configuration)
         case azure(AzureConfiguration)
         case gcs(GCSConfiguration)
+        /// A broker, a webhook or InfluxDB.
+        case rows(RowSinkConfiguration)
     }
 
     public let name: String
@@ -44,6 +55,7 @@ public struct SinkConfiguration: Sendable {
         case .s3: .s3
         case .azure: .azure
         case .gcs: .gcs
+        case .rows(let rows): rows.type
         }
     }
 }

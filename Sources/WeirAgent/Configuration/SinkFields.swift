@@ -6,20 +6,23 @@ enum SinkFields {
     private static let hdfs = ["webhdfs"]
     private static let azure = ["azure"]
     private static let gcs = ["gcs"]
-    private static let remote = ["s3", "webhdfs", "azure", "gcs"]
+    private static let files = SinkType.allCases.filter { !$0.takesRows }.map(\.rawValue)
+    private static let remote = ["s3", "webhdfs", "azure", "gcs", "http", "influxdb"]
 
     static let name = Setting.text(
         "name", .name, .required, "The name that queries send their results to.")
     static let type: Setting<SinkType> = .choice(
         "type", .required,
         "`file` writes to a folder, `webhdfs` to HDFS, `s3` to S3 and what speaks its protocol, `azure` to Azure "
-            + "Blob Storage or ADLS Gen2, `gcs` to Google Cloud Storage.")
+            + "Blob Storage or ADLS Gen2, `gcs` to Google Cloud Storage. `mqtt`, `http` and `influxdb` take rows as "
+            + "they come ([row-sinks.md](row-sinks.md)).")
     static let url = Setting.text(
         "url", .sinkURL, .required,
         "`file:///folder` (`file:folder` is relative to the working directory), "
             + "`webhdfs://namenode[:9870][,namenode2…]/folder` (`swebhdfs://` for TLS), `s3://bucket/prefix`, "
             + "`abfss://container@account.dfs.core.windows.net/prefix` (files, ADLS Gen2), "
-            + "`https://account.blob.core.windows.net/container/prefix` (blobs), `gs://bucket/prefix`.")
+            + "`https://account.blob.core.windows.net/container/prefix` (blobs), `gs://bucket/prefix`; "
+            + "`mqtt(s)://host[:port]`, `http(s)://host[:port]/path` of a webhook, `http(s)://host:8086` of InfluxDB.")
 
     static let endpoint = Setting.text(
         "endpoint", .serviceURL, .optional, for: s3 + azure + gcs,
@@ -56,8 +59,9 @@ enum SinkFields {
     static let tenantID = Setting.text(
         "tenant_id", .any, .optional, for: azure, "Tenant of the application whose `client_secret` is given.")
     static let clientID = Setting.text(
-        "client_id", .any, .optional, for: azure,
-        "The application whose `client_secret` is given; without one, which of several managed identities.")
+        "client_id", .any, .optional, for: azure + ["mqtt"],
+        "`azure`: the application whose `client_secret` is given; without one, which of several managed identities. "
+            + "`mqtt`: the client's name at the broker, nobody else's. Default: `weir-AGENT-sink-NAME`.")
     static let clientSecret = Setting.secret(
         "client_secret", for: azure, "Secret of an application of Entra ID.")
     static let authority = Setting.text(
@@ -77,42 +81,42 @@ enum SinkFields {
     static let delegationToken = Setting.secret("delegation_token", for: hdfs, "Delegation token.")
 
     static let format: Setting<OutputFormat> = .choice(
-        "format", .default("ndjson"),
+        "format", .default("ndjson"), for: files,
         "How rows are written. `delta` makes a Delta Lake table of each stream: Parquet files and a log.")
     static let compression: Setting<OutputCompression> = .choice(
-        "compression", .optional,
-        "How objects are compressed; of Parquet each page is, and `snappy` is for Parquet alone. Default: `zstd` "
-            + "for Parquet and Delta, else `none`.")
+        "compression", .optional, for: files + ["http", "influxdb"],
+        "How objects are compressed; of Parquet each page is, and `snappy` is for Parquet alone. `http` and "
+            + "`influxdb` know `none` and `gzip`. Default: `zstd` for Parquet and Delta, else `none`.")
     static let parquetEncodings: Setting<ParquetConfiguration.Encodings> = .choice(
-        "parquet.encodings", .default("delta"),
+        "parquet.encodings", .default("delta"), for: files,
         "What whole numbers and times are written as where a dictionary would not be shorter: `delta` is "
             + "DELTA_BINARY_PACKED, short for sequences and times; `plain` for readers without it, such as Flink's.")
     static let bloomFilter = Setting.texts(
-        "parquet.bloom_filter", .any, .optional,
+        "parquet.bloom_filter", .any, .optional, for: files,
         "Columns whose Bloom filters tell readers which row groups cannot hold a value. Default: none.")
     static let rowGroupSize = Setting.size(
-        "parquet.row_group_size", .default("16MB"), from: "1MB", to: "1GB",
+        "parquet.row_group_size", .default("16MB"), from: "1MB", to: "1GB", for: files,
         "Bytes that a row group may take in memory, packed and compressed, before it is written out. The files of "
             + "several hours that are written at once (`partition_by`) share them.")
     static let schedule = Setting.text(
-        "schedule", .schedule, .default("every 5m"),
+        "schedule", .schedule, .default("every 5m"), for: files,
         "When what has gathered is sealed and uploaded: `every 5m` (on the multiples since the epoch), a cron line "
             + "of five fields, or `off` (then `max_age` is needed).")
     static let timeZone = Setting.text(
-        "time_zone", .timeZone, .optional,
+        "time_zone", .timeZone, .optional, for: files,
         "IANA time zone of a cron schedule. Default: the agent's. A time that clocks skip is taken as much later; "
             + "one that comes twice counts once.")
     static let rowsMax = Setting.integer(
-        "max_rows", .default("1000000"), in: 1...1_000_000_000, "Rows that seal at once.")
+        "max_rows", .default("1000000"), in: 1...1_000_000_000, for: files, "Rows that seal at once.")
     static let bytesMax = Setting.size(
-        "max_bytes", .default("64MB"), from: "1KB", to: "5GB",
+        "max_bytes", .default("64MB"), from: "1KB", to: "5GB", for: files,
         "Bytes that seal at once, as the outbox holds them: packed columns. "
             + "Written out as text they are several times as many.")
     static let ageMax = Setting.duration(
-        "max_age", .optional, from: "1s", to: "7d",
+        "max_age", .optional, from: "1s", to: "7d", for: files,
         "Age of the oldest row that seals at once. Default: no bound.")
     static let partitionBy = Setting.text(
-        "partition_by", .name, .optional,
+        "partition_by", .name, .optional, for: files,
         "A timestamp column of every query of this sink, whose UTC date and hour the objects' folders are named "
             + "after. Default: the time of the seal.")
 
@@ -120,11 +124,12 @@ enum SinkFields {
         "max_upload_rate", .optional, from: "1KB/s", to: "100GB/s", for: remote,
         "Bandwidth cap. Default: none.")
     static let connectTimeout = Setting.duration(
-        "connect_timeout", .default("10s"), from: "100ms", to: "10m", for: remote,
+        "connect_timeout", .default("10s"), from: "100ms", to: "10m", for: remote + ["mqtt"],
         "Longest wait for a connection.")
     static let stallTimeout = Setting.duration(
-        "stall_timeout", .default("60s"), from: "1s", to: "1h", for: remote,
-        "A request in which nothing moves for so long is given up and repeated.")
+        "stall_timeout", .default("60s"), from: "1s", to: "1h", for: remote + ["mqtt"],
+        "A request in which nothing moves for so long is given up and repeated; a broker that acknowledges nothing "
+            + "for so long is left.")
     static let timeout = Setting.duration(
         "timeout", .optional, from: "1s", to: "1d", for: remote,
         "Longest time for a whole request; an upload over a slow line needs its time. Default: no bound.")
@@ -143,15 +148,16 @@ enum SinkFields {
         "retry_min", .default("1s"), from: "10ms", to: "1h",
         "Pause after the first failure; it doubles, with jitter, up to `retry_max`.")
     static let retryMax = Setting.duration(
-        "retry_max", .default("5m"), from: "10ms", to: "1d", "Longest pause between two attempts.")
+        "retry_max", .default("5m"), from: "10ms", to: "1d",
+        "Longest pause between two attempts; of sinks that take rows 30s, unless it is given.")
 
     static let caFile = Setting.text(
-        "tls.ca_file", .path, .optional, for: remote, "CAs to trust (PEM). Default: the system's.")
+        "tls.ca_file", .path, .optional, for: remote + ["mqtt"], "CAs to trust (PEM). Default: the system's.")
     static let certificateFile = Setting.text(
-        "tls.cert_file", .path, .optional, for: remote,
+        "tls.cert_file", .path, .optional, for: remote + ["mqtt"],
         "Client certificate (PEM).")
     static let keyFile = Setting.text(
-        "tls.key_file", .path, .optional, for: remote,
+        "tls.key_file", .path, .optional, for: remote + ["mqtt"],
         "Key of the client certificate (PEM), unless `tls.cert_file` holds it too.")
 
     static let outboxBytesMax = Setting.size(
@@ -188,6 +194,6 @@ enum SinkFields {
             retryMax.declaration, caFile.declaration, certificateFile.declaration,
             keyFile.declaration,
             outboxBytesMax.declaration, outboxAgeMax.declaration, onFull.declaration,
-        ],
+        ] + RowSinkFields.declarations,
         refusals: TLSRefusals.all)
 }

@@ -131,6 +131,12 @@ struct FlinkNotes {
                 "Objects have Flink's names and are made with its checkpoints; schedule, bounds, partition "
                     + "folders and compression are weir's own.")
         }
+        let rowSinks = Set(sinks.compactMap(\.sink).filter { $0.type.takesRows }.map(\.name)).sorted()
+        if !rowSinks.isEmpty {
+            notes.append(
+                "Sinks that take rows as they come (\(rowSinks.joined(separator: ", "))) have no connector in Flink: "
+                    + "their rows go to files here, without ids; put a connector of yours in their place.")
+        }
         if sinks.contains(where: { $0.sink?.format.isParquet == true }) {
             notes.append(
                 "Put flink-sql-parquet and Hadoop's client jars into lib. To read weir's own files, write them "

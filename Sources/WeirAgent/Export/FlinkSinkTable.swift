@@ -63,7 +63,7 @@ struct FlinkSinkTable {
     /// Where the rows go, as a URL of Flink's file systems.
     private var path: String {
         switch sink?.destination {
-        case nil: "file://\(folder)/\(query.name)"
+        case nil, .rows: "file://\(folder)/\(query.name)"
         case .file(let directory): "file://\(absolutePath(directory))/\(query.name)"
         case .webhdfs(let hdfs):
             "hdfs://\(hdfs.nameNodes.first?.host ?? "namenode"):8020\(hdfs.directory)/\(query.name)"

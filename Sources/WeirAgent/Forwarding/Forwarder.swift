@@ -61,8 +61,9 @@ final class Forwarder {
                     try forward(segment)
                 } else if try !sealWhatIsDue(isDraining) {
                     if isDraining { break }
+                    let wait = try tend()
                     publish("idle")
-                    control.wait(milliseconds: millisecondsToNextSeal())
+                    control.wait(milliseconds: min(wait, millisecondsToNextSeal()))
                 }
             } catch {
                 if isFatal(error) { return error }
@@ -70,6 +71,14 @@ final class Forwarder {
             }
         }
         return nil
+    }
+
+    /// Lets the delivery look after its connection; returns how long it may be left alone, ms.
+    private func tend() throws(Failure) -> Int64 {
+        guard let wait = try delivery.tend() else { return Self.idleWaitMillisecondsMax }
+        if status.isFailing { backoff.reset() }
+        status.isFailing = false
+        return wait
     }
 
     // MARK: Sealing
@@ -89,7 +98,8 @@ final class Forwarder {
                     of: stream.id, rowsMax: min(rowsLeft, UInt64(settings.seal.rowsMax)),
                     bytesMax: settings.seal.bytesMax)
             {
-                guard let segment = try outbox.seal(range, sealedAt: now) else { break }
+                let isSynced = settings.rows?.sealsAreSynced ?? true
+                guard let segment = try outbox.seal(range, sealedAt: now, isSynced: isSynced) else { break }
                 rowsLeft -= min(rowsLeft, segment.rowCount)
                 hasSealed = true
             }
@@ -113,7 +123,7 @@ final class Forwarder {
     // MARK: Forwarding
 
     private func forward(_ segment: Segment) throws(Failure) {
-        publish("uploading \(segment.streamName) \(segment.first)–\(segment.last)")
+        publish("\(settings.rows == nil ? "uploading" : "sending") \(segment.streamName) \(segment.first)–\(segment.last)")
         let oldest = outbox.pending(of: segment.stream).oldestAppendedAt
         var bytes = 0
         try delivery.deliver(segment) { name, sent in
@@ -121,15 +131,16 @@ final class Forwarder {
             status.uploads += 1
             status.lastObject = name
         }
-        try outbox.complete(segment)
+        try outbox.complete(
+            segment, refusedRowCount: delivery.refusedRowCount, isSynced: settings.rows == nil)
         let now = clock.nowMilliseconds()
         backoff.reset()
         status.isFailing = false
         status.uploadedBytes += UInt64(bytes)
         status.lastUploadAt = now
         status.lastEndToEndMilliseconds = oldest.map { max(0, now - $0) }
-        logger.info(
-            "forwarded",
+        logger.log(
+            level: settings.rows == nil ? .info : .debug, "forwarded",
             metadata: [
                 "sink": "\(settings.sinkName)", "stream": "\(segment.streamName)",
                 "rows": "\(segment.first)-\(segment.last)", "bytes": "\(bytes)",

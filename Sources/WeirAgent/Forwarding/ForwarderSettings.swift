@@ -10,7 +10,10 @@ import WeirStore
 struct ForwarderSettings: Sendable {
     let sinkName: String
     let agentID: String
-    let store: ObjectStoreOptions
+    /// Where objects go; nil for a sink that takes rows.
+    let store: ObjectStoreOptions?
+    /// How rows are sent as they come; nil for a sink that takes files.
+    let rows: RowSinkOptions?
     var naming: ObjectNaming
     let format: FileFormat
     let seal: SealPolicy
@@ -28,7 +31,9 @@ struct ForwarderSettings: Sendable {
     func makeDelivery(
         outbox: Outbox, _ environment: ForwarderEnvironment
     ) throws(Failure) -> any SegmentDelivery {
-        let store = try store.makeStore(
+        if let rows { return try rows.makeDelivery(self, outbox: outbox, environment) }
+        guard let options = store else { preconditionFailure("a sink takes rows or files") }
+        let store = try options.makeStore(
             ObjectStoreContext(
                 clock: environment.clock, abort: environment.abort, crashPoint: environment.crashPoint))
         if let table {

@@ -22,7 +22,8 @@ struct SealPolicy: Sendable {
     /// Whether `waiting` should be sealed at `now`.
     func isDue(_ waiting: Waiting, now: Int64) -> Bool {
         waiting.rows > 0
-            && (waiting.rows >= rowsMax || waiting.bytes >= bytesMax || dueTime(waiting) <= now)
+            && (waiting.rows >= rowsMax || waiting.bytes >= bytesMax || ageMaxMilliseconds == 0
+                || dueTime(waiting) <= now)
     }
 
     /// When `waiting` will be due if nothing more comes, ms since the epoch.

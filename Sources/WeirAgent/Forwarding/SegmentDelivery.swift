@@ -17,6 +17,21 @@ protocol SegmentDelivery: AnyObject {
     func deliver(
         _ segment: Segment, onSent: (_ name: String, _ bytes: Int) -> Void
     ) throws(Failure)
+
+    /// What has to be done while there is nothing to deliver: keep a connection alive, notice that it is
+    /// gone. Returns in how many ms it wants to be called again; nil: never.
+    func tend() throws(Failure) -> Int64?
+
+    /// Rows of the segment that was delivered last that the other side has refused for good.
+    var refusedRowCount: UInt64 { get }
+}
+
+extension SegmentDelivery {
+    /// Nothing has to be done.
+    func tend() throws(Failure) -> Int64? { nil }
+
+    /// All rows were taken.
+    var refusedRowCount: UInt64 { 0 }
 }
 
 /// A segment's files become objects, each put under its name.

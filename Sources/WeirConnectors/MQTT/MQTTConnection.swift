@@ -53,17 +53,20 @@ final class MQTTConnection {
     private var eventCount: UInt64 = 0
     private var errorNumber: Int32 = 0
     private var isLeaving = false
-    private let client: OpaquePointer
+    let client: OpaquePointer
     private let tls: MQTTTLSContext?
-    private let inbox: MQTTInbox
+    /// Where messages go; nil on a connection that only publishes.
+    private let inbox: MQTTInbox?
     private let options: MQTTOptions
     /// Called by the CONNACK, before any message of the connection is read.
     var accepted: (Acceptance) -> Void = { _ in }
+    /// Called by the PUBACK of a message of ours (at QoS 0: when it is written), with its reason code.
+    var published: (_ messageID: Int32, _ reason: Int32) -> Void = { _, _ in }
 
     /// Begins to connect to a numeric address. Throws for settings that cannot work, never for a
     /// broker that is not there: that shows in `phase`.
     init(
-        _ options: MQTTOptions, address: String, inbox: MQTTInbox, isCleanStart: Bool = false
+        _ options: MQTTOptions, address: String, inbox: MQTTInbox?, isCleanStart: Bool = false
     ) throws(Failure) {
         mosquitto_lib_init()
         self.options = options
@@ -76,7 +79,7 @@ final class MQTTConnection {
         }
         self.client = client
         mosquitto_user_data_set(client, Unmanaged.passUnretained(self).toOpaque())
-        inbox.connectionBegins()
+        inbox?.connectionBegins()
         setCallbacks()
         try configure(isCleanStart: isCleanStart)
         errno = 0
@@ -102,6 +105,7 @@ final class MQTTConnection {
         code |= mosquitto_int_option(
             client, MOSQ_OPT_PROTOCOL_VERSION, isV5 ? MQTT_PROTOCOL_V5 : MQTT_PROTOCOL_V311)
         code |= mosquitto_int_option(client, MOSQ_OPT_RECEIVE_MAXIMUM, Int32(options.receiveMaximum))
+        code |= mosquitto_int_option(client, MOSQ_OPT_SEND_MAXIMUM, Int32(options.sendMaximum))
         if options.username != nil || options.password != nil {
             code |= mosquitto_username_pw_set(client, options.username, options.password)
         }
@@ -134,13 +138,18 @@ final class MQTTConnection {
         mosquitto_message_v5_callback_set(client) { _, user, message, properties in
             guard let connection = MQTTConnection.of(user), let message else { return }
             connection.eventCount += 1
-            connection.inbox.receive(message.pointee, properties: properties)
+            connection.inbox?.receive(message.pointee, properties: properties)
         }
         mosquitto_subscribe_v5_callback_set(client) { _, user, _, count, codes, _ in
             guard let connection = MQTTConnection.of(user) else { return }
             connection.eventCount += 1
             let reply = UnsafeBufferPointer(start: codes, count: Int(count))
             connection.subscriptionReply = reply.map { Int($0) }
+        }
+        mosquitto_publish_v5_callback_set(client) { _, user, messageID, reason, _ in
+            guard let connection = MQTTConnection.of(user) else { return }
+            connection.eventCount += 1
+            connection.published(messageID, reason)
         }
     }
 

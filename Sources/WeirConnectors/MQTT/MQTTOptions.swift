@@ -86,6 +86,9 @@ public struct MQTTOptions: Sendable {
     /// Messages that the broker may send ahead of our acknowledgement. MQTT 5 announces it. On 3.1.1
     /// it must be what the broker has as max_inflight_messages (mosquitto's default is 20).
     public var receiveMaximum: Int
+    /// Messages of ours that may be on their way without the broker's acknowledgement. A broker of
+    /// MQTT 5 may allow fewer.
+    public var sendMaximum = 500
     /// MQTT 5: the broker drops larger packets instead of sending them. 3.1.1 cannot announce it: there
     /// the broker's message_size_limit has to bound the payload.
     public var maximumPacketBytes: UInt32 = 16 << 20

@@ -44,6 +44,23 @@ enum MQTTReason {
         }
     }
 
+    /// Why a PUBLISH was refused by its PUBACK (MQTT 5); nil for an accepted one.
+    static func refusedPublication(_ code: Int) -> String? {
+        switch code {
+        case ..<0x80: nil
+        case 0x80: "the broker refuses the message without a reason"
+        case 0x83: "the broker cannot take the message"
+        case 0x87: "the broker does not authorise us to publish to the topic"
+        case 0x90: "the broker does not accept the name of the topic"
+        case 0x97: "a quota of the broker is used up"
+        case 0x99: "the broker does not accept the payload"
+        default: "the broker refuses the message (code \(code): \(text(code)))"
+        }
+    }
+
+    /// Whether a PUBACK's reason is about the one message and not about us or the broker.
+    static func isAboutTheMessage(_ code: Int) -> Bool { [0x90, 0x95, 0x99].contains(code) }
+
     /// Why the broker sent a DISCONNECT (MQTT 5).
     static func disconnected(_ code: Int, _ options: MQTTOptions) -> String {
         switch code {
