@@ -47,7 +47,9 @@ struct LiveParts: EngineParts {
 
     func lateTargets(of query: QueryConfiguration) -> [any RowTarget] {
         guard query.plan.root.hasWindows else { return [] }
-        return query.sinks.filter(fileSinks.contains).map { OutboxTarget(appender, sink: $0, stream: "_late/\(query.name)") }
+        return query.sinks.filter(fileSinks.contains).map {
+            OutboxTarget(appender, sink: $0, stream: "_late/\(query.name)")
+        }
     }
 
     func rejectTargets(of source: SourceConfiguration, sinks: [String]) -> [any RowTarget] {

@@ -14,7 +14,7 @@ public struct DeltaConfiguration: Sendable, Hashable {
 /// The keys of the group `delta`.
 enum DeltaFields {
     static let checkpointInterval = Setting.integer(
-        "delta.checkpoint_every", .default("50"), in: 1...100_000,
+        "delta.checkpoint_every", .default("50"), in: 1...100_000, for: SinkFields.files,
         "Commits after which a checkpoint gathers what a table's log says, so that readers need not read all of "
             + "it. The table's own `delta.checkpointInterval`, where it has one, goes first.")
 }

@@ -20,7 +20,8 @@ extension SinkBuilder {
             configuration = SinkConfiguration(
                 name: name, destination: .rows(rows), format: .ndjson, compression: .none,
                 parquet: ParquetConfiguration(encodings: .delta, bloomFilterColumns: [], rowGroupBytesMax: 0),
-                schedule: nil, rowsMax: Int64(rows.batchRowsMax), bytesMax: Int64(rows.batchBytesMax),
+                delta: delta(values), schedule: nil, rowsMax: Int64(rows.batchRowsMax),
+                bytesMax: Int64(rows.batchBytesMax),
                 ageMaxMilliseconds: rows.lingerMilliseconds, partitionBy: nil,
                 retryMilliseconds: retryMin...retryMax, outbox: outbox)
         }

@@ -3,6 +3,7 @@
 // none.
 
 import WeirCore
+import WeirSQL
 
 /// Checks queries against the sinks that take rows.
 struct RowSinkLinks {

@@ -6,7 +6,7 @@ enum SinkFields {
     private static let hdfs = ["webhdfs"]
     private static let azure = ["azure"]
     private static let gcs = ["gcs"]
-    private static let files = SinkType.allCases.filter { !$0.takesRows }.map(\.rawValue)
+    static let files = SinkType.allCases.filter { !$0.takesRows }.map(\.rawValue)
     private static let remote = ["s3", "webhdfs", "azure", "gcs", "http", "influxdb"]
 
     static let name = Setting.text(
@@ -184,8 +184,8 @@ enum SinkFields {
             serviceAccountKey.declaration,
             auth.declaration, user.declaration, delegationToken.declaration, format.declaration,
             compression.declaration, parquetEncodings.declaration, bloomFilter.declaration,
-            rowGroupSize.declaration, DeltaFields.checkpointInterval.declaration, schedule.declaration, timeZone.declaration,
-            rowsMax.declaration,
+            rowGroupSize.declaration, DeltaFields.checkpointInterval.declaration, schedule.declaration,
+            timeZone.declaration, rowsMax.declaration,
             bytesMax.declaration, ageMax.declaration, partitionBy.declaration,
             uploadRate.declaration,
             connectTimeout.declaration, stallTimeout.declaration, timeout.declaration,

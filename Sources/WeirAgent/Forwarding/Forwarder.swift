@@ -123,7 +123,8 @@ final class Forwarder {
     // MARK: Forwarding
 
     private func forward(_ segment: Segment) throws(Failure) {
-        publish("\(settings.rows == nil ? "uploading" : "sending") \(segment.streamName) \(segment.first)–\(segment.last)")
+        let action = settings.rows == nil ? "uploading" : "sending"
+        publish("\(action) \(segment.streamName) \(segment.first)–\(segment.last)")
         let oldest = outbox.pending(of: segment.stream).oldestAppendedAt
         var bytes = 0
         try delivery.deliver(segment) { name, sent in
