@@ -9,7 +9,7 @@ export DEBIAN_FRONTEND=noninteractive
 build_packages=(libmosquitto-dev librocksdb-dev libsimdjson-dev libtomlplusplus-dev
   libcurl4-openssl-dev libssl-dev libzstd-dev libsnappy-dev libpcre2-dev zlib1g-dev pkg-config)
 demo_packages=(mosquitto mosquitto-clients curl)
-test_packages=(python3-venv openssl systemd time)
+test_packages=(python3-venv openssl systemd time influxdb)
 
 missing=()
 want=("${build_packages[@]}")
