@@ -128,7 +128,7 @@ private func refusal(of options: ObjectStoreOptions) -> Failure? {
             ("service_account_key = \"{}\"", "gcs", "gs://lake"),
         ] {
             let loaded = try #require(configuration(file("type = \"\(type)\"\nurl = \"\(url)\"\n\(keys)\n")))
-            let options = loaded.sinks[0].storeOptions(environment: [:])
+            let options = try #require(loaded.sinks[0].storeOptions(environment: [:]))
             let failure = try #require(refusal(of: options), "\(keys) is no secret of its kind")
             #expect(failure.domain == .configuration && keys.hasPrefix(failure.subject))
             #expect(!"\(failure)".contains("not base64!"))
