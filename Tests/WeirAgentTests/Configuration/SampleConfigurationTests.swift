@@ -8,7 +8,9 @@ import WeirSQL
 
 @testable import WeirAgent
 
-private let keys = ["AWS_ACCESS_KEY_ID": "AKIA", "AWS_SECRET_ACCESS_KEY": "s3cr3t"]
+private let keys = [
+    "AWS_ACCESS_KEY_ID": "AKIA", "AWS_SECRET_ACCESS_KEY": "s3cr3t", "HOOK_SECRET": "s3cr3t", "INFLUX_TOKEN": "t0k3n",
+]
 
 private func sample(_ name: String) throws -> AgentConfiguration {
     try ConfigurationLoader.load(path: "\(repositoryRoot)/configs/\(name).toml", environment: keys)
@@ -16,7 +18,7 @@ private func sample(_ name: String) throws -> AgentConfiguration {
 }
 
 @Suite struct SampleConfigurationTests {
-    @Test(arguments: ["sensors", "tweets", "minimal"])
+    @Test(arguments: ["sensors", "tweets", "minimal", "alerts"])
     func samplesLoadWithoutAWarning(name: String) throws {
         #expect(try sample(name).warnings == [])
     }
