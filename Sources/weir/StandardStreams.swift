@@ -1,4 +1,4 @@
-// Writing to standard error, and asking whether somebody looks on.
+// Writing to the standard streams, and asking whether somebody looks on.
 
 import Glibc
 
@@ -10,3 +10,14 @@ func writeError(_ text: String) {
 
 /// Whether standard error is a terminal.
 var isErrorATerminal: Bool { isatty(STDERR_FILENO) == 1 }
+
+/// Writes bytes to standard output; ends the process quietly when nobody reads on.
+func writeOutput(_ bytes: UnsafeRawBufferPointer) {
+    var done = 0
+    while done < bytes.count {
+        let count = write(STDOUT_FILENO, bytes.baseAddress.map { $0 + done }, bytes.count - done)
+        if count < 0, errno == EINTR { continue }
+        guard count > 0 else { exit(0) }
+        done += count
+    }
+}

@@ -1,7 +1,7 @@
 // Thrift's compact protocol, as far as Parquet's headers and footers need it: a field is a byte of
 // (distance from the last field, type), integers are zigzag varints, a structure ends with a zero.
 //
-// Only writing: weir reads no Parquet. Fields must come in the order of their numbers.
+// Fields must come in the order of their numbers. They are read by `ThriftReader`.
 
 import WeirCore
 

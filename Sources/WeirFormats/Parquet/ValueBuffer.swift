@@ -41,7 +41,7 @@ final class ValueBuffer<Value: BitwiseCopyable> {
         base = Self.allocate(base, 0)
     }
 
-    private static func allocate(
+    static func allocate(
         _ old: UnsafeMutablePointer<Value>?, _ capacity: Int
     ) -> UnsafeMutablePointer<Value> {
         let size = max(capacity * MemoryLayout<Value>.stride, 16)
