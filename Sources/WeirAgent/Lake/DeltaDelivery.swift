@@ -218,7 +218,29 @@ final class DeltaDelivery: SegmentDelivery {
 
     // MARK: Checkpoints
 
-    private func checkpointIfDue(_ table: DeltaTable) {}
+    /// Every so many versions the agent whose commit it was gathers the log. That it cannot be done holds
+    /// nothing up.
+    private func checkpointIfDue(_ table: DeltaTable) {
+        let interval = table.checkpointInterval.map { Int64($0) } ?? tableSettings.checkpointInterval
+        guard let version = table.version, version > 0, interval > 0, version % interval == 0,
+            table.canBeCheckpointed
+        else { return }
+        do throws(Failure) {
+            crashPoint.pass("delta.before-checkpoint")
+            let checkpoint = try table.log.writeCheckpoint(
+                version, now: clock.nowMilliseconds(), stagingPath: "\(settings.stagingDirectory)/checkpoint")
+            crashPoint.pass("delta.after-checkpoint")
+            guard let checkpoint else { return }
+            try table.log.point(to: checkpoint)
+            logger.info(
+                "wrote checkpoint \(version) of \(table.log.location)",
+                metadata: ["files": "\(checkpoint.fileCount)", "bytes": "\(checkpoint.length)"])
+        } catch {
+            logger.warning(
+                "no checkpoint of version \(version): \(error)",
+                metadata: ["sink": "\(settings.sinkName)"])
+        }
+    }
 }
 
 /// A random UUID (version 4), in its usual form.

@@ -151,11 +151,4 @@ final class DeltaLog {
         let complete = counts.values.filter { $0.files == $0.checkpoint.parts ?? 1 }.map(\.checkpoint)
         return (complete.sorted { $0.version < $1.version }, hasFiles)
     }
-
-    /// Fills an empty `snapshot` from a checkpoint; false, and it stays empty, when it cannot be read.
-    private func read(
-        _ checkpoint: Checkpoint, into snapshot: inout DeltaSnapshot
-    ) throws(Failure) -> Bool {
-        false
-    }
 }
