@@ -36,8 +36,8 @@ REQUIRED_POINTS = [
     "trim.before-write", "trim.after-write",
     "recovery.before-open", "recovery.after-open", "recovery.after-restore", "recovery.after-start",
 ]
-# Steps that this plant does not take: several objects a segment, rows that are too old to be sent.
-ABSENT_STEPS = ("attach.", "expire.")
+# Steps that this plant does not take: several objects a segment, rows that are too old to be sent, tables.
+ABSENT_STEPS = ("attach.", "expire.", "delta.")
 
 
 def crash_points():
