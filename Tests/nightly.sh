@@ -1,8 +1,14 @@
 #!/usr/bin/env bash
-# What takes too long for every change: the long crash run, and the differential test with the seed of the
+# What takes too long for every change: the long crash runs, also of Delta tables, and the differential test
+# with the seed of the
 # day, so that each night sees other queries and other input. Needs a JDK 17 beside what `make test` needs.
 set -euo pipefail
 cd "$(dirname "$0")/.."
 make build
 make crash-full
+for store in file s3 hdfs; do
+  .build/venv/bin/python Tests/Delta/exactly_once.py --weir .build/release/weir --store "$store" --kills 200 --messages 200000
+done
+.build/venv/bin/python Tests/Delta/exactly_once.py --weir .build/release/weir --store s3 --agents 4 --kills 200 --messages 200000
+.build/venv/bin/python Tests/Delta/commit_cost.py --weir .build/release/weir
 python3 Tests/Differential/flink.py --weir .build/release/weir --seed "${1:-$(date +%Y%m%d)}"
