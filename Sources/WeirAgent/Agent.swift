@@ -18,7 +18,9 @@ public enum Agent {
         var server: StatusServer?
         if let address = configuration.agent.http {
             server = StatusServer(
-                host: address.host, port: address.port, routes: StatusRoutes.make(parts.reporter.board))
+                host: address.host, port: address.port, routes: StatusRoutes.make(parts.reporter.board),
+                limits: StatusServerLimits(), actions: parts.outboxControl.actions,
+                token: try ControlToken.make(in: configuration.agent.stateDirectory))
             try server?.start()
         }
         defer { server?.stop() }

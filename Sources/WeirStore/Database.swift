@@ -40,7 +40,7 @@ public final class Database: @unchecked Sendable {
             RocksOptions.of($0, options, isNew: !directory.isEstablished)
         }
         (handle, families) = try openRocks(directory.databasePath, openedWith)
-        if !directory.isEstablished {
+        if !directory.isEstablished || directory.isOlder {
             do throws(Failure) {
                 try directory.markEstablished()
             } catch {
@@ -49,6 +49,27 @@ public final class Database: @unchecked Sendable {
             }
         }
     }
+
+    /// Opens the database to look into it, as of now, without taking it from the process that may be
+    /// at work in it. Nothing can be written.
+    ///
+    /// That process may delete a file just before it is opened here: such a failure passes, and
+    /// opening again helps.
+    public init(reading directory: StateDirectory) throws(Failure) {
+        self.directory = directory
+        options = DatabaseOptions()
+        synced = WriteOptions(isSynced: true, isLogged: true)
+        unsynced = WriteOptions(isSynced: false, isLogged: true)
+        var options = options
+        options.memoryBudgetBytes = 4 << 20
+        openedWith = ColumnFamily.allCases.map { RocksOptions.of($0, options, isNew: false) }
+        // Files are opened at once, before they can be deleted.
+        for options in openedWith { rocksdb_options_set_max_open_files(options.handle, -1) }
+        (handle, families) = try openRocks(directory.databasePath, openedWith, isReadOnly: true)
+    }
+
+    /// Whether nothing can be written.
+    var isReadOnly: Bool { directory.isReadOnly }
 
     deinit { closeRocks() }
 
@@ -80,6 +101,7 @@ public final class Database: @unchecked Sendable {
 
     /// Writes `batch` as one; synced, it and all that was written before it is durable on return.
     func write(_ batch: WriteBatch, isSynced: Bool) throws(Failure) {
+        precondition(!isReadOnly, "the state was opened to look into it")
         try checkUsable()
         let (_, text) = withRocksError {
             rocksdb_write(handle, (isSynced ? synced : unsynced).handle, batch.handle, $0)
@@ -180,7 +202,7 @@ public struct DatabaseStatistics: Sendable {
 }
 
 private func openRocks(
-    _ path: String, _ options: [RocksOptions]
+    _ path: String, _ options: [RocksOptions], isReadOnly: Bool = false
 ) throws(Failure) -> (OpaquePointer, [OpaquePointer]) {
     let count = ColumnFamily.allCases.count
     let names = ColumnFamily.allCases.map { strdup($0.name) }
@@ -189,9 +211,13 @@ private func openRocks(
     let (handle, text) = withRocksError { error in
         names.map { UnsafePointer($0) }.withUnsafeBufferPointer { names in
             options.map { Optional($0.handle) }.withUnsafeBufferPointer { handles in
-                rocksdb_open_column_families(
-                    options[0].handle, path, Int32(count), names.baseAddress, handles.baseAddress,
-                    &families, error)
+                isReadOnly
+                    ? rocksdb_open_for_read_only_column_families(
+                        options[0].handle, path, Int32(count), names.baseAddress,
+                        handles.baseAddress, &families, 0, error)
+                    : rocksdb_open_column_families(
+                        options[0].handle, path, Int32(count), names.baseAddress,
+                        handles.baseAddress, &families, error)
             }
         }
     }

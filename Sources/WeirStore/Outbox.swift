@@ -36,8 +36,12 @@ public struct StreamID: Hashable, Sendable {
 public struct OutboxPending: Hashable, Sendable {
     /// Rows not forwarded yet, sealed or not.
     public internal(set) var rows: UInt64 = 0
-    /// Bytes that they take in the outbox, encoded.
+    /// Bytes that they take in the outbox: encoded blocks, and files.
     public internal(set) var bytes = 0
+    /// Of the bytes, those of files.
+    public internal(set) var fileBytes = 0
+    /// Files that segments are at rest in.
+    public internal(set) var fileCount = 0
     /// When the oldest of them was committed, ms since the epoch; nil when there is none.
     public internal(set) var oldestAppendedAt: Int64?
     /// Of the rows, those that no segment holds yet.
@@ -76,6 +80,8 @@ public final class Outbox: Sendable {
         var nextSealNumber: UInt64 = 1
         /// Bytes of blocks deleted since RocksDB was last asked to give their space back.
         var trimmedBytes = 0
+        /// The number of the segment that the forwarder is at work on.
+        var claimed: UInt64?
     }
 
     struct State: Sendable {
@@ -89,15 +95,24 @@ public final class Outbox: Sendable {
 
     let database: Database
     let state: Mutex<State>
+    /// Where the files of segments at rest lie.
+    public let folder: OutboxFolder
 
-    /// Takes back what is committed; throws `.state` when rows that should be there are not.
     /// The identity of the state directory that it lies in.
     public func identity() throws(Failure) -> String { try database.directory.identity() }
 
+    /// Takes back what is committed, and removes files that a crash left; throws `.state` when rows
+    /// that should be there are not.
     public init(_ database: Database) throws(Failure) {
         self.database = database
-        state = Mutex(try OutboxLoading(database).load())
+        folder = OutboxFolder(path: "\(database.directory.path)/outbox")
+        let loading = OutboxLoading(database)
+        state = Mutex(try loading.load())
+        if !database.isReadOnly { folder.removeStrays(except: try loading.fileNames()) }
     }
+
+    /// Bytes that can still be written to the disk of the state directory.
+    public func freeBytes() throws(Failure) -> UInt64 { try database.directory.freeBytes() }
 
     // MARK: Streams
 
@@ -179,6 +194,8 @@ extension OutboxPending {
     fileprivate mutating func add(_ other: OutboxPending) {
         rows += other.rows
         bytes += other.bytes
+        fileBytes += other.fileBytes
+        fileCount += other.fileCount
         unsealedRows += other.unsealedRows
         unsealedBytes += other.unsealedBytes
         oldestAppendedAt = [oldestAppendedAt, other.oldestAppendedAt].compactMap(\.self).min()

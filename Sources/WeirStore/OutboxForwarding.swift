@@ -81,10 +81,11 @@ extension Outbox {
 
     /// Hands over a segment's rows in order, a block at a time, without hidden columns.
     ///
-    /// Holds one block in memory. Throws `.state` when a row is missing or a block is damaged.
+    /// Holds one block in memory. The segment's rows must be in blocks. Throws `.state` when a row is missing or a block is damaged.
     public func readRows(
         of segment: Segment, _ body: (Batch) throws(Failure) -> Void
     ) throws(Failure) {
+        precondition(segment.staged == nil, "the rows of a segment at rest are in its files")
         try database.checkUsable()
         let index = segment.stream.index
         // A sealed block stays where it is until its segments are completed.
@@ -127,22 +128,25 @@ extension Outbox {
         try inLane(of: segment.sink) { () throws(Failure) in
             let stream = state.withLock { $0.streams[index] }
             precondition(
-                stream.segments.contains { $0.number == segment.number }, "completed twice")
-            let freed = stream.blocksFreed(byRemoving: segment.first, segment.last, of: segment)
+                stream.segments.contains {
+                    $0.number == segment.number && $0.staged == segment.staged
+                }, "completed twice, or as it was before it was staged")
+            let ending = try SegmentEnding(segment, of: self, in: stream)
             var progress = stream.progress
             progress.forwarded += segment.rowCount - refusedRowCount
             progress.expired += refusedRowCount
             let batch = database.makeBatch()
-            batch.delete(.outbox, OutboxKey.segment(index, segment.first))
-            batch.delete(stream.blocks[freed], of: index)
+            ending.delete(in: batch, stream)
             batch.put(progress, of: index)
             database.options.crashPoint.pass("trim.before-write")
             try database.write(batch, isSynced: isSynced)
             database.options.crashPoint.pass("trim.after-write")
             state.withLock { state in
-                state.streams[index].complete(segment, refused: refusedRowCount, freed: freed)
-                state.sinks[segment.sink.index].trimmedBytes += stream.bytes(of: freed)
+                state.streams[index].complete(
+                    segment, refused: refusedRowCount, freed: ending.freed)
+                state.sinks[segment.sink.index].trimmedBytes += stream.bytes(of: ending.freed)
             }
+            folder.remove(ending.files)
         }
         try reclaimSpace(of: segment.sink)
     }

@@ -7,6 +7,7 @@
 //     'i' stream first    → rows, bytes, time, schema        written by the loop, with the block
 //     'f' stream          → next unsealed, forwarded, expired   written by the sink's forwarder
 //     's' stream first    → the segment                      written by the sink's forwarder
+//     'm' stream first    → the files of a segment at rest   written by the sink's forwarder
 //
 // Numbers in keys are big endian, so that they sort. What says where blocks are is kept apart from
 // the blocks, because a start would otherwise read every byte that waits.
@@ -30,6 +31,9 @@ enum OutboxKey {
     }
     static func segment(_ stream: Int, _ first: UInt64) -> [UInt8] {
         tagged("s", stream) + bigEndian(first)
+    }
+    static func manifest(_ stream: Int, _ first: UInt64) -> [UInt8] {
+        tagged("m", stream) + bigEndian(first)
     }
 
     private static func tagged(_ tag: Unicode.Scalar, _ stream: Int) -> [UInt8] {
@@ -75,7 +79,10 @@ extension WriteBatch {
         fields.put(segment.sealedAt)
         fields.put(segment.number)
         fields.put(segment.attachment)
-        if segment.rowCount != segment.last - segment.first + 1 { fields.put(segment.rowCount) }
+        if segment.staged != nil || segment.rowCount != segment.last - segment.first + 1 {
+            fields.put(segment.rowCount)
+        }
+        segment.staged?.put(to: &fields)
         put(.outbox, OutboxKey.segment(segment.stream.index, segment.first), fields.bytes)
     }
 
@@ -115,7 +122,8 @@ struct OutboxLoading {
             (
                 last: try fields.getRowNumber(), sealedAt: try fields.get(Int64.self),
                 number: try fields.get(UInt64.self), attachment: try fields.getBytes(),
-                rowCount: fields.remaining > 0 ? try fields.getRowNumber() : nil
+                rowCount: fields.remaining > 0 ? try fields.getRowNumber() : nil,
+                staged: fields.remaining > 0 ? try StagedSummary(from: &fields) : nil
             )
         }
         let infos = try records("i") { (fields) throws(Malformed) in
@@ -140,7 +148,7 @@ struct OutboxLoading {
                         sink: SinkID(index: sink), stream: StreamID(index: index),
                         streamName: name.record.stream, first: $0.first, last: $0.record.last,
                         sealedAt: $0.record.sealedAt, attachment: $0.record.attachment,
-                        number: $0.record.number,
+                        staged: $0.record.staged, number: $0.record.number,
                         rowCount: $0.record.rowCount ?? $0.record.last &- $0.first &+ 1)
                 }
                 .sorted { $0.number < $1.number }
@@ -156,6 +164,14 @@ struct OutboxLoading {
             state.streams.append(stream)
         }
         return state
+    }
+
+    /// The names of all files at rest.
+    func fileNames() throws(Failure) -> Set<String> {
+        let manifests = try records("m") { (fields) throws(Malformed) in
+            try [StagedFile](from: &fields).map(\.name)
+        }
+        return Set(manifests.flatMap(\.record))
     }
 
     private func check(_ stream: OutboxStream, of sink: String) throws(Failure) {

@@ -27,8 +27,8 @@ struct OutboxBlock: Hashable, Sendable {
     var last: UInt64 { lastRow + UInt64(voidCount) }
 }
 
-/// One stream's rows: `forwarded` and `expired` ones are gone, the others are in blocks. Rows that were
-/// merged into coarser ones leave numbers without a row.
+/// One stream's rows: `forwarded` and `expired` ones are gone, the others are in blocks or, those of
+/// staged segments, in files. Rows that were merged into coarser ones leave numbers without a row.
 struct OutboxStream: Sendable {
     let sink: Int
     let name: String
@@ -46,6 +46,8 @@ struct OutboxStream: Sendable {
     /// Sealed and not completed, in the order of sealing.
     private(set) var segments: [Segment] = []
     private var byteCount = 0
+    private var fileByteCount = 0
+    private var fileCount = 0
     private var unsealedByteCount = 0
     /// Numbers without a row among the unsealed ones.
     private var unsealedVoidCount: UInt64 = 0
@@ -69,6 +71,7 @@ struct OutboxStream: Sendable {
         byteCount = blocks.reduce(0) { $0 + Int($1.byteCount) }
         unsealedByteCount = blocks[indexOfUnsealed...].reduce(0) { $0 + Int($1.byteCount) }
         unsealedVoidCount = blocks[indexOfUnsealed...].reduce(0) { $0 + UInt64($1.voidCount) }
+        for staged in segments.compactMap(\.staged) { count(staged, 1) }
     }
 
     /// The part of a stream that its forwarder's writes change.
@@ -92,8 +95,12 @@ struct OutboxStream: Sendable {
     var pending: OutboxPending {
         var pending = OutboxPending()
         pending.rows = appended + made - merged - forwarded - expired
-        pending.bytes = byteCount
-        pending.oldestAppendedAt = blocks.first?.appendedAt
+        pending.bytes = byteCount + fileByteCount
+        pending.fileBytes = fileByteCount
+        pending.fileCount = fileCount
+        pending.oldestAppendedAt = [
+            blocks.first?.appendedAt, segments.first { $0.staged != nil }?.staged?.oldestAppendedAt,
+        ].compactMap(\.self).min()
         pending.unsealedRows = unsealedRowCount
         pending.unsealedBytes = unsealedByteCount
         let unsealed = indexOfUnsealed
@@ -114,6 +121,13 @@ struct OutboxStream: Sendable {
     }
 
     var indexOfUnsealed: Int { index(ofBlockAt: nextUnsealed) }
+
+    /// The blocks that hold rows of a segment.
+    func blocks(overlapping segment: Segment) -> Range<Int> {
+        let start = index(ofBlockAt: segment.first)
+        let end = index(ofBlockAt: segment.last)
+        return start..<max(start, min(blocks.count, end + 1))
+    }
 
     /// The longest run of unsealed rows from the oldest on that has one schema and no more than
     /// `rowsMax` rows; it ends with the block that brings it to `bytesMax`.
@@ -154,7 +168,7 @@ struct OutboxStream: Sendable {
 
     /// The blocks in which no row would be left if rows `first ... last` were gone.
     func blocksFreed(byRemoving first: UInt64, _ last: UInt64, of segment: Segment?) -> Range<Int> {
-        let kept = segments.filter { $0.number != segment?.number }
+        let kept = segments.filter { $0.staged == nil && $0.number != segment?.number }
         var start = index(ofBlockAt: first)
         var end = start
         while end < blocks.count, blocks[end].first <= last {
@@ -171,7 +185,7 @@ struct OutboxStream: Sendable {
 
     /// The first pending row that is in no block, or nil. Only damage makes one.
     var firstMissingRow: UInt64? {
-        var live = segments.map { ($0.first, $0.last) }
+        var live = segments.filter { $0.staged == nil }.map { ($0.first, $0.last) }
         if unsealedRowCount > 0 { live.append((nextUnsealed, appended)) }
         for (first, last) in live {
             var row = first
@@ -223,12 +237,26 @@ struct OutboxStream: Sendable {
         segments[index] = segment
     }
 
+    /// The segment's rows are in files, and `freed` blocks are deleted.
+    mutating func stage(_ segment: Segment, freed: Range<Int>) {
+        replace(segment)
+        if let staged = segment.staged { count(staged, 1) }
+        remove(freed)
+    }
+
     /// The segment is stored elsewhere: its rows are forwarded, and `freed` blocks are deleted.
     /// `refused` of its rows were not, and count as given up.
     mutating func complete(_ segment: Segment, refused: UInt64 = 0, freed: Range<Int>) {
-        segments.removeAll { $0.number == segment.number }
+        end(segment)
         forwarded += segment.rowCount - refused
         expired += refused
+        remove(freed)
+    }
+
+    /// The segment is given up, and `freed` blocks are deleted.
+    mutating func expire(_ segment: Segment, freed: Range<Int>) {
+        end(segment)
+        expired += segment.rowCount
         remove(freed)
     }
 
@@ -267,6 +295,16 @@ struct OutboxStream: Sendable {
         merged += mergedRows
         made += madeRows
         blocks.replaceSubrange(range, with: fresh)
+    }
+
+    private mutating func end(_ segment: Segment) {
+        segments.removeAll { $0.number == segment.number }
+        if let staged = segment.staged { count(staged, -1) }
+    }
+
+    private mutating func count(_ staged: StagedSummary, _ sign: Int) {
+        fileByteCount += sign * staged.byteCount
+        fileCount += sign * staged.fileCount
     }
 
     private mutating func apply(_ progress: Progress) {

@@ -1,5 +1,5 @@
-// Keeping the outbox within bounds: giving up the oldest rows when it is full, merging the many
-// small blocks of a slow stream, and giving disk space back.
+// Keeping the outbox small: merging the many small blocks of a slow stream, and giving disk space
+// back.
 //
 // A slow stream makes a block of a few rows with each commit, a million a day; merging keeps their
 // number, and the memory that knows of them, small however long a sink is away.
@@ -8,64 +8,6 @@ import Synchronization
 import WeirCore
 
 extension Outbox {
-    /// Gives up the oldest unsealed rows of a sink, block by block, until its blocks take at most
-    /// `bytes`; rows of a segment are never given up. Durable on return. Any thread may call it.
-    ///
-    /// Returns what was given up, one range a stream, for the log.
-    @discardableResult
-    public func expireOldest(of sink: SinkID, untilBytes bytes: Int) throws(Failure)
-        -> [ExpiredRange]
-    {
-        guard pending(of: sink).bytes > bytes else { return [] }
-        return try expire(of: sink, untilBytes: bytes, olderThan: .min)
-    }
-
-    /// Gives up the unsealed blocks of a sink that were committed before `time` (ms since the
-    /// epoch); otherwise as `expireOldest`.
-    @discardableResult
-    public func expireOlder(of sink: SinkID, than time: Int64) throws(Failure) -> [ExpiredRange] {
-        guard let oldest = pending(of: sink).oldestUnsealedAt, oldest < time else { return [] }
-        return try expire(of: sink, untilBytes: .max, olderThan: time)
-    }
-
-    private func expire(
-        of sink: SinkID, untilBytes: Int, olderThan time: Int64
-    ) throws(Failure) -> [ExpiredRange] {
-        let ranges = try inLane(of: sink) { () throws(Failure) in
-            let streams = state.withLock { $0.streams }
-            let victims = ExpiryPlan(streams, of: sink, untilBytes: untilBytes, olderThan: time)
-                .victims
-            guard !victims.isEmpty else { return [ExpiredRange]() }
-            let batch = database.makeBatch()
-            for victim in victims {
-                let stream = streams[victim.stream]
-                var progress = stream.progress
-                progress.expired += stream.rowCount(stream.nextUnsealed, victim.last)
-                progress.nextUnsealed = victim.last + 1
-                batch.delete(stream.blocks[victim.freed], of: victim.stream)
-                batch.put(progress, of: victim.stream)
-            }
-            database.options.crashPoint.pass("expire.before-write")
-            try database.write(batch, isSynced: true)
-            database.options.crashPoint.pass("expire.after-write")
-            state.withLock { state in
-                for victim in victims {
-                    state.streams[victim.stream].expire(through: victim.last, freed: victim.freed)
-                    state.sinks[sink.index].trimmedBytes += streams[victim.stream].bytes(
-                        of: victim.freed)
-                }
-            }
-            return victims.map {
-                ExpiredRange(
-                    stream: StreamID(index: $0.stream), streamName: streams[$0.stream].name,
-                    first: streams[$0.stream].nextUnsealed, last: $0.last,
-                    rowCount: streams[$0.stream].rowCount(streams[$0.stream].nextUnsealed, $0.last))
-            }
-        }
-        try reclaimSpace(of: sink)
-        return ranges
-    }
-
     // MARK: Merging
 
     /// Merges runs of small unsealed blocks. The forwarder calls it about once a second; it does
@@ -147,49 +89,7 @@ extension Outbox {
     private static let reclaimedBytesMin = 8 << 20
 }
 
-/// Which unsealed blocks of a sink's streams to give up: the oldest first, whatever their stream.
-private struct ExpiryPlan {
-    /// A stream's rows up to `last`, and the blocks that become free with them.
-    struct Victim {
-        let stream: Int
-        let last: UInt64
-        let freed: Range<Int>
-    }
-
-    private(set) var victims: [Victim] = []
-
-    init(_ streams: [OutboxStream], of sink: SinkID, untilBytes: Int, olderThan time: Int64) {
-        let candidates = streams.indices.filter { streams[$0].sink == sink.index }
-        var bytes = candidates.reduce(0) { $0 + streams[$1].pending.bytes }
-        var next = streams.map(\.indexOfUnsealed)
-        while true {
-            let oldest = candidates.filter { next[$0] < streams[$0].blocks.count }
-                .min {
-                    streams[$0].blocks[next[$0]].appendedAt
-                        < streams[$1].blocks[next[$1]].appendedAt
-                }
-            guard let oldest else { break }
-            let block = streams[oldest].blocks[next[oldest]]
-            guard bytes > untilBytes || block.appendedAt < time else { break }
-            if !streams[oldest].isSealedInPart(block) { bytes -= Int(block.byteCount) }
-            next[oldest] += 1
-        }
-        for index in candidates where next[index] > streams[index].indexOfUnsealed {
-            let last = streams[index].blocks[next[index] - 1].last
-            let freed = streams[index].blocksFreed(
-                byRemoving: streams[index].nextUnsealed, last, of: nil)
-            victims.append(Victim(stream: index, last: last, freed: freed))
-        }
-    }
-}
-
 extension OutboxStream {
-    /// Whether a segment in flight needs rows of this block.
-    fileprivate func isSealedInPart(_ block: OutboxBlock) -> Bool {
-        block.first < nextUnsealed
-            && segments.contains { $0.first <= block.last && $0.last >= block.first }
-    }
-
     /// Encoded bytes of the blocks `range`.
     func bytes(of range: Range<Int>) -> Int { blocks[range].reduce(0) { $0 + Int($1.byteCount) } }
 

@@ -16,6 +16,8 @@ public struct Segment: Hashable, Sendable {
     public let sealedAt: Int64
     /// Whatever the forwarder wants to find again after a restart, such as the partitions' names.
     public internal(set) var attachment: [UInt8]
+    /// Its files, when its rows are in files; nil while they are in blocks.
+    public internal(set) var staged: StagedSummary?
     /// Orders the segments of a sink by sealing.
     let number: UInt64
     /// How many rows it has: as many as numbers, less those whose rows went into coarser ones.

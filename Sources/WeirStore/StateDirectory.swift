@@ -3,7 +3,7 @@
 // One process at a time uses it: an exclusive flock on `lock`, which the kernel takes back however
 // the process ends; the pid in the file is only there to be named to the next one. `format` says
 // which version of weir's layout is inside, and is checked before RocksDB touches a byte, so that
-// an older weir never half-understands what a newer one wrote. It also says whether the database
+// an older weir never half-understands what a newer one wrote (2: segments may be in files). It also says whether the database
 // was created completely: from then on a database that is missing is damage and never silently
 // replaced by an empty one.
 
@@ -16,12 +16,16 @@ import Glibc
 /// An exclusively locked state directory.
 public final class StateDirectory: Sendable {
     /// The newest layout that this weir reads and the one it writes.
-    public static let formatVersion = 1
+    public static let formatVersion = 2
 
     /// The directory as it was given.
     public let path: String
     /// Whether the database in it was created completely by an earlier opening.
     let isEstablished: Bool
+    /// Whether an older weir wrote what is in it.
+    let isOlder: Bool
+    /// Whether it was opened to look into it, without a lock.
+    let isReadOnly: Bool
     private let lockDescriptor: Int32
 
     /// Creates the directory if there is none, and locks it until this object goes.
@@ -37,7 +41,9 @@ public final class StateDirectory: Sendable {
         try makeDirectories(path)
         let descriptor = try lock(path, waitMilliseconds: lockWaitMilliseconds)
         do throws(Failure) {
-            isEstablished = try readFormat(path)
+            let format = try readFormat(path)
+            isEstablished = format.isComplete
+            isOlder = format.version < Self.formatVersion
             let free = try freeBytesOfFileSystem(at: path)
             guard free >= freeBytesMin else {
                 throw Failure(
@@ -50,9 +56,31 @@ public final class StateDirectory: Sendable {
             throw error
         }
         lockDescriptor = descriptor
+        isReadOnly = false
     }
 
-    deinit { close(lockDescriptor) }
+    /// A directory to look into while another process may be at work in it; nothing is changed.
+    ///
+    /// Throws `.state` when there is none, or it is damaged or of a newer format.
+    public init(reading path: String) throws(Failure) {
+        self.path = path
+        var entry = stat()
+        guard stat("\(path)/format", &entry) == 0 else {
+            throw Failure(
+                .state, "reading the state directory", path,
+                errno == ENOENT ? "there is none" : String(cString: strerror(errno)),
+                advice: "look at agent.state_dir; a relative one begins at the working directory")
+        }
+        isEstablished = try readFormat(path).isComplete
+        guard isEstablished else {
+            throw Failure(.state, "reading the state directory", path, "it has no database yet")
+        }
+        isOlder = false
+        isReadOnly = true
+        lockDescriptor = -1
+    }
+
+    deinit { if lockDescriptor >= 0 { close(lockDescriptor) } }
 
     /// Bytes that an unprivileged process can still write to the file system, by statvfs.
     public func freeBytes() throws(Failure) -> UInt64 { try freeBytesOfFileSystem(at: path) }
@@ -79,7 +107,7 @@ public final class StateDirectory: Sendable {
         return String(letters.prefix(8))
     }
 
-    /// Notes that the database now exists as a whole.
+    /// Notes that the database now exists as a whole, in the layout of this weir.
     func markEstablished() throws(Failure) {
         try writeFormat(path, "weir state format \(Self.formatVersion)\n")
     }
@@ -144,8 +172,9 @@ private func readAll(_ descriptor: Int32) -> String? {
     return count < 0 ? nil : String(decoding: buffer[..<count], as: UTF8.self)
 }
 
-/// Checks the format file, or writes a first one; returns whether the database is complete.
-private func readFormat(_ path: String) throws(Failure) -> Bool {
+/// Checks the format file, or writes a first one; returns the layout's version and whether the
+/// database is complete.
+private func readFormat(_ path: String) throws(Failure) -> (version: Int, isComplete: Bool) {
     let name = "\(path)/format"
     let descriptor = open(name, O_RDONLY | O_CLOEXEC)
     guard descriptor >= 0 else {
@@ -157,7 +186,7 @@ private func readFormat(_ path: String) throws(Failure) -> Bool {
                 advice: "restore the file, or move the directory away to start empty")
         }
         try writeFormat(path, "weir state format \(StateDirectory.formatVersion) creating\n")
-        return false
+        return (StateDirectory.formatVersion, false)
     }
     defer { close(descriptor) }
     guard let text = readAll(descriptor) else { throw failed("reading", name) }
@@ -176,7 +205,7 @@ private func readFormat(_ path: String) throws(Failure) -> Bool {
                 + "up to \(StateDirectory.formatVersion))",
             advice: "run that weir, or use another state_dir; nothing was changed")
     }
-    return words.count == 4
+    return (version, words.count == 4)
 }
 
 /// Replaces the format file: written and synced under another name first, so it is never half

@@ -17,7 +17,7 @@ struct Weir: ParsableCommand {
         version: version,
         subcommands: [
             Run.self, Check.self, Test.self, Explain.self, Export.self, Status.self, Replay.self,
-            Parquet.self, Config.self, Version.self,
+            OutboxCommand.self, Parquet.self, Config.self, Version.self,
         ])
 }
 

@@ -240,7 +240,7 @@ def test_a_state_directory_of_a_newer_format(tmp_path):
     for command in (["run", tmp_path / "weir.toml"], ["replay", tmp_path / "weir.toml", *arguments]):
         done = weir(*command, cwd=tmp_path, stdin="")
         assert done.returncode == 75
-        assert "was written by a newer weir (format 99, this one reads up to 1)" in done.stderr
+        assert "was written by a newer weir (format 99, this one reads up to 2)" in done.stderr
         assert "nothing was changed" in done.stderr
     after = sorted((p, p.stat().st_mtime_ns) for p in (tmp_path / "state").rglob("*") if p.name != "lock")
     assert before == after

@@ -168,7 +168,7 @@ private func logPath(_ directory: String) throws -> String {
         #expect(
             refusal.reason
                 == "this state directory was written by a newer weir "
-                + "(format 3, this one reads up to 1)"
+                + "(format 3, this one reads up to 2)"
         )
         #expect(readFile("\(directory.path)/format") == Array("weir state format 3\n".utf8))
     }
@@ -190,7 +190,7 @@ private func logPath(_ directory: String) throws -> String {
         _ = try directory.open()
         writeFile("\(directory.path)/format", Array("weir state format 1 creating\n".utf8))
         _ = try directory.open()
-        #expect(readFile("\(directory.path)/format") == Array("weir state format 1\n".utf8))
+        #expect(readFile("\(directory.path)/format") == Array("weir state format 2\n".utf8))
     }
 
     @Test func aDirectoryThatCannotBeMadeIsAStorageFailure() {

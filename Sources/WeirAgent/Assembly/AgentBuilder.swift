@@ -10,6 +10,7 @@ import WeirStore
 struct AgentParts {
     let engine: Engine
     let forwarding: Forwarding
+    let outboxControl: OutboxControl
     let reporter: StatusReporter
     let gate: IntakeGate
     let stopSignal: StopSignal
@@ -92,16 +93,17 @@ struct AgentBuilder {
             outbox: storage.outbox, appender: storage.appender, directory: storage.directory,
             reserveBytes: UInt64(clamping: settings.freeSpaceReserveBytes), clock: clock)
         warnOfOrphans(storage.outbox)
+        let forwarding = Forwarding(
+            settings: configuration.sinks.map {
+                $0.forwarderSettings(
+                    settings, stateDirectory: settings.stateDirectory, environment: environment)
+            },
+            outbox: storage.outbox, board: board, loopWakeUp: wakeUp, clock: clock,
+            crashPoint: crashPoint, logger: logger)
         return AgentParts(
-            engine: engine,
-            forwarding: Forwarding(
-                settings: configuration.sinks.map {
-                    $0.forwarderSettings(
-                        agentID: settings.id, stateDirectory: settings.stateDirectory,
-                        environment: environment)
-                },
-                outbox: storage.outbox, board: board, loopWakeUp: wakeUp, clock: clock,
-                crashPoint: crashPoint, logger: logger),
+            engine: engine, forwarding: forwarding,
+            outboxControl: OutboxControl(
+                outbox: storage.outbox, registry: forwarding.registry, logger: logger),
             reporter: StatusReporter(
                 board: board, agentID: settings.id,
                 sinkTypes: configuration.sinks.map { ($0.name, $0.type.rawValue) },

@@ -4,18 +4,20 @@ import WeirCore
 import WeirFormats
 
 extension SinkConfiguration {
-    /// The settings of the sink's forwarder.
+    /// The settings of the sink's forwarder, which works in `stateDirectory`.
     func forwarderSettings(
-        agentID: String, stateDirectory: String, environment: [String: String]
+        _ agent: AgentSettings, stateDirectory: String, environment: [String: String]
     ) -> ForwarderSettings {
         ForwarderSettings(
-            sinkName: name, agentID: agentID, store: storeOptions(environment: environment),
+            sinkName: name, agentID: agent.id, store: storeOptions(environment: environment),
             rows: rowOptions,
             naming: ObjectNaming(
-                agentID: agentID, fileExtension: fileFormat.fileExtension),
+                agentID: agent.id, fileExtension: fileFormat.fileExtension),
             format: fileFormat, seal: sealPolicy, partitionBy: partitionBy,
             retryMilliseconds: retryMilliseconds, outbox: outbox,
             stagingDirectory: "\(stateDirectory)/staging/\(name)",
+            // Intake stops at the whole of it, and RocksDB needs less than half.
+            stagingReserveBytes: agent.freeSpaceReserveBytes / 2,
             table: format == .delta
                 ? TableSettings(checkpointInterval: delta.checkpointInterval) : nil)
     }

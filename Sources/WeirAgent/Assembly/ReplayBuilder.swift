@@ -128,8 +128,7 @@ struct ReplayBuilder {
         Forwarding(
             settings: configuration.sinks.map {
                 $0.forwarderSettings(
-                    agentID: configuration.agent.id, stateDirectory: statePath,
-                    environment: environment)
+                    configuration.agent, stateDirectory: statePath, environment: environment)
             },
             outbox: storage.outbox, board: StatusBoard(), loopWakeUp: try WakeUp(), clock: clock,
             crashPoint: crashPoint, logger: logger)

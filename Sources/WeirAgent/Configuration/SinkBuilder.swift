@@ -78,12 +78,13 @@ struct SinkBuilder {
 
     func outbox(_ values: SectionValues) -> OutboxConfiguration? {
         guard let bytesMax = values[SinkFields.outboxBytesMax],
-            let onFull = values[SinkFields.onFull]
+            let onFull = values[SinkFields.onFull], let files = values[SinkFields.outboxFiles]
         else {
             return nil
         }
         return OutboxConfiguration(
-            bytesMax: bytesMax, ageMaxMilliseconds: values[SinkFields.outboxAgeMax], onFull: onFull)
+            bytesMax: bytesMax, ageMaxMilliseconds: values[SinkFields.outboxAgeMax], onFull: onFull,
+            files: files)
     }
 
     private func schedule(_ values: SectionValues) -> Schedule? {

@@ -99,10 +99,19 @@ public struct OutboxConfiguration: Sendable, Hashable {
         case dropOldest = "drop_oldest"
     }
 
+    /// Which segments are written to files.
+    public enum FilesPolicy: String, Sendable, CaseIterable {
+        /// Those that have to wait, and large ones.
+        case waiting
+        /// All.
+        case always
+    }
+
     public let bytesMax: Int64
     /// Rows that have waited longer are dropped and counted; nil for never.
     public let ageMaxMilliseconds: Int64?
     public let onFull: FullPolicy
+    public let files: FilesPolicy
 }
 
 /// What the HTTP stores share.

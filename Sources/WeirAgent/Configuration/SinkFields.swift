@@ -162,7 +162,7 @@ enum SinkFields {
 
     static let outboxBytesMax = Setting.size(
         "outbox.max_bytes", .default("1GB"), from: "1MB", to: "10TB",
-        "Bytes of rows that may wait for this sink.")
+        "Bytes of rows that may wait for this sink, in the database and in files.")
     static let outboxAgeMax = Setting.duration(
         "outbox.max_age", .optional, from: "1m", to: "365d",
         "Rows that have waited longer are dropped, counted and logged. Default: never.")
@@ -170,6 +170,10 @@ enum SinkFields {
         "outbox.on_full", .default("pause"),
         "When the outbox is full: `pause` the intake, or `drop_oldest` rows, which are counted and logged."
     )
+    static let outboxFiles: Setting<OutboxConfiguration.FilesPolicy> = .choice(
+        "outbox.files", .default("waiting"), for: files,
+        "Which sealed rows are written to files in `state_dir` before they are sent: those that are `waiting` for a "
+            + "sink that is away, and more than 4 MB, or `always` all.")
 
     static let section = SectionDeclaration(
         "sink", isList: true,
@@ -194,6 +198,7 @@ enum SinkFields {
             retryMax.declaration, caFile.declaration, certificateFile.declaration,
             keyFile.declaration,
             outboxBytesMax.declaration, outboxAgeMax.declaration, onFull.declaration,
+            outboxFiles.declaration,
         ] + RowSinkFields.declarations,
         refusals: TLSRefusals.all)
 }

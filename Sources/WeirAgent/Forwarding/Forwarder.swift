@@ -17,6 +17,8 @@ final class Forwarder {
     private let settings: ForwarderSettings
     private let outbox: Outbox
     private let delivery: any SegmentDelivery
+    /// Puts segments into files, where files are what is sent.
+    private let stager: SegmentStager?
     private let control: ForwarderControl
     private let board: StatusBoard
     private let clock: any MachineClock
@@ -41,6 +43,10 @@ final class Forwarder {
         logger = environment.logger
         random = environment.random
         delivery = try settings.makeDelivery(outbox: outbox, environment)
+        stager = delivery.fileWriter.map { writer in
+            SegmentStager(
+                sink: sink, settings: settings, outbox: outbox, writer: writer, environment: environment)
+        }
         backoff = Backoff(
             minimumMilliseconds: settings.retryMilliseconds.lowerBound,
             maximumMilliseconds: settings.retryMilliseconds.upperBound)
@@ -122,7 +128,10 @@ final class Forwarder {
 
     // MARK: Forwarding
 
-    private func forward(_ segment: Segment) throws(Failure) {
+    private func forward(_ sealed: Segment) throws(Failure) {
+        guard outbox.claim(sealed) else { return }
+        defer { outbox.release(sealed) }
+        let segment = try stager?.prepared(sealed) ?? sealed
         let action = settings.rows == nil ? "uploading" : "sending"
         publish("\(action) \(segment.streamName) \(segment.first)–\(segment.last)")
         let oldest = outbox.pending(of: segment.stream).oldestAppendedAt
@@ -198,13 +207,23 @@ final class Forwarder {
             "\(failure)",
             metadata: ["sink": "\(settings.sinkName)", "retry_in": "\(seconds(milliseconds))"])
         let end = clock.monotonicNanoseconds() + milliseconds * 1_000_000
+        if (try? holdOut()) == nil { return }
         while control.mode != .stopping {
             let left = (end - clock.monotonicNanoseconds()) / 1_000_000
             if left <= 0 { return }
             control.wait(milliseconds: left)
-            // Bounds hold during an outage too: that is when they matter.
-            if (try? enforceBounds()) == nil { return }
+            if control.takeRetry() {
+                backoff.reset()
+                return
+            }
+            if (try? holdOut()) == nil { return }
         }
+    }
+
+    /// What goes on while nothing can be sent. Bounds hold then too: that is when they matter.
+    private func holdOut() throws(Failure) {
+        try stager?.keepAtRest()
+        try enforceBounds()
     }
 
     private func seconds(_ milliseconds: Int64) -> String {

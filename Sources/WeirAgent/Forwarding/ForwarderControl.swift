@@ -17,6 +17,7 @@ final class ForwarderControl: Sendable {
 
     private let wakeUp: WakeUp
     private let requested = Atomic<Mode>(.scheduled)
+    private let isRetryRequested = Atomic<Bool>(false)
 
     init() throws(Failure) { wakeUp = try WakeUp() }
 
@@ -27,6 +28,15 @@ final class ForwarderControl: Sendable {
         if self.mode != .stopping { requested.store(mode, ordering: .releasing) }
         wakeUp.signal()
     }
+
+    /// A pause after a failure ends now.
+    func requestRetry() {
+        isRetryRequested.store(true, ordering: .releasing)
+        wakeUp.signal()
+    }
+
+    /// Whether there was such a request since the last call.
+    func takeRetry() -> Bool { isRetryRequested.exchange(false, ordering: .acquiringAndReleasing) }
 
     /// There may be more to seal.
     func notify() { wakeUp.signal() }

@@ -23,6 +23,8 @@ struct ForwarderSettings: Sendable {
     let outbox: OutboxConfiguration
     /// A folder for objects that are too large to be held in memory; on the state's disk.
     let stagingDirectory: String
+    /// Free bytes of the state's disk that files of waiting rows leave alone.
+    let stagingReserveBytes: Int64
     /// How the sink's tables are kept; nil where segments become plain objects.
     var table: TableSettings?
 

@@ -22,6 +22,8 @@ final class Forwarding {
     private let logger: Logger
     private let abort = AbortFlag()
     private var running: [Running] = []
+    /// The forwarders that run, for requests from outside.
+    let registry = ForwarderRegistry()
     private var rowsSeen: [UInt64] = []
 
     init(
@@ -58,6 +60,7 @@ final class Forwarding {
                     wakeUp.signal()
                 }
             }
+            registry.insert(control, sink: settings.sinkName)
             running.append(Running(sink: sink, thread: thread, control: control))
             rowsSeen.append(0)
         }
@@ -99,5 +102,6 @@ final class Forwarding {
         joined?.signal()
         grace?.join()
         running.removeAll()
+        registry.removeAll()
     }
 }

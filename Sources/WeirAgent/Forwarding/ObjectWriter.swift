@@ -1,5 +1,6 @@
 // One object on its way: rows are written in the sink's format as they come, held in memory while they
-// are few, and continued in a staging file when they are many.
+// are few, and continued in a file when they are many. An object that is to rest until it can be sent
+// ends in a file in any case, synced and with the hash of its bytes.
 
 import Glibc
 import WeirConnectors
@@ -8,30 +9,49 @@ import WeirFormats
 
 /// Gathers the bytes of one object.
 final class ObjectWriter {
+    /// Where bytes go that do not stay in memory.
+    enum Place {
+        /// A file that goes with the writer.
+        case temporary(path: String)
+        /// A file that stays when it is finished. `checkSpace` is asked before each write to it.
+        case resting(path: String, checkSpace: () throws(Failure) -> Void)
+
+        fileprivate var path: String {
+            switch self {
+            case .temporary(let path), .resting(let path, _): path
+            }
+        }
+    }
+
     private let format: FileFormat
     private let metadata: [(key: String, value: String)]
-    private let stagingPath: String
+    private let place: Place
+    private let memoryBytesMax: Int
     private let written = EncodedBytes()
     private var writer: (any FileWriter)?
     private var descriptor: Int32 = -1
     private var fileLength = 0
+    private var digest = ObjectDigest()
+    private var isKept = false
     /// Rows appended so far.
     private(set) var rowCount = 0
-    /// Objects up to this stay in memory.
-    private static let memoryBytesMax = 4 << 20
     private static let appendedRowsMax = 4096
 
-    /// `metadata` is what a file says of itself, where its format has a place for that.
-    init(format: FileFormat, metadata: [(key: String, value: String)], stagingPath: String) {
+    /// `metadata` is what a file says of itself, where its format has a place for that; up to
+    /// `memoryBytesMax` bytes are held in memory.
+    init(
+        format: FileFormat, metadata: [(key: String, value: String)], place: Place, memoryBytesMax: Int
+    ) {
         self.format = format
         self.metadata = metadata
-        self.stagingPath = stagingPath
+        self.place = place
+        self.memoryBytesMax = memoryBytesMax
     }
 
     deinit {
         guard descriptor >= 0 else { return }
         close(descriptor)
-        unlink(stagingPath)
+        if !isKept { unlink(place.path) }
     }
 
     /// Adds rows `rows` of `batch`; all batches of an object have one schema.
@@ -42,7 +62,7 @@ final class ObjectWriter {
         while start < rows.upperBound {
             let end = min(rows.upperBound, start + Self.appendedRowsMax)
             writer.append(batch, rows: start..<end, to: written)
-            if written.count > Self.memoryBytesMax { try spill() }
+            if written.count > memoryBytesMax { try spill() }
             start = end
         }
     }
@@ -50,14 +70,20 @@ final class ObjectWriter {
     /// What a table's log says of the object; once it is finished, and only for tables.
     var tableFacts: TableFileFacts? { writer?.tableFacts }
 
-    /// The finished object; its file lives as long as this writer.
+    /// The finished object; a temporary file lives as long as this writer.
     func finish() throws(Failure) -> ObjectBody {
         writer?.finish(to: written)
-        guard descriptor >= 0 || written.count > Self.memoryBytesMax else {
-            return .bytes(Array(written.bytes))
+        if case .temporary(let path) = place {
+            guard descriptor >= 0 || written.count > memoryBytesMax else {
+                return .bytes(Array(written.bytes))
+            }
+            try spill()
+            return .file(path: path, length: fileLength)
         }
         try spill()
-        return .file(path: stagingPath, length: fileLength)
+        guard fsync(descriptor) == 0 else { throw failure("syncing", errno) }
+        isKept = true
+        return .file(path: place.path, length: fileLength, sha256: digest.finish())
     }
 
     private func writer(for schema: Schema) -> any FileWriter {
@@ -67,17 +93,19 @@ final class ObjectWriter {
         return made
     }
 
-    /// Moves what is written into the staging file.
+    /// Moves what is written into the file.
     private func spill() throws(Failure) {
+        if case .resting(_, let checkSpace) = place { try checkSpace() }
         if descriptor < 0 {
-            if let error = makeFolders(ofFile: stagingPath, mode: 0o700) {
+            if let error = makeFolders(ofFile: place.path, mode: 0o700) {
                 throw failure("making the folder of", error)
             }
-            descriptor = open(stagingPath, O_RDWR | O_CREAT | O_TRUNC | O_CLOEXEC, 0o600)
+            descriptor = open(place.path, O_RDWR | O_CREAT | O_TRUNC | O_CLOEXEC, 0o600)
             guard descriptor >= 0 else { throw failure("opening", errno) }
         }
         let (length, error) = writeAll(descriptor, written.bytes)
         if let error { throw failure("writing", error) }
+        if case .resting = place { digest.update(written.bytes) }
         fileLength += length
         written.removeAll()
     }
@@ -85,7 +113,7 @@ final class ObjectWriter {
     /// A full disk passes: the outbox is forwarded again after the back-off.
     private func failure(_ action: String, _ error: Int32) -> Failure {
         Failure(
-            .storage, action, "the staging file \(stagingPath)", String(cString: strerror(error)),
+            .storage, action, "the staging file \(place.path)", String(cString: strerror(error)),
             advice: "free space on the disk of state_dir", retry: .backoff)
     }
 }

@@ -11,6 +11,9 @@ import WeirStore
 
 /// Brings segments of one sink where they go. Belongs to the sink's thread.
 protocol SegmentDelivery: AnyObject {
+    /// What makes the files that it sends, so that segments can wait as files; nil where rows are sent.
+    var fileWriter: SegmentWriter? { get }
+
     /// Brings the segment's rows there, whole; tells `onSent` of each piece that has arrived.
     ///
     /// Throws what the other side answered; the same segment is then delivered again.
@@ -34,10 +37,16 @@ extension SegmentDelivery {
     var refusedRowCount: UInt64 { 0 }
 }
 
+extension SegmentDelivery {
+    /// Rows are sent as they are.
+    var fileWriter: SegmentWriter? { nil }
+}
+
 /// A segment's files become objects, each put under its name.
 final class ObjectDelivery: SegmentDelivery {
     private let store: any ObjectStore
     private let writer: SegmentWriter
+    var fileWriter: SegmentWriter? { writer }
 
     init(store: any ObjectStore, writer: SegmentWriter) {
         self.store = store

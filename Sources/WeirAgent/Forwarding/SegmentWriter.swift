@@ -1,6 +1,7 @@
 // From a sealed segment to the objects that hold its rows. The bytes are a function of the segment and
 // the sink's settings, so a put may be repeated after any crash. Memory is bounded: rows pass through
-// in blocks, and an object that grows beyond a few megabytes continues in a staging file.
+// in blocks, and an object that grows beyond a few megabytes continues in a file. A segment at rest has
+// its files already; they are checked and handed on as they are.
 //
 // Each row gets the agent's id in a last column `agent`, unless the query has a column of that name.
 
@@ -15,24 +16,65 @@ final class SegmentWriter {
     private let outbox: Outbox
     /// Objects written at the same time; segments over more hours are read in several passes.
     private static let openObjectsMax = 16
+    /// What those may hold in memory together.
+    private static let memoryBytesMax = 4 << 20
 
     init(settings: ForwarderSettings, outbox: Outbox) {
         self.settings = settings
         self.outbox = outbox
     }
 
-    /// Makes the segment's files one after the other and hands each to `body`; a file's bytes last until
-    /// `body` returns.
+    /// Makes or finds the segment's files one after the other and hands each to `body`; a file's bytes
+    /// last until `body` returns.
     func forEachFile(
         of segment: Segment, _ body: (SegmentFile) throws(Failure) -> Void
+    ) throws(Failure) {
+        guard segment.staged == nil else {
+            for file in try outbox.files(of: segment) {
+                try body(try SegmentFile(file, in: outbox.folder))
+            }
+            return
+        }
+        try forEachRendered(of: segment, at: nil) { (file, _) throws(Failure) in try body(file) }
+    }
+
+    /// Makes the files of a segment in blocks, at a place where they stay, or for as long as `body` takes.
+    ///
+    /// `body` gets the name that a file has at its place, too.
+    func forEachRendered(
+        of segment: Segment, at place: StagingPlace?,
+        _ body: (SegmentFile, _ name: String) throws(Failure) -> Void
     ) throws(Failure) {
         let hours = try partitions(of: segment)
         var start = 0
         repeat {
-            let group = hours[start..<min(hours.count, start + Self.openObjectsMax)]
-            try writeGroup(Array(group), of: segment, body)
+            let group = start..<min(hours.count, start + Self.openObjectsMax)
+            let files = group.map { OpenFile(index: $0, hour: hours[$0], place: place) }
+            try writeGroup(files, of: segment, body)
             start += Self.openObjectsMax
         } while start < hours.count
+    }
+
+    /// A file to be written: the hour of its rows, and where it goes.
+    private struct OpenFile {
+        let index: Int
+        let hour: Int64
+        let place: StagingPlace?
+
+        func name(of segment: Segment) -> String {
+            place.map {
+                OutboxFolder.name(
+                    of: segment, sink: $0.sink, index: index, fileExtension: $0.fileExtension)
+            } ?? ""
+        }
+
+        func place(of segment: Segment, temporaryFolder: String) -> ObjectWriter.Place {
+            guard let place else {
+                return .temporary(path: "\(temporaryFolder)/\(segment.first)-\(hour)")
+            }
+            return .resting(
+                path: place.folder.path(of: name(of: segment)), checkSpace: place.checkSpace)
+        }
     }
 
     /// The instants that folders are called after: the seal's, or each hour that the rows fall in.
@@ -62,19 +104,21 @@ final class SegmentWriter {
     }
 
     private func writeGroup(
-        _ hours: [Int64], of segment: Segment, _ body: (SegmentFile) throws(Failure) -> Void
+        _ files: [OpenFile], of segment: Segment,
+        _ body: (SegmentFile, _ name: String) throws(Failure) -> Void
     ) throws(Failure) {
         var objects: [Int64: ObjectWriter] = [:]
-        let format = settings.format.sharingMemory(among: hours.count)
-        for hour in hours {
-            objects[hour] = ObjectWriter(
+        let format = settings.format.sharingMemory(among: files.count)
+        for file in files {
+            objects[file.hour] = ObjectWriter(
                 format: format, metadata: metadata(of: segment),
-                stagingPath: "\(settings.stagingDirectory)/\(segment.first)-\(hour)")
+                place: file.place(of: segment, temporaryFolder: settings.stagingDirectory),
+                memoryBytesMax: Self.memoryBytesMax / files.count)
         }
         try outbox.readRows(of: segment) { (batch) throws(Failure) in
             let rows = withAgent(batch)
             guard settings.partitionBy != nil else {
-                try objects[hours[0]]?.append(rows, 0..<rows.rowCount)
+                try objects[files[0].hour]?.append(rows, 0..<rows.rowCount)
                 return
             }
             let column = partitionColumn(batch)
@@ -85,16 +129,17 @@ final class SegmentWriter {
                 try objects[hour]?.append(rows, run)
             }
         }
-        for hour in hours {
-            guard let object = objects[hour] else { continue }
+        for file in files {
+            guard let object = objects[file.hour] else { continue }
             let bytes = try object.finish()
             let key = settings.naming.key(
-                stream: segment.streamName, at: hour, first: segment.first, last: segment.last)
+                stream: segment.streamName, at: file.hour, first: segment.first, last: segment.last)
             try body(
                 SegmentFile(
-                    key: ObjectKey(path: key), body: bytes, partition: hour, rowCount: object.rowCount,
-                    tableFacts: object.tableFacts))
-            objects[hour] = nil
+                    key: ObjectKey(path: key), body: bytes, partition: file.hour,
+                    rowCount: object.rowCount, tableFacts: object.tableFacts),
+                file.name(of: segment))
+            objects[file.hour] = nil
         }
     }
 

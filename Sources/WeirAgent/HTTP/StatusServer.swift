@@ -1,5 +1,5 @@
-// The HTTP face of an agent: health, readiness, metrics, status. It reads the status board and
-// nothing else, so a slow or hostile client can cost memory (bounded by the number of connections,
+// The HTTP face of an agent: health, readiness, metrics, status. It reads the status board and, for
+// those who can read the agent's secret (OutboxControl), passes requests on; so a slow or hostile client can cost memory (bounded by the number of connections,
 // the size of a request's head and the life of a connection) but never hold up the loop.
 
 import Glibc
@@ -39,6 +39,8 @@ struct StatusServerLimits: Sendable {
 /// Serves GET requests of `routes` on one address, on one thread that all servers share.
 public final class StatusServer: Sendable {
     public typealias Route = @Sendable () -> StatusResponse
+    /// Answers a POST, given the parameters of its query; may take as long as a write to disk.
+    typealias Action = @Sendable ([String: String]) -> StatusResponse
 
     /// Lives as long as the process, because NIO ends the process when a loop is shut down while
     /// any connection still has something to tell it.
@@ -52,6 +54,9 @@ public final class StatusServer: Sendable {
     private let host: String
     private let port: Int
     private let routes: [String: Route]
+    private let actions: [String: Action]
+    /// What a POST must carry; without one there are none.
+    private let token: String?
     private let limits: StatusServerLimits
     private let connections = OpenConnections()
     private let running = Mutex<Running?>(nil)
@@ -70,7 +75,12 @@ public final class StatusServer: Sendable {
         self.init(host: host, port: port, routes: routes, limits: StatusServerLimits())
     }
 
-    init(host: String, port: Int, routes: [String: Route], limits: StatusServerLimits) {
+    init(
+        host: String, port: Int, routes: [String: Route], limits: StatusServerLimits,
+        actions: [String: Action] = [:], token: String? = nil
+    ) {
+        self.actions = actions
+        self.token = token
         self.host = host
         self.port = port
         self.routes = routes
@@ -118,7 +128,7 @@ public final class StatusServer: Sendable {
     private func makeServer(
         onRunning: @escaping @Sendable (_ port: Int?) -> Void
     ) -> Server<HTTP1Channel> {
-        let routes = self.routes
+        let (routes, actions, token) = (self.routes, self.actions, self.token)
         let lifetime = TimeAmount.milliseconds(limits.lifetimeMilliseconds)
         let channel = HTTP1Channel.Configuration(
             additionalChannelHandlers: [
@@ -131,7 +141,10 @@ public final class StatusServer: Sendable {
         return Server(
             childChannelSetup: HTTP1Channel(
                 responder: { request, writer, _ in
-                    try await Self.respond(to: request, routes, writer)
+                    let answer =
+                        request.method == .post
+                        ? Self.act(on: request, actions, token) : Self.page(for: request, routes)
+                    try await Self.respond(to: request, answer, writer)
                 }, configuration: channel),
             configuration: ServerConfiguration(
                 address: .hostname(host, port: port), serverName: nil, backlog: 16,
@@ -141,14 +154,33 @@ public final class StatusServer: Sendable {
             logger: Logger(label: "weir.http") { _ in SwiftLogNoOpLogHandler() })
     }
 
-    private static func respond(
-        to request: Request, _ routes: [String: Route], _ writer: consuming ResponseWriter
-    ) async throws {
-        let isHead = request.method == .head
-        let answer =
-            isHead || request.method == .get
+    /// A page of the agent.
+    private static func page(for request: Request, _ routes: [String: Route]) -> StatusResponse {
+        request.method == .head || request.method == .get
             ? routes[request.uri.path]?() ?? StatusResponse(code: 404, body: "no such page\n")
             : StatusResponse(code: 405, body: "only GET is answered here\n")
+    }
+
+    /// What was asked for, by somebody who has the secret.
+    private static func act(
+        on request: Request, _ actions: [String: Action], _ token: String?
+    ) -> StatusResponse {
+        guard let token, let action = actions[request.uri.path] else {
+            return StatusResponse(code: 405, body: "only GET is answered here\n")
+        }
+        guard ControlToken.matches(request.headers[.authorization], token) else {
+            return StatusResponse(
+                code: 403, body: "the secret of the state directory's file `control` is wanted\n")
+        }
+        var parameters: [String: String] = [:]
+        for (name, value) in request.uri.queryParameters { parameters[String(name)] = String(value) }
+        return action(parameters)
+    }
+
+    private static func respond(
+        to request: Request, _ answer: StatusResponse, _ writer: consuming ResponseWriter
+    ) async throws {
+        let isHead = request.method == .head
         var head = HTTPResponse(status: .init(code: answer.code))
         head.headerFields[.contentType] = answer.contentType
         head.headerFields[.contentLength] = String(answer.body.utf8.count)

@@ -27,6 +27,7 @@ final class DeltaDelivery: SegmentDelivery {
     private let tableSettings: TableSettings
     private let store: any ObjectStore
     private let writer: SegmentWriter
+    var fileWriter: SegmentWriter? { writer }
     private let control: ForwarderControl
     private let clock: any MachineClock
     private let crashPoint: CrashPoint
@@ -97,12 +98,19 @@ final class DeltaDelivery: SegmentDelivery {
     private func append(
         of segment: Segment, to table: DeltaTable, _ onSent: (String, Int) -> Void
     ) throws(Failure) -> TableAppend {
-        if let stored, stored.segment == segment { return stored.append }
+        // Not compared as a whole: it may be in files by now.
+        if let stored, stored.segment.stream == segment.stream, stored.segment.first == segment.first {
+            return stored.append
+        }
         var files: [DeltaAdd] = []
         var schemaString = ""
         try writer.forEachFile(of: segment) { (file) throws(Failure) in
             guard let facts = file.tableFacts else {
-                preconditionFailure("files of tables tell what the log needs")
+                throw Failure(
+                    .configuration, "committing to the table", segment.streamName,
+                    "rows \(segment.first)–\(segment.last) were written to files before the sink's format was delta",
+                    advice: "send them with the format that it had, or give them up with `weir outbox discard`",
+                    retry: .backoff)
             }
             // Before the first file goes: a table that does not take it costs no upload.
             if files.isEmpty { try table.check(facts.schemaString) }

@@ -1,4 +1,4 @@
-// Asking a running agent how it is, for `weir status`.
+// Asking a running agent how it is, for `weir status`, or to do something, for `weir outbox`.
 
 import WeirConnectors
 import WeirCore
@@ -7,6 +7,25 @@ import WeirCore
 public enum StatusClient {
     /// The JSON of `/v1/status`. Throws when no agent answers there.
     public static func fetch(_ settings: AgentSettings) throws(Failure) -> String {
+        let answer = try perform("GET", "/v1/status", settings)
+        guard answer.isSuccess else {
+            throw Failure(
+                .external, "asking the agent", settings.id, "it answered \(answer.status)",
+                advice: "is it weir that listens there?")
+        }
+        return answer.text
+    }
+
+    /// The status; nil when no agent answers.
+    static func status(of settings: AgentSettings) -> StatusSnapshot? {
+        (try? fetch(settings)).flatMap(StatusText.parse)
+    }
+
+    /// One request of an agent. Throws when none answers.
+    static func perform(
+        _ method: String, _ path: String, _ settings: AgentSettings,
+        headers: [(name: String, value: String)] = []
+    ) throws(Failure) -> HTTPResponse {
         guard let address = settings.http else {
             throw Failure(
                 .configuration, "asking the agent", settings.id, "agent.http is off",
@@ -18,22 +37,16 @@ public enum StatusClient {
         options.totalTimeoutMilliseconds = 10_000
         let client = try HTTPClient(options)
         var request = HTTPRequest(
-            "GET", "http://\(reachable(address))/v1/status", action: "asking the agent",
+            method, "http://\(reachable(address))\(path)", action: "asking the agent",
             subject: settings.id)
+        request.headers = headers
         request.responseBytesMax = 16 << 20
-        let answer: HTTPResponse
         do throws(Failure) {
-            answer = try client.perform(request)
+            return try client.perform(request)
         } catch {
             throw Failure(
                 error.domain, error.action, error.subject, error.reason, advice: "is weir running?")
         }
-        guard answer.isSuccess else {
-            throw Failure(
-                .external, "asking the agent", settings.id, "\(address) answered \(answer.status)",
-                advice: "is it weir that listens there?")
-        }
-        return answer.text
     }
 
     /// An agent that listens on all addresses is asked on the loopback.

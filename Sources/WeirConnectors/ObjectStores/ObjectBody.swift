@@ -30,7 +30,7 @@ public enum ObjectBody: Sendable {
     }
 
     /// The SHA-256 of bytes `range` of it.
-    func sha256(_ range: Range<Int>) throws(Failure) -> [UInt8] {
+    public func sha256(_ range: Range<Int>) throws(Failure) -> [UInt8] {
         if case .file(_, let length, let known?) = self, range == 0..<length { return known }
         let reader = try ObjectBodyReader(self, range)
         var hash = SHA256()
@@ -65,6 +65,19 @@ public enum ObjectBody: Sendable {
         guard length == bytes.count else { return false }
         return try sha256(0..<length) == Array(SHA256.hash(data: bytes))
     }
+}
+
+/// The SHA-256 of an object, while its bytes come.
+public struct ObjectDigest {
+    private var hash = SHA256()
+
+    public init() {}
+
+    /// Adds bytes.
+    public mutating func update(_ bytes: UnsafeRawBufferPointer) { hash.update(bufferPointer: bytes) }
+
+    /// The hash of all that was added.
+    public func finish() -> [UInt8] { Array(hash.finalize()) }
 }
 
 /// Reads a body chunk by chunk.

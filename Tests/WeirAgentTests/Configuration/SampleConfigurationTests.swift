@@ -82,7 +82,8 @@ private func sample(_ name: String) throws -> AgentConfiguration {
         #expect(
             sink.outbox
                 == OutboxConfiguration(
-                    bytesMax: 1_000_000_000, ageMaxMilliseconds: nil, onFull: .pause))
+                    bytesMax: 1_000_000_000, ageMaxMilliseconds: nil, onFull: .pause,
+                    files: .waiting))
     }
 
     @Test func theTweetsSampleReadsAnArrayThroughAView() throws {

@@ -1,0 +1,210 @@
+// Segments at rest: rows leave their blocks for files that are synced already, and files go when
+// their segment is stored or given up. And the two ways in which somebody who looks after a device
+// gives rows up: a segment, or the oldest rows that no segment holds.
+//
+// A segment that somebody is at work on (rendering its files, sending them) is claimed, so that
+// nobody gives it up meanwhile.
+
+import Synchronization
+import WeirCore
+
+extension Outbox {
+    /// Claims a segment for work that takes time, until `release`. False when it is gone.
+    public func claim(_ segment: Segment) -> Bool {
+        state.withLock { state in
+            let stream = state.streams[segment.stream.index]
+            guard stream.segments.contains(where: { $0.number == segment.number }) else {
+                return false
+            }
+            precondition(
+                state.sinks[segment.sink.index].claimed == nil, "a forwarder does one thing at a time")
+            state.sinks[segment.sink.index].claimed = segment.number
+            return true
+        }
+    }
+
+    /// Ends what `claim` began.
+    public func release(_ segment: Segment) {
+        state.withLock { $0.sinks[segment.sink.index].claimed = nil }
+    }
+
+    /// The bytes that a segment's rows take, as blocks or in files.
+    public func byteCount(of segment: Segment) -> Int {
+        if let staged = segment.staged { return staged.byteCount }
+        return state.withLock { state in
+            let stream = state.streams[segment.stream.index]
+            return stream.bytes(of: stream.blocks(overlapping: segment))
+        }
+    }
+
+    /// Puts a segment to rest: its rows are in `files`, which are synced, and leave their blocks.
+    /// Durable on return; returns the segment as it is now.
+    public func stage(_ segment: Segment, as files: [StagedFile]) throws(Failure) -> Segment {
+        let index = segment.stream.index
+        let staged = try inLane(of: segment.sink) { () throws(Failure) in
+            let stream = state.withLock { $0.streams[index] }
+            precondition(
+                stream.segments.contains { $0.number == segment.number && $0.staged == nil },
+                "only a segment in blocks is staged")
+            let blocks = stream.blocks[stream.blocks(overlapping: segment)]
+            var changed = segment
+            changed.staged = StagedSummary(
+                files: files, oldestAppendedAt: blocks.first?.appendedAt ?? segment.sealedAt,
+                newestAppendedAt: blocks.last?.appendedAt ?? segment.sealedAt)
+            let freed = stream.blocksFreed(byRemoving: segment.first, segment.last, of: segment)
+            let batch = database.makeBatch()
+            batch.put(changed)
+            batch.putManifest(files, of: segment)
+            batch.delete(stream.blocks[freed], of: index)
+            database.options.crashPoint.pass("stage.before-record")
+            try database.write(batch, isSynced: true)
+            database.options.crashPoint.pass("stage.after-record")
+            state.withLock { state in
+                state.streams[index].stage(changed, freed: freed)
+                state.sinks[segment.sink.index].trimmedBytes += stream.bytes(of: freed)
+            }
+            return changed
+        }
+        try reclaimSpace(of: segment.sink)
+        return staged
+    }
+
+    /// The files of a segment at rest, in their order; none for one in blocks.
+    public func files(of segment: Segment) throws(Failure) -> [StagedFile] {
+        guard segment.staged != nil else { return [] }
+        let key = OutboxKey.manifest(segment.stream.index, segment.first)
+        let record = try key.withBytes { (key) throws(Failure) in try database.get(.outbox, key) }
+        guard let record else {
+            throw Failure(
+                .state, "reading the outbox in", database.directory.path,
+                "rows \(segment.first)–\(segment.last) of \(segment.streamName) have no list of files",
+                advice: "restore the state directory from a backup, or move it away to start empty")
+        }
+        return try record.withBytes { (record) throws(Failure) in
+            try reading("the outbox", in: database.directory, record) {
+                (fields) throws(Malformed) in try [StagedFile](from: &fields)
+            }
+        }
+    }
+
+    // MARK: Giving up by hand
+
+    /// Gives up a segment, its files and its rows; counted as expired. Durable on return.
+    ///
+    /// Nil when it is gone already. Throws when it is being delivered just now.
+    public func discard(_ segment: Segment) throws(Failure) -> ExpiredRange? {
+        let index = segment.stream.index
+        let range = try inLane(of: segment.sink) { () throws(Failure) -> ExpiredRange? in
+            let (stream, claimed) = state.withLock {
+                ($0.streams[index], $0.sinks[segment.sink.index].claimed)
+            }
+            guard let current = stream.segments.first(where: { $0.number == segment.number }) else {
+                return nil
+            }
+            guard claimed != segment.number else {
+                throw Failure(
+                    .state, "discarding", "rows \(segment.first)–\(segment.last)",
+                    "they are being delivered just now", advice: "try again in a moment",
+                    retry: .backoff)
+            }
+            var progress = stream.progress
+            progress.expired += current.rowCount
+            let ending = try SegmentEnding(current, of: self, in: stream)
+            let batch = database.makeBatch()
+            ending.delete(in: batch, stream)
+            batch.put(progress, of: index)
+            database.options.crashPoint.pass("discard.before-write")
+            try database.write(batch, isSynced: true)
+            database.options.crashPoint.pass("discard.after-write")
+            state.withLock { state in
+                state.streams[index].expire(current, freed: ending.freed)
+                state.sinks[segment.sink.index].trimmedBytes += stream.bytes(of: ending.freed)
+            }
+            folder.remove(ending.files)
+            return ExpiredRange(current)
+        }
+        try reclaimSpace(of: segment.sink)
+        return range
+    }
+
+    /// Gives up the rows of a stream up to `last` that no segment holds; counted as expired. Durable
+    /// on return. Nil when there are none.
+    public func discardUnsealed(
+        of stream: StreamID, through last: UInt64
+    ) throws(Failure) -> ExpiredRange? {
+        let (sink, index) = (state.withLock { SinkID(index: $0.streams[stream.index].sink) }, stream.index)
+        let range = try inLane(of: sink) { () throws(Failure) -> ExpiredRange? in
+            let known = state.withLock { $0.streams[index] }
+            let last = min(last, known.appended)
+            guard known.nextUnsealed <= last else { return nil }
+            let freed = known.blocksFreed(byRemoving: known.nextUnsealed, last, of: nil)
+            var progress = known.progress
+            progress.expired += known.rowCount(known.nextUnsealed, last)
+            progress.nextUnsealed = last + 1
+            let batch = database.makeBatch()
+            batch.delete(known.blocks[freed], of: index)
+            batch.put(progress, of: index)
+            try database.write(batch, isSynced: true)
+            state.withLock { state in
+                state.streams[index].expire(through: last, freed: freed)
+                state.sinks[sink.index].trimmedBytes += known.bytes(of: freed)
+            }
+            return ExpiredRange(
+                stream: stream, streamName: known.name, first: known.nextUnsealed, last: last,
+                rowCount: known.rowCount(known.nextUnsealed, last))
+        }
+        try reclaimSpace(of: sink)
+        return range
+    }
+}
+
+/// What goes with a segment that is stored or given up.
+struct SegmentEnding {
+    private let segment: Segment
+    /// Blocks that nobody needs any more.
+    let freed: Range<Int>
+    /// Files to be removed when the write is through.
+    let files: [StagedFile]
+
+    init(_ segment: Segment, of outbox: Outbox, in stream: OutboxStream) throws(Failure) {
+        self.segment = segment
+        files = try outbox.files(of: segment)
+        freed =
+            segment.staged != nil
+            ? 0..<0 : stream.blocksFreed(byRemoving: segment.first, segment.last, of: segment)
+    }
+
+    func delete(in batch: WriteBatch, _ stream: OutboxStream) {
+        let index = segment.stream.index
+        batch.delete(.outbox, OutboxKey.segment(index, segment.first))
+        if segment.staged != nil {
+            batch.delete(.outbox, OutboxKey.manifest(index, segment.first))
+        }
+        batch.delete(stream.blocks[freed], of: index)
+    }
+}
+
+extension ExpiredRange {
+    init(_ segment: Segment) {
+        self.init(
+            stream: segment.stream, streamName: segment.streamName, first: segment.first,
+            last: segment.last, rowCount: segment.rowCount)
+    }
+}
+
+extension [StagedFile] {
+    init(from fields: inout ByteReader) throws(Malformed) {
+        self = []
+        let count = try fields.get(UInt32.self)
+        for _ in 0..<count { append(try StagedFile(from: &fields)) }
+    }
+}
+
+extension WriteBatch {
+    func putManifest(_ files: [StagedFile], of segment: Segment) {
+        var fields = ByteWriter()
+        fields.put(UInt32(files.count))
+        for file in files { file.put(to: &fields) }
+        put(.outbox, OutboxKey.manifest(segment.stream.index, segment.first), fields.bytes)
+    }
+}

@@ -1,0 +1,219 @@
+// `weir outbox`: what waits to be sent, and what can be done about it. Looking works beside a running
+// agent and without one; what changes something goes through the agent when it runs.
+
+import ArgumentParser
+import WeirAgent
+import WeirCore
+
+struct OutboxCommand: ParsableCommand {
+    static let configuration = CommandConfiguration(
+        commandName: "outbox", abstract: "Look after the rows that wait to be sent.",
+        subcommands: [
+            OutboxList.self, OutboxShow.self, OutboxExport.self, OutboxVerify.self, OutboxRetry.self,
+            OutboxDiscardCommand.self,
+        ])
+}
+
+/// The configuration, of which no secrets are needed.
+private func settings(_ file: String) -> AgentConfiguration {
+    loadConfiguration(file, resolvesSecrets: false, showsWarnings: false)
+}
+
+struct OutboxList: ParsableCommand {
+    static let configuration = CommandConfiguration(
+        commandName: "list", abstract: "What waits for each sink, where it is, and why it waits.")
+
+    @Argument(help: "The configuration file of the agent.")
+    var file: String
+
+    @Option(help: "Only this sink.")
+    var sink: String?
+
+    @Flag(help: "As JSON.")
+    var json = false
+
+    func run() {
+        do throws(Failure) {
+            let text = try OutboxReader(settings(file)).list(sink: sink, asJSON: json)
+            print(text, terminator: "")
+        } catch {
+            end(with: error)
+        }
+    }
+}
+
+struct OutboxShow: ParsableCommand {
+    static let configuration = CommandConfiguration(
+        commandName: "show", abstract: "The segments of a stream, or one with its files.")
+
+    @Argument(help: "The configuration file of the agent.")
+    var file: String
+
+    @Argument(help: "The sink.")
+    var sink: String
+
+    @Argument(help: "The stream: a query, _late/QUERY or _rejected/SOURCE.")
+    var stream: String
+
+    @Option(help: "The segment that holds this row, with its files.")
+    var row: UInt64?
+
+    @Flag(help: "As JSON.")
+    var json = false
+
+    func run() {
+        do throws(Failure) {
+            let text = try OutboxReader(settings(file)).show(
+                sink: sink, stream: stream, row: row, asJSON: json)
+            print(text, terminator: "")
+        } catch {
+            end(with: error)
+        }
+    }
+}
+
+struct OutboxExport: ParsableCommand {
+    static let configuration = CommandConfiguration(
+        commandName: "export",
+        abstract: "Copy what is sealed to a folder, in its final form and under its final names.",
+        discussion: "The rows wait on; `weir outbox discard` gives them up once the copy is safe.")
+
+    @Argument(help: "The configuration file of the agent.")
+    var file: String
+
+    @Option(name: .customLong("to"), help: "The folder to copy to; each sink gets a folder in it.")
+    var folder: String
+
+    @Option(help: "Only this sink.")
+    var sink: String?
+
+    @Option(help: "Only this stream.")
+    var stream: String?
+
+    @Flag(help: "As JSON.")
+    var json = false
+
+    func run() {
+        do throws(Failure) {
+            let found = try OutboxReader(settings(file)).export(
+                to: folder, sink: sink, stream: stream, asJSON: json)
+            show(found, "copied", asJSON: json)
+        } catch {
+            end(with: error)
+        }
+    }
+}
+
+struct OutboxVerify: ParsableCommand {
+    static let configuration = CommandConfiguration(
+        commandName: "verify",
+        abstract: "Compare every file of waiting rows with the checksum that was kept of it.",
+        discussion: "Exits with 75 when a file is missing or damaged.")
+
+    @Argument(help: "The configuration file of the agent.")
+    var file: String
+
+    @Option(help: "Only this sink.")
+    var sink: String?
+
+    @Flag(help: "As JSON.")
+    var json = false
+
+    func run() {
+        do throws(Failure) {
+            let found = try OutboxReader(settings(file)).verify(sink: sink, asJSON: json)
+            show(found, "read", asJSON: json)
+        } catch {
+            end(with: error)
+        }
+    }
+}
+
+/// Prints findings and ends the process where something is damaged.
+private func show(_ found: OutboxFindings, _ verb: String, asJSON: Bool) {
+    if asJSON {
+        print(found.json, terminator: "")
+    } else {
+        for line in found.lines { print(line) }
+        print("\(found.fileCount) files, \(found.byteCount) bytes \(verb)")
+        for problem in found.problems { writeError("weir: \(problem)\n") }
+    }
+    if !found.problems.isEmpty {
+        OutboxCommand.exit(withError: ExitCode(Failure.Domain.state.exitCode))
+    }
+}
+
+struct OutboxRetry: ParsableCommand {
+    static let configuration = CommandConfiguration(
+        commandName: "retry", abstract: "Have the running agent try a failing sink again now.")
+
+    @Argument(help: "The configuration file of the agent.")
+    var file: String
+
+    @Argument(help: "The sink; all of them without one.")
+    var sink: String?
+
+    func run() {
+        do throws(Failure) {
+            print(try OutboxRequests.retry(settings(file).agent, sink: sink), terminator: "")
+        } catch {
+            end(with: error)
+        }
+    }
+}
+
+struct OutboxDiscardCommand: ParsableCommand {
+    static let configuration = CommandConfiguration(
+        commandName: "discard", abstract: "Give waiting rows up for good.",
+        discussion: """
+            They are counted as expired and named in the log. Segments go as a whole; rows that are not \
+            sealed go from the oldest on. Of a segment that was being sent, parts may have arrived.
+            """)
+
+    @Argument(help: "The configuration file of the agent.")
+    var file: String
+
+    @Argument(help: "The sink.")
+    var sink: String
+
+    @Option(help: "Only this stream.")
+    var stream: String?
+
+    @Option(help: "The first row to give up; needs --stream and --last.")
+    var first: UInt64?
+
+    @Option(help: "The last row to give up.")
+    var last: UInt64?
+
+    @Flag(help: "Do it. Without this, what would go is printed.")
+    var yes = false
+
+    @Flag(help: "As JSON.")
+    var json = false
+
+    func validate() throws {
+        guard (first == nil) == (last == nil), first == nil || stream != nil else {
+            throw ValidationError("--first and --last go together, and with --stream: rows are counted by stream")
+        }
+        if let first, let last, first > last { throw ValidationError("--first is behind --last") }
+    }
+
+    func run() {
+        let rows = first.flatMap { first in last.map { first...$0 } }
+        do throws(Failure) {
+            let configuration = settings(file)
+            guard yes else {
+                let plan = try OutboxRequests.discardPlan(
+                    OutboxReader(configuration), sink: sink, stream: stream, rows: rows)
+                for line in plan { print("would discard \(line)") }
+                print("nothing was discarded; --yes does it")
+                return
+            }
+            let text = try OutboxRequests.discard(
+                configuration.agent, sink: sink, stream: stream, rows: rows, asJSON: json)
+            print(text, terminator: "")
+        } catch {
+            end(with: error)
+        }
+    }
+}
