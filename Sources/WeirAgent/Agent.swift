@@ -23,7 +23,10 @@ public enum Agent {
                 token: try ControlToken.make(in: configuration.agent.stateDirectory))
             try server?.start()
         }
-        defer { server?.stop() }
+        defer {
+            server?.stop()
+            parts.outboxControl.close()
+        }
         try AgentLoop(parts).run()
         logger.info("stopped")
     }

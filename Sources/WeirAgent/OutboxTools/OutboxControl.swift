@@ -31,15 +31,19 @@ final class ForwarderRegistry: Sendable {
 
 /// The requests that the outbox of a running agent answers.
 final class OutboxControl: Sendable {
-    private let outbox: Outbox
+    /// Nil when the agent is at its end: RocksDB must be closed before the process ends.
+    private let outbox: Mutex<Outbox?>
     private let registry: ForwarderRegistry
     private let logger: Logger
 
     init(outbox: Outbox, registry: ForwarderRegistry, logger: Logger) {
-        self.outbox = outbox
+        self.outbox = Mutex(outbox)
         self.registry = registry
         self.logger = logger
     }
+
+    /// Lets the outbox go; what is asked for from now on is refused.
+    func close() { outbox.withLock { $0 = nil } }
 
     /// The requests by their paths.
     var actions: [String: StatusServer.Action] {
@@ -58,6 +62,9 @@ final class OutboxControl: Sendable {
     }
 
     private func discard(_ parameters: [String: String]) -> StatusResponse {
+        guard let outbox = outbox.withLock(\.self) else {
+            return StatusResponse(code: 409, body: "weir is stopping\n")
+        }
         guard let sink = parameters["sink"] else {
             return StatusResponse(code: 400, body: "sink is missing\n")
         }
