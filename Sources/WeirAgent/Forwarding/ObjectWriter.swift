@@ -40,7 +40,8 @@ final class ObjectWriter {
     /// `metadata` is what a file says of itself, where its format has a place for that; up to
     /// `memoryBytesMax` bytes are held in memory.
     init(
-        format: FileFormat, metadata: [(key: String, value: String)], place: Place, memoryBytesMax: Int
+        format: FileFormat, metadata: [(key: String, value: String)], place: Place,
+        memoryBytesMax: Int = 4 << 20
     ) {
         self.format = format
         self.metadata = metadata

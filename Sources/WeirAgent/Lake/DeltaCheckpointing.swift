@@ -95,7 +95,8 @@ extension DeltaLog {
         let format = FileFormat.parquet(
             ParquetOptions(compression: .snappy, usesDeltas: false, rowGroupBytesMax: 4 << 20))
         let rows = CheckpointRows(
-            ObjectWriter(format: format, metadata: [], stagingPath: stagingPath), newer, now: now)
+            ObjectWriter(format: format, metadata: [], place: .temporary(path: stagingPath)), newer,
+            now: now)
         if let last {
             let isRead = try forEachAction(of: last, includingFiles: true) { (action) throws(Failure) in
                 try rows.addOld(action)
