@@ -19,7 +19,8 @@ extension SinkConfiguration {
             // Intake stops at the whole of it, and RocksDB needs less than half.
             stagingReserveBytes: agent.freeSpaceReserveBytes / 2,
             table: format == .delta
-                ? TableSettings(checkpointInterval: delta.checkpointInterval) : nil)
+                ? TableSettings(
+                    checkpointInterval: delta.checkpointInterval, upkeep: delta.upkeepSettings) : nil)
     }
 
     /// The options of a sink that takes rows; nil for one that takes files.

@@ -188,8 +188,7 @@ enum SinkFields {
             serviceAccountKey.declaration,
             auth.declaration, user.declaration, delegationToken.declaration, format.declaration,
             compression.declaration, parquetEncodings.declaration, bloomFilter.declaration,
-            rowGroupSize.declaration, DeltaFields.checkpointInterval.declaration, schedule.declaration,
-            timeZone.declaration, rowsMax.declaration,
+            rowGroupSize.declaration, schedule.declaration, timeZone.declaration, rowsMax.declaration,
             bytesMax.declaration, ageMax.declaration, partitionBy.declaration,
             uploadRate.declaration,
             connectTimeout.declaration, stallTimeout.declaration, timeout.declaration,
@@ -199,6 +198,6 @@ enum SinkFields {
             keyFile.declaration,
             outboxBytesMax.declaration, outboxAgeMax.declaration, onFull.declaration,
             outboxFiles.declaration,
-        ] + RowSinkFields.declarations,
+        ] + DeltaFields.declarations + RowSinkFields.declarations,
         refusals: TLSRefusals.all)
 }

@@ -78,9 +78,10 @@ extension DeltaLog {
     // MARK: Writing
 
     /// Writes the checkpoint of `version`, whose entry is the newest that is used. Nil when the log from the
-    /// last checkpoint on is not there.
+    /// last checkpoint on is not there. Tombstones stay for the table's retention, and at least
+    /// `tombstonesKeptMilliseconds`.
     func writeCheckpoint(
-        _ version: Int64, now: Int64, stagingPath: String
+        _ version: Int64, now: Int64, tombstonesKeptMilliseconds: Int64, stagingPath: String
     ) throws(Failure) -> WrittenCheckpoint? {
         let last = try lastCheckpoint().flatMap { $0.version < version ? $0 : nil }
         var newer = DeltaSnapshot()
@@ -96,7 +97,7 @@ extension DeltaLog {
             ParquetOptions(compression: .snappy, usesDeltas: false, rowGroupBytesMax: 4 << 20))
         let rows = CheckpointRows(
             ObjectWriter(format: format, metadata: [], place: .temporary(path: stagingPath)), newer,
-            now: now)
+            now: now, keptMin: tombstonesKeptMilliseconds)
         if let last {
             let isRead = try forEachAction(of: last, includingFiles: true) { (action) throws(Failure) in
                 try rows.addOld(action)
@@ -128,18 +129,20 @@ extension DeltaLog {
         /// Tombstones of this time and older are left out.
         private var expiry: Int64
         private let now: Int64
+        private let keptMin: Int64
         private var block: [DeltaAction] = []
         private(set) var fileCount = 0
         private(set) var actionCount = 0
 
-        init(_ object: ObjectWriter, _ newer: DeltaSnapshot, now: Int64) {
+        init(_ object: ObjectWriter, _ newer: DeltaSnapshot, now: Int64, keptMin: Int64) {
             self.object = object
             self.newer = newer
             self.now = now
-            expiry =
-                now
-                - (newer.metadata?.deletedFileRetentionMilliseconds
-                    ?? DeltaMetadata.deletedFileRetentionMillisecondsDefault)
+            self.keptMin = keptMin
+            let retention =
+                newer.metadata?.deletedFileRetentionMilliseconds
+                ?? DeltaMetadata.deletedFileRetentionMillisecondsDefault
+            expiry = now - max(keptMin, retention)
         }
 
         /// Takes an action of the last checkpoint, unless a newer one stands in its place.
@@ -147,7 +150,8 @@ extension DeltaLog {
             switch action {
             case .versions where newer.versions != nil, .metadata where newer.metadata != nil: return
             case .versions: break
-            case .metadata(let metadata): expiry = now - metadata.deletedFileRetentionMilliseconds
+            case .metadata(let metadata):
+                expiry = now - max(keptMin, metadata.deletedFileRetentionMilliseconds)
             case .transaction(let transaction):
                 if newer.transactions[transaction.appId] != nil { return }
             case .add(let add): if isReplaced(add.path) { return }

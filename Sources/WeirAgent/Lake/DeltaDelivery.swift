@@ -19,6 +19,8 @@ import WeirStore
 struct TableSettings: Sendable {
     /// Commits from one checkpoint to the next.
     let checkpointInterval: Int64
+    /// Compaction and clean-up.
+    let upkeep: UpkeepSettings
 }
 
 /// Commits segments to tables. Belongs to the sink's thread.
@@ -34,6 +36,8 @@ final class DeltaDelivery: SegmentDelivery {
     private let logger: Logger
     private var random: any RandomNumberGenerator & Sendable
     private let identity: String
+    private let outbox: Outbox
+    private let upkeep: DeltaUpkeep
     private var tables: [String: DeltaTable] = [:]
     /// The files of a segment that are stored and wait for their commit.
     private var stored: (segment: Segment, append: TableAppend)?
@@ -55,6 +59,8 @@ final class DeltaDelivery: SegmentDelivery {
             agentID: "\(settings.agentID)-\(identity)", fileExtension: settings.naming.fileExtension)
         self.settings = settings
         self.store = store
+        self.outbox = outbox
+        upkeep = DeltaUpkeep(settings, table.upkeep, store: store, environment)
         tableSettings = table
         writer = SegmentWriter(settings: settings, outbox: outbox)
         control = environment.control
@@ -80,6 +86,15 @@ final class DeltaDelivery: SegmentDelivery {
             throw error
         }
         checkpointIfDue(table)
+    }
+
+    /// While nothing is to be delivered, and no file waits for its commit, tables are looked after.
+    func tend() throws(Failure) -> Int64? {
+        guard stored == nil, let sink = outbox.sink(named: settings.sinkName) else { return nil }
+        return upkeep.step(streams: outbox.streams(of: sink).map(\.name)) { stream in
+            // The next commit looks for what is new anyway; this spares it a number that is taken.
+            try? tables[stream]?.refresh()
+        }
     }
 
     private func table(of stream: String) -> DeltaTable {
@@ -236,7 +251,9 @@ final class DeltaDelivery: SegmentDelivery {
         do throws(Failure) {
             crashPoint.pass("delta.before-checkpoint")
             let checkpoint = try table.log.writeCheckpoint(
-                version, now: clock.nowMilliseconds(), stagingPath: "\(settings.stagingDirectory)/checkpoint")
+                version, now: clock.nowMilliseconds(),
+                tombstonesKeptMilliseconds: tableSettings.upkeep.vacuumAfterMilliseconds,
+                stagingPath: "\(settings.stagingDirectory)/checkpoint")
             crashPoint.pass("delta.after-checkpoint")
             guard let checkpoint else { return }
             try table.log.point(to: checkpoint)
