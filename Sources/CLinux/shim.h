@@ -5,6 +5,7 @@
 #endif
 #include <malloc.h>
 #include <pthread.h>
+#include <spawn.h>
 #include <sys/eventfd.h>
 #include <sys/signalfd.h>
 #include <sys/statvfs.h>
@@ -13,6 +14,12 @@
 static inline void weir_name_thread(const char *name) {
     extern int pthread_setname_np(pthread_t, const char *);
     (void)pthread_setname_np(pthread_self(), name);
+}
+
+/// Leaves a spawned program the descriptors 0 to 2 alone (posix_spawn_file_actions_addclosefrom_np(3)).
+static inline void weir_spawn_close_others(posix_spawn_file_actions_t *actions) {
+    extern int posix_spawn_file_actions_addclosefrom_np(posix_spawn_file_actions_t *, int);
+    (void)posix_spawn_file_actions_addclosefrom_np(actions, 3);
 }
 
 /// Lets all threads share `count` malloc arenas (mallopt(3)); the constant is a macro that Swift does not see.

@@ -16,6 +16,7 @@ public final class OutboxAppender {
     /// Streams whose names are not in a commit yet.
     private var unnamed: [Int] = []
     private var uncommitted: [(stream: Int, block: OutboxBlock)] = []
+    private var flushedHours: [(stream: Int, hours: StreamHours)] = []
     /// Blocks are cut at about twice this, and collected rows become a block at this, in bytes of
     /// memory.
     private static let blockBytes = 128 << 10
@@ -23,7 +24,9 @@ public final class OutboxAppender {
     public init(_ outbox: Outbox) {
         self.outbox = outbox
         outbox.state.withLock { state in
-            inputs = state.streams.map { StreamInput(next: $0.appended + 1) }
+            inputs = state.streams.map {
+                StreamInput(next: $0.appended + 1, closedUpTo: $0.hours.closedUpTo)
+            }
         }
     }
 
@@ -67,6 +70,21 @@ public final class OutboxAppender {
         }
     }
 
+    /// Rows taken in since the last flush fall in these hours (their beginnings, ms since the epoch).
+    public func note(hours: Set<Int64>, of stream: StreamID) {
+        inputs[stream.index].hours.formUnion(hours)
+    }
+
+    /// No row that is still to come falls before `instant`. Part of the next commit once it reaches another
+    /// hour.
+    public func close(_ stream: StreamID, upTo instant: Int64) {
+        let hour = StreamHours.hour(of: instant)
+        if hour > inputs[stream.index].closedUpTo ?? .min { inputs[stream.index].closing = hour }
+    }
+
+    /// Whether an hour has closed that no commit tells of yet.
+    public var isClosing: Bool { inputs.contains { $0.closing != nil } }
+
     /// Bytes that are taken in and not in a commit yet: encoded blocks and collected rows.
     public var byteCount: Int { inputs.reduce(0) { $0 + $1.byteCount + $1.encodedByteCount } }
 
@@ -77,6 +95,7 @@ public final class OutboxAppender {
         putNames(into: commit.batch)
         for index in inputs.indices {
             closeBlock(index)
+            flushHours(of: index, into: commit.batch)
             guard !inputs[index].blocks.isEmpty else { continue }
             for (bytes, rowCount, schemaHash) in inputs[index].blocks {
                 let block = OutboxBlock(
@@ -95,10 +114,15 @@ public final class OutboxAppender {
 
     /// The commit that was flushed into is durable: forwarders may see its rows.
     public func didCommit() {
-        guard !uncommitted.isEmpty else { return }
+        guard !uncommitted.isEmpty || !flushedHours.isEmpty else { return }
         outbox.state.withLock { state in
             for (stream, block) in uncommitted { state.streams[stream].append(block) }
+            for (stream, hours) in flushedHours {
+                state.streams[stream].hours.lastRows.merge(hours.lastRows) { $1 }
+                if let closed = hours.closedUpTo { state.streams[stream].hours.closedUpTo = closed }
+            }
         }
+        flushedHours.removeAll()
         uncommitted.removeAll(keepingCapacity: true)
     }
 
@@ -116,6 +140,25 @@ public final class OutboxAppender {
             batch.put(.outbox, OutboxKey.name(index), fields.bytes)
         }
         unnamed.removeAll()
+    }
+
+    /// Puts what is new of a stream's hours, after its rows were made into blocks.
+    private func flushHours(of index: Int, into batch: WriteBatch) {
+        guard !inputs[index].hours.isEmpty || inputs[index].closing != nil else { return }
+        var hours = StreamHours()
+        let last = inputs[index].next + inputs[index].encodedRowCount - 1
+        for hour in inputs[index].hours {
+            hours.lastRows[hour] = last
+            batch.putLastRow(last, ofHour: hour, of: index)
+        }
+        if let closing = inputs[index].closing {
+            hours.closedUpTo = closing
+            batch.putClosed(closing, of: index)
+            inputs[index].closedUpTo = closing
+        }
+        inputs[index].hours.removeAll(keepingCapacity: true)
+        inputs[index].closing = nil
+        flushedHours.append((index, hours))
     }
 
     /// Makes a block of the collected rows.
@@ -141,8 +184,19 @@ private struct StreamInput {
     private(set) var rowCount = 0
     private(set) var byteCount = 0
     private var lastHash: (schema: Schema, hash: UInt64)?
+    /// Hours that rows since the last flush fall in, the hour up to which a commit says that they are
+    /// closed, and the one up to which they are now.
+    var hours: Set<Int64> = []
+    var closedUpTo: Int64?
+    var closing: Int64?
 
-    init(next: UInt64) { self.next = next }
+    init(next: UInt64, closedUpTo: Int64? = nil) {
+        self.next = next
+        self.closedUpTo = closedUpTo
+    }
+
+    /// Rows in finished blocks.
+    var encodedRowCount: UInt64 { blocks.reduce(0) { $0 + UInt64($1.rowCount) } }
 
     mutating func collect(_ batch: Batch, bytes: Int) {
         if rowCount == 0 {

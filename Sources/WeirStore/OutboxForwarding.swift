@@ -186,3 +186,8 @@ extension Batch {
             rowCount: rowCount)
     }
 }
+
+extension Outbox {
+    /// The uplink's records in the same database.
+    public var uplinkRecords: UplinkRecords { UplinkRecords(database) }
+}

@@ -139,6 +139,7 @@ struct OutboxLoading {
             return info
         }
         let blocks = Dictionary(grouping: infos, by: \.stream)
+        let hours = try HoursLoading(database: database).load()
         for (index, name) in names.enumerated() {
             guard name.stream == index else { throw damaged("stream \(index) has no name") }
             let sink = state.indexOfSink(named: name.record.sink)
@@ -152,12 +153,13 @@ struct OutboxLoading {
                         rowCount: $0.record.rowCount ?? $0.record.last &- $0.first &+ 1)
                 }
                 .sorted { $0.number < $1.number }
-            let stream = OutboxStream(
+            var stream = OutboxStream(
                 sink: sink, name: name.record.stream,
                 appended: appended.first { $0.stream == index }?.record ?? 0,
                 progress: progress.first { $0.stream == index }?.record ?? .init(),
                 blocks: (blocks[index] ?? []).map { $0.record.beginning(with: $0.first) },
                 segments: segments)
+            stream.hours = hours[index] ?? StreamHours()
             try check(stream, of: name.record.sink)
             let number = segments.last.map { $0.number + 1 } ?? 1
             state.sinks[sink].nextSealNumber = max(state.sinks[sink].nextSealNumber, number)

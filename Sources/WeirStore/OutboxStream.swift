@@ -45,6 +45,8 @@ struct OutboxStream: Sendable {
     private(set) var blocks: [OutboxBlock] = []
     /// Sealed and not completed, in the order of sealing.
     private(set) var segments: [Segment] = []
+    /// What is known of the hours that its rows fall in.
+    var hours = StreamHours()
     private var byteCount = 0
     private var fileByteCount = 0
     private var fileCount = 0

@@ -5,7 +5,7 @@
 import WeirCore
 
 /// Keys of one owner, and reads of what is committed under them.
-public final class StateScope: StateReader {
+public final class StateScope: StateReader, Sendable {
     let database: Database
     let family: ColumnFamily
     let prefix: [UInt8]
@@ -43,6 +43,13 @@ public final class StateScope: StateReader {
         let batch = database.makeBatch()
         body(ScopeWriter(self) { batch })
         if batch.count > 0 { try database.write(batch, isSynced: false) }
+    }
+
+    /// Writes what `body` puts, as one, durable on return; from any thread, beside the group commits.
+    public func writeSynced(_ body: (any StateWriter) -> Void) throws(Failure) {
+        let batch = database.makeBatch()
+        body(ScopeWriter(self) { batch })
+        if batch.count > 0 { try database.write(batch, isSynced: true) }
     }
 
     /// All pairs of the scope; for small ones, such as a source's position at start.

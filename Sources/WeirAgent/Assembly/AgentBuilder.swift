@@ -29,6 +29,8 @@ struct LiveParts: EngineParts {
     let tableFolder: String
     /// Sinks that get late and rejected rows too: those that take files.
     let fileSinks: Set<String>
+    /// The sinks that tell which hours are complete.
+    let sinks: [SinkConfiguration]
 
     func keptTable(_ name: String) -> KeptTable? { KeptTable(folder: tableFolder, table: name) }
 
@@ -43,7 +45,11 @@ struct LiveParts: EngineParts {
     }
 
     func resultTargets(of query: QueryConfiguration) -> [any RowTarget] {
-        query.sinks.map { OutboxTarget(appender, sink: $0, stream: query.name) }
+        query.sinks.map { name in
+            OutboxTarget(
+                appender, sink: name, stream: query.name,
+                partition: sinks.first { $0.name == name }?.partitionRule(of: query.plan))
+        }
     }
 
     func lateTargets(of query: QueryConfiguration) -> [any RowTarget] {
@@ -75,7 +81,7 @@ struct AgentBuilder {
             memoryBudgetBytes: storeBudget(settings), freeBytesMin: 0, crashPoint: crashPoint)
         let live = LiveParts(
             appender: storage.appender, clock: clock, tableFolder: "\(settings.stateDirectory)/tables",
-            fileSinks: configuration.fileSinks)
+            fileSinks: configuration.fileSinks, sinks: configuration.sinks)
         let builder = EngineBuilder(
             configuration: configuration, storage: storage, parts: live, logger: logger)
         let tasks = try builder.makeTasks(queries: configuration.queries)
@@ -93,12 +99,16 @@ struct AgentBuilder {
             outbox: storage.outbox, appender: storage.appender, directory: storage.directory,
             reserveBytes: UInt64(clamping: settings.freeSpaceReserveBytes), clock: clock)
         warnOfOrphans(storage.outbox)
+        var uplink: Uplink?
+        if let shared = configuration.uplink {
+            uplink = try Uplink(shared, storage.database, clock: clock)
+        }
         let forwarding = Forwarding(
             settings: configuration.sinks.map {
                 $0.forwarderSettings(
                     settings, stateDirectory: settings.stateDirectory, environment: environment)
             },
-            outbox: storage.outbox, board: board, loopWakeUp: wakeUp, clock: clock,
+            outbox: storage.outbox, uplink: uplink, board: board, loopWakeUp: wakeUp, clock: clock,
             crashPoint: crashPoint, logger: logger)
         return AgentParts(
             engine: engine, forwarding: forwarding,
@@ -108,7 +118,7 @@ struct AgentBuilder {
                 board: board, agentID: settings.id,
                 sinkTypes: configuration.sinks.map { ($0.name, $0.type.rawValue) },
                 reserveBytes: UInt64(clamping: settings.freeSpaceReserveBytes),
-                freeBytes: { gate.freeBytes }, clock: clock),
+                freeBytes: { gate.freeBytes }, uplink: uplink, clock: clock),
             gate: gate, stopSignal: stopSignal, wakeUp: wakeUp,
             serviceManager: ServiceManager(environment: environment), clock: clock, logger: logger)
     }

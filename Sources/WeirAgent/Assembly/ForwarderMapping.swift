@@ -2,6 +2,7 @@
 
 import WeirCore
 import WeirFormats
+import WeirSQL
 
 extension SinkConfiguration {
     /// The settings of the sink's forwarder, which works in `stateDirectory`.
@@ -20,7 +21,30 @@ extension SinkConfiguration {
             stagingReserveBytes: agent.freeSpaceReserveBytes / 2,
             table: format == .delta
                 ? TableSettings(
-                    checkpointInterval: delta.checkpointInterval, upkeep: delta.upkeepSettings) : nil)
+                    checkpointInterval: delta.checkpointInterval, upkeep: delta.upkeepSettings) : nil,
+            uploads: uploadRules,
+            marker: uploads.marker.map { $0.split(separator: "{agent}", omittingEmptySubsequences: false)
+                .joined(separator: agent.id) })
+    }
+
+    /// When, how much and in what order the sink's segments leave.
+    var uploadRules: UploadRules {
+        UploadRules(
+            planner: UploadPlanner(
+                windows: uploads.windows, deadlineMilliseconds: uploads.deadlineMilliseconds,
+                priority: uploads.priority),
+            condition: uploads.condition, targetBytes: uploads.targetBytes,
+            usesUplink: type != .file,
+            // Rows of the outbox are packed columns; as plain text they are several times as long.
+            expectedRatio: format.isText && compression == .none ? 4 : 1)
+    }
+
+    /// How hours of a query's rows become complete here; nil when this is told to nobody.
+    func partitionRule(of plan: QueryPlan) -> PartitionRule? {
+        guard uploads.marker != nil, let name = partitionBy, let column = plan.schema.index(of: name),
+            let reach = plan.root.reach(ofColumn: column)
+        else { return nil }
+        return PartitionRule(column: column, reach: reach)
     }
 
     /// The options of a sink that takes rows; nil for one that takes files.
@@ -57,6 +81,11 @@ extension SinkConfiguration {
             nextTick: { schedule?.nextAfter($0) ?? .max }, rowsMax: Int(clamping: rowsMax),
             bytesMax: Int(clamping: bytesMax), ageMaxMilliseconds: ageMaxMilliseconds ?? .max)
     }
+}
+
+extension OutputFormat {
+    /// Whether rows go out as they are read by people, one after another.
+    fileprivate var isText: Bool { self == .ndjson || self == .csv }
 }
 
 extension OutputCompression {

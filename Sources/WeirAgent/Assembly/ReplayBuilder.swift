@@ -105,7 +105,7 @@ struct ReplayBuilder {
             inputs: inputs, files: files, 
             live: LiveParts(
                 appender: storage.appender, clock: clock, tableFolder: "",
-                fileSinks: configuration.fileSinks),
+                fileSinks: configuration.fileSinks, sinks: []),
             batchRowsMax: options.batchRowsMax)
         let builder = EngineBuilder(
             configuration: configuration, storage: storage, parts: parts, logger: logger)

@@ -15,6 +15,8 @@ public struct AgentConfiguration: Sendable {
     public let views: [Catalog.View]
     public let queries: [QueryConfiguration]
     public let sinks: [SinkConfiguration]
+    /// What sinks that send over a network share; nil when they share nothing.
+    let uplink: UplinkConfiguration?
     /// What queries call that is a macro of the file; it is written out in their plans.
     public let macroNames: [String]
     /// What is allowed but probably not meant.

@@ -76,7 +76,7 @@ private struct Assembly {
 
     private static let sections = [
         AgentFields.section, SourceFields.section, TableFields.section, ViewFields.section, MacroFields.section,
-        QueryFields.section, SinkFields.section,
+        QueryFields.section, SinkFields.section, UplinkFields.section,
     ]
 
     func assemble() -> Result<AgentConfiguration, ConfigurationErrors> {
@@ -89,6 +89,9 @@ private struct Assembly {
         let sinkBuilder = SinkBuilder(
             log: log, timeZone: agent?.timeZone ?? .utc, agentID: agentValues?[AgentFields.id] ?? "")
         let sinks = sections["sink", default: []].map(sinkBuilder.build)
+        let uplinkBuilder = UplinkBuilder(log: log, timeZone: agent?.timeZone ?? .utc)
+        let uplink = sections["uplink"]?.first.flatMap(uplinkBuilder.build)
+        uplinkBuilder.warn(of: sinks, hasUplink: sections["uplink"] != nil)
         let tables = sections["table", default: []].map(TableBuilder(reader: reader, log: log).build)
         let views = sections["view", default: []]
         let queries = sections["query", default: []]
@@ -108,6 +111,7 @@ private struct Assembly {
         links.check(queries: boundQueries)
         let rowLinks = RowSinkLinks(log: log, sinks: sinks)
         rowLinks.check(boundQueries)
+        MarkerCheck(log: log, sinks: sinks, sources: sources).check(queries: boundQueries)
         if mustBePortable { binding.complainOfUnportable(queries: boundQueries) }
         guard log.errorCount == 0 else {
             return .failure(ConfigurationErrors(problems: log.sorted))
@@ -121,12 +125,12 @@ private struct Assembly {
             let sinkConfigurations = all(sinks.map(\.configuration)),
             let queryConfigurations = all(boundQueries.map(\.configuration))
         else { preconditionFailure("a section that could not be built has been complained of") }
-        let order = ["agent", "source", "table", "view", "macro", "query", "sink"]
+        let order = ["agent", "source", "table", "view", "macro", "query", "sink", "uplink"]
         return .success(
             AgentConfiguration(
                 path: path, agent: agent, sources: sourceConfigurations, tables: tableConfigurations,
                 views: boundViews,
-                queries: queryConfigurations, sinks: sinkConfigurations,
+                queries: queryConfigurations, sinks: sinkConfigurations, uplink: uplink,
                 macroNames: binding.macroNames, warnings: log.sorted,
                 redactedDescription: RedactedText.of(order.flatMap { sections[$0, default: []] })))
     }

@@ -9,7 +9,7 @@ public enum ConfigurationReference {
             + [
                 AgentFields.section, SourceFields.section, ColumnFields.section, TableFields.section,
                 ViewFields.section,
-                MacroFields.section, QueryFields.section, SinkFields.section,
+                MacroFields.section, QueryFields.section, SinkFields.section, UplinkFields.section,
             ].map(section).joined()
     }
 

@@ -18,14 +18,17 @@ struct TextFormat: Sendable {
     let complaint: @Sendable (String) -> Complaint?
     /// Whether `${VAR}` is replaced; not in SQL.
     let hasReferences: Bool
+    /// Whether a list may hold the same text twice.
+    let allowsRepetition: Bool
 
     init(
-        _ name: String, hasReferences: Bool = true,
+        _ name: String, hasReferences: Bool = true, allowsRepetition: Bool = false,
         complaint: @escaping @Sendable (String) -> Complaint?
     ) {
         self.name = name
         self.complaint = complaint
         self.hasReferences = hasReferences
+        self.allowsRepetition = allowsRepetition
     }
 
     /// A format that is whatever `parse` accepts.

@@ -15,7 +15,8 @@ extension SinkBuilder {
             values.isGiven(SinkFields.retryMax) ? values[SinkFields.retryMax] ?? 0 : max(30_000, retryMin)
         var configuration: SinkConfiguration?
         if let name = values[SinkFields.name], let receiver = receiver(values, name: name),
-            let outbox = outbox(values), retryMin <= retryMax, let rows = rows(values, receiver)
+            let outbox = outbox(values), let uploads = uploads(values), retryMin <= retryMax,
+            let rows = rows(values, receiver)
         {
             configuration = SinkConfiguration(
                 name: name, destination: .rows(rows), format: .ndjson, compression: .none,
@@ -23,7 +24,7 @@ extension SinkBuilder {
                 delta: delta(values), schedule: nil, rowsMax: Int64(rows.batchRowsMax),
                 bytesMax: Int64(rows.batchBytesMax),
                 ageMaxMilliseconds: rows.lingerMilliseconds, partitionBy: nil,
-                retryMilliseconds: retryMin...retryMax, outbox: outbox)
+                retryMilliseconds: retryMin...retryMax, outbox: outbox, uploads: uploads)
         }
         return BuiltSink(
             name: values[SinkFields.name], configuration: configuration, values: values)

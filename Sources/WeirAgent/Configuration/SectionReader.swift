@@ -177,7 +177,7 @@ struct SectionReader {
                 log.error(
                     position(element.offset), "\(field.key): \(quoted(text)) \(complaint.message)")
                 isRight = false
-            } else if texts.contains(text) {
+            } else if !format.allowsRepetition, texts.contains(text) {
                 log.error(position(element.offset), "\(field.key) lists \(quoted(text)) twice")
                 isRight = false
             }

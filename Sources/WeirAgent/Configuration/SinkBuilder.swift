@@ -26,9 +26,9 @@ struct SinkBuilder {
         checkBounds(values)
         var configuration: SinkConfiguration?
         if let name = values[SinkFields.name], let destination, let outbox = outbox(values),
-            let format = values[SinkFields.format], let parquet = parquet(values),
+            let uploads = uploads(values), let format = values[SinkFields.format], let parquet = parquet(values),
             let compression = compression(values),
-            let rowsMax = values[SinkFields.rowsMax], let bytesMax = values[SinkFields.bytesMax],
+            let (rowsMax, bytesMax) = sealBounds(values),
             let retryMin = values[SinkFields.retryMin], let retryMax = values[SinkFields.retryMax],
             retryMin <= retryMax
         {
@@ -37,7 +37,7 @@ struct SinkBuilder {
                 parquet: parquet, delta: delta(values), schedule: schedule, rowsMax: rowsMax, bytesMax: bytesMax,
                 ageMaxMilliseconds: values[SinkFields.ageMax],
                 partitionBy: values[SinkFields.partitionBy],
-                retryMilliseconds: retryMin...retryMax, outbox: outbox)
+                retryMilliseconds: retryMin...retryMax, outbox: outbox, uploads: uploads)
         }
         return BuiltSink(
             name: values[SinkFields.name], configuration: configuration, values: values)
@@ -89,24 +89,40 @@ struct SinkBuilder {
 
     private func schedule(_ values: SectionValues) -> Schedule? {
         guard let text = values[SinkFields.schedule] else { return nil }
-        if text == "off" {
+        let hasTarget = values.isGiven(PlannerFields.targetSize)
+        if text == "off" || hasTarget && !values.isGiven(SinkFields.schedule) {
             if !values.isGiven(SinkFields.ageMax) {
                 log.error(
-                    values.position(of: SinkFields.schedule),
-                    "schedule = \"off\" needs max_age, or the last rows would wait for ever")
+                    hasTarget
+                        ? values.position(of: PlannerFields.targetSize)
+                        : values.position(of: SinkFields.schedule),
+                    (hasTarget ? "target_size without a schedule" : "schedule = \"off\"")
+                        + " needs max_age, or the last rows would wait for ever")
             }
             return nil
         }
         var zone = timeZone
         if let name = values[SinkFields.timeZone] {
             zone = (try? TimeZoneRules(identifier: name)) ?? .utc
-            if text.hasPrefix("every") {
+            if text.hasPrefix("every"), !values.isGiven(PlannerFields.windows) {
                 log.warning(
                     values.position(of: SinkFields.timeZone),
                     "time_zone has no effect on \(quoted(text)), which is aligned to the epoch")
             }
         }
         return try? Schedule.parse(text, timeZone: zone).get()
+    }
+
+    /// The bounds that seal at once; a target size replaces those that are not given.
+    private func sealBounds(_ values: SectionValues) -> (rowsMax: Int64, bytesMax: Int64)? {
+        guard let rowsMax = values[SinkFields.rowsMax], let bytesMax = values[SinkFields.bytesMax] else {
+            return nil
+        }
+        guard values.isGiven(PlannerFields.targetSize) else { return (rowsMax, bytesMax) }
+        return (
+            values.isGiven(SinkFields.rowsMax) ? rowsMax : .max,
+            values.isGiven(SinkFields.bytesMax) ? bytesMax : .max
+        )
     }
 
     func checkBounds(_ values: SectionValues) {
@@ -119,16 +135,14 @@ struct SinkBuilder {
                 "retry_min (\(Quantity.text(milliseconds: low))) must not exceed "
                     + "retry_max (\(Quantity.text(milliseconds: high)))")
         }
-        if let segment = values[SinkFields.bytesMax],
-            let outbox = values[SinkFields.outboxBytesMax],
-            segment > outbox
-        {
-            log.error(
-                values.position(
-                    of: values.isGiven(SinkFields.bytesMax)
-                        ? SinkFields.bytesMax : SinkFields.outboxBytesMax),
-                "max_bytes (\(Quantity.text(bytes: segment))) must not exceed "
-                    + "outbox.max_bytes (\(Quantity.text(bytes: outbox)))")
+        if let outbox = values[SinkFields.outboxBytesMax] {
+            for bound in [SinkFields.bytesMax, PlannerFields.targetSize] {
+                guard let bytes = values[bound], bytes > outbox else { continue }
+                log.error(
+                    values.position(of: values.isGiven(bound) ? bound : SinkFields.outboxBytesMax),
+                    "\(bound.declaration.key) (\(Quantity.text(bytes: bytes))) must not exceed "
+                        + "outbox.max_bytes (\(Quantity.text(bytes: outbox)))")
+            }
         }
         if values.isGiven(SinkFields.proxyPassword), !values.isGiven(SinkFields.proxyUsername) {
             log.error(

@@ -47,6 +47,7 @@ public struct SinkConfiguration: Sendable {
     /// Pause between attempts, from the first to the longest.
     public let retryMilliseconds: ClosedRange<Int64>
     public let outbox: OutboxConfiguration
+    let uploads: UploadConfiguration
 
     public var type: SinkType {
         switch destination {

@@ -103,8 +103,9 @@ enum SinkFields {
         "When what has gathered is sealed and uploaded: `every 5m` (on the multiples since the epoch), a cron line "
             + "of five fields, or `off` (then `max_age` is needed).")
     static let timeZone = Setting.text(
-        "time_zone", .timeZone, .optional, for: files,
-        "IANA time zone of a cron schedule. Default: the agent's. A time that clocks skip is taken as much later; "
+        "time_zone", .timeZone, .optional,
+        "IANA time zone of a cron schedule and of `upload_windows`. Default: the agent's. A time that clocks skip is "
+            + "taken as much later; "
             + "one that comes twice counts once.")
     static let rowsMax = Setting.integer(
         "max_rows", .default("1000000"), in: 1...1_000_000_000, for: files, "Rows that seal at once.")
@@ -198,6 +199,6 @@ enum SinkFields {
             keyFile.declaration,
             outboxBytesMax.declaration, outboxAgeMax.declaration, onFull.declaration,
             outboxFiles.declaration,
-        ] + DeltaFields.declarations + RowSinkFields.declarations,
-        refusals: TLSRefusals.all)
+        ] + DeltaFields.declarations + RowSinkFields.declarations + PlannerFields.sink,
+        refusals: TLSRefusals.all.merging(PlannerFields.refusals) { first, _ in first })
 }

@@ -19,6 +19,8 @@ final class Forwarder {
     private let delivery: any SegmentDelivery
     /// Puts segments into files, where files are what is sent.
     private let stager: SegmentStager?
+    private let gate: UploadGate
+    private let markers: MarkerWriter?
     private let control: ForwarderControl
     private let board: StatusBoard
     private let clock: any MachineClock
@@ -27,6 +29,8 @@ final class Forwarder {
     private var random: any RandomNumberGenerator & Sendable
     private var status: StatusSnapshot.SinkStatus
     private var nextMerge: Int64 = 0
+    /// When to ask again whether what is due may be sealed, ms since the epoch; nil when nothing is held.
+    private var heldUntil: Int64?
     private static let mergeIntervalNanoseconds: Int64 = 1_000_000_000
 
     private static let idleWaitMillisecondsMax: Int64 = 60_000
@@ -47,6 +51,19 @@ final class Forwarder {
             SegmentStager(
                 sink: sink, settings: settings, outbox: outbox, writer: writer, environment: environment)
         }
+        let control = environment.control
+        gate = UploadGate(
+            sinkName: settings.sinkName, rules: settings.uploads, line: environment.line,
+            outbox: outbox, clock: environment.clock, isCancelled: { control.mode == .stopping })
+        let logger = environment.logger
+        markers = settings.marker.map { name in
+            MarkerWriter(
+                sink: sink, sinkName: settings.sinkName, name: name, outbox: outbox, logger: logger)
+        }
+        let gate = gate
+        stager?.onStaged = { (stream, encodedBytes, fileBytes) throws(Failure) in
+            try gate.learn(stream: stream, encodedBytes: encodedBytes, sent: fileBytes)
+        }
         backoff = Backoff(
             minimumMilliseconds: settings.retryMilliseconds.lowerBound,
             maximumMilliseconds: settings.retryMilliseconds.upperBound)
@@ -63,12 +80,19 @@ final class Forwarder {
             let isDraining = control.mode == .draining
             do throws(Failure) {
                 try enforceBounds()
+                try writeMarkers()
                 if let segment = outbox.segments(of: sink).first {
-                    try forward(segment)
+                    if isDraining {
+                        try forward(segment)
+                    } else {
+                        try forwardWhenAllowed(segment)
+                    }
                 } else if try !sealWhatIsDue(isDraining) {
                     if isDraining { break }
                     let wait = try tend()
-                    publish("idle")
+                    gate.withdraw()
+                    publish(heldUntil == nil ? "idle" : status.state)
+                    if heldUntil != nil { try keepAtRest() }
                     control.wait(milliseconds: min(wait, millisecondsToNextSeal()))
                 }
             } catch {
@@ -93,17 +117,25 @@ final class Forwarder {
     private func sealWhatIsDue(_ isDraining: Bool) throws(Failure) -> Bool {
         let now = clock.nowMilliseconds()
         var hasSealed = false
+        heldUntil = nil
         for stream in outbox.streams(of: sink) {
             guard let waiting = waiting(in: stream.id) else { continue }
-            guard isDraining || settings.seal.isDue(waiting, now: now) else { continue }
+            let bytesMax = try bytesMax(of: stream.name)
+            let isDue = settings.seal.dueTime(waiting) <= now
+            if !isDraining {
+                guard isDue || settings.seal.isFull(waiting, bytesMax: bytesMax) else { continue }
+                if hold(waiting) { continue }
+            }
             // Everything that waits at the tick goes out with it, in pieces within the bounds; what
             // arrives meanwhile waits for the next.
             var rowsLeft = UInt64(waiting.rows)
             while rowsLeft > 0,
                 let range = outbox.sealableRange(
                     of: stream.id, rowsMax: min(rowsLeft, UInt64(settings.seal.rowsMax)),
-                    bytesMax: settings.seal.bytesMax)
+                    bytesMax: bytesMax)
             {
+                // What does not fill a file of the target size waits for more, until its time comes.
+                if settings.uploads.targetBytes != nil, !isDraining, !isDue, range.bytes < bytesMax { break }
                 let isSynced = settings.rows?.sealsAreSynced ?? true
                 guard let segment = try outbox.seal(range, sealedAt: now, isSynced: isSynced) else { break }
                 rowsLeft -= min(rowsLeft, segment.rowCount)
@@ -111,6 +143,24 @@ final class Forwarder {
             }
         }
         return hasSealed
+    }
+
+    /// Whether rows that are due may not be sealed yet, because they could not leave; says so.
+    private func hold(_ waiting: SealPolicy.Waiting) -> Bool {
+        guard case .wait(let hindrance, let reason, let until) = gate.holdsSealing(
+            oldest: waiting.oldestAppendedAt)
+        else { return false }
+        if heldUntil == nil { note(hindrance, reason, until) }
+        heldUntil = min(until, heldUntil ?? .max)
+        return true
+    }
+
+    /// Tells that hours are complete, when uploads may leave.
+    private func writeMarkers() throws(Failure) {
+        guard let markers, markers.isDue, gate.holdsSealing(oldest: clock.nowMilliseconds()) == .go else {
+            return
+        }
+        try markers.writeDue(by: delivery)
     }
 
     private func waiting(in stream: StreamID) -> SealPolicy.Waiting? {
@@ -121,12 +171,37 @@ final class Forwarder {
     }
 
     private func millisecondsToNextSeal() -> Int64 {
+        let now = clock.nowMilliseconds()
         let due = outbox.streams(of: sink).compactMap { waiting(in: $0.id) }.map(settings.seal.dueTime)
-        guard let next = due.min() else { return Self.idleWaitMillisecondsMax }
-        return min(max(1, next - clock.nowMilliseconds()), Self.idleWaitMillisecondsMax)
+            .filter { heldUntil == nil || $0 > now }
+        guard let next = (due + [heldUntil].compactMap(\.self)).min() else {
+            return Self.idleWaitMillisecondsMax
+        }
+        return min(max(1, next - now), Self.idleWaitMillisecondsMax)
     }
 
     // MARK: Forwarding
+
+    /// Forwards a segment if it may leave now; else says why not, and waits until it is worth asking again.
+    private func forwardWhenAllowed(_ segment: Segment) throws(Failure) {
+        let verdict = try gate.verdict(
+            stream: segment.streamName, oldest: outbox.pending(of: segment.stream).oldestAppendedAt,
+            size: size(of: segment))
+        switch verdict {
+        case .go: try forward(segment)
+        case .wait(let hindrance, let reason, let until):
+            note(hindrance, reason, until)
+            publish(status.state)
+            try keepAtRest()
+            control.wait(milliseconds: min(try tend(), max(1, until - clock.nowMilliseconds())))
+        }
+    }
+
+    private func note(_ hindrance: UploadPlanner.Hindrance, _ reason: String, _ until: Int64) {
+        status.waitingFor = hindrance.rawValue
+        status.nextLookAt = until
+        status.state = "waiting: \(reason)"
+    }
 
     private func forward(_ sealed: Segment) throws(Failure) {
         guard outbox.claim(sealed) else { return }
@@ -135,12 +210,7 @@ final class Forwarder {
         let action = settings.rows == nil ? "uploading" : "sending"
         publish("\(action) \(segment.streamName) \(segment.first)–\(segment.last)")
         let oldest = outbox.pending(of: segment.stream).oldestAppendedAt
-        var bytes = 0
-        try delivery.deliver(segment) { name, sent in
-            bytes += sent
-            status.uploads += 1
-            status.lastObject = name
-        }
+        let bytes = try deliver(segment)
         try outbox.complete(
             segment, refusedRowCount: delivery.refusedRowCount, isSynced: settings.rows == nil)
         let now = clock.nowMilliseconds()
@@ -155,6 +225,25 @@ final class Forwarder {
                 "sink": "\(settings.sinkName)", "stream": "\(segment.streamName)",
                 "rows": "\(segment.first)-\(segment.last)", "bytes": "\(bytes)",
             ])
+    }
+
+    /// Brings the segment there; returns the bytes that were sent for it.
+    private func deliver(_ segment: Segment) throws(Failure) -> Int {
+        let (stream, size) = (segment.streamName, size(of: segment))
+        var bytes = 0
+        try gate.begin(stream: stream, size: size)
+        do throws(Failure) {
+            try delivery.deliver(segment) { name, sent in
+                bytes += sent
+                status.uploads += 1
+                status.lastObject = name
+            }
+        } catch {
+            try gate.end(stream: stream, size: size, sent: bytes, isWhole: false)
+            throw error
+        }
+        try gate.end(stream: stream, size: size, sent: bytes, isWhole: true)
+        return bytes
     }
 
     // MARK: Bounds
@@ -222,8 +311,23 @@ final class Forwarder {
 
     /// What goes on while nothing can be sent. Bounds hold then too: that is when they matter.
     private func holdOut() throws(Failure) {
-        try stager?.keepAtRest()
+        try keepAtRest()
         try enforceBounds()
+    }
+
+    /// What fills a file, and what is sealed, goes to files while it cannot leave.
+    private func keepAtRest() throws(Failure) {
+        try stager?.keepAtRest { (stream) throws(Failure) in try bytesMax(of: stream) }
+    }
+
+    /// Bytes of the outbox that a piece of `stream` may have.
+    private func bytesMax(of stream: String) throws(Failure) -> Int {
+        min(settings.seal.bytesMax, try gate.pieceBytes(of: stream) ?? .max)
+    }
+
+    private func size(of segment: Segment) -> UploadSize {
+        segment.staged == nil
+            ? .encoded(outbox.byteCount(of: segment)) : .files(outbox.byteCount(of: segment))
     }
 
     private func seconds(_ milliseconds: Int64) -> String {
@@ -231,6 +335,10 @@ final class Forwarder {
     }
 
     private func publish(_ state: String) {
+        if !state.hasPrefix("waiting") {
+            status.waitingFor = nil
+            status.nextLookAt = nil
+        }
         status.state = state
         board.publish(sink: status)
     }

@@ -27,6 +27,10 @@ struct ForwarderSettings: Sendable {
     let stagingReserveBytes: Int64
     /// How the sink's tables are kept; nil where segments become plain objects.
     var table: TableSettings?
+    /// When, how much and in what order segments leave.
+    var uploads = UploadRules()
+    /// Name of the empty object that tells that an hour's folder is complete; nil for none.
+    var marker: String?
 
     /// The way that this sink's segments take. Throws `Failure(.configuration, …)` for settings that
     /// cannot work.
@@ -37,7 +41,8 @@ struct ForwarderSettings: Sendable {
         guard let options = store else { preconditionFailure("a sink takes rows or files") }
         let store = try options.makeStore(
             ObjectStoreContext(
-                clock: environment.clock, abort: environment.abort, crashPoint: environment.crashPoint))
+                clock: environment.clock, abort: environment.abort, crashPoint: environment.crashPoint,
+                meter: environment.line))
         if let table {
             return try DeltaDelivery(
                 settings: self, table, store: store, outbox: outbox, environment)
@@ -54,5 +59,7 @@ struct ForwarderEnvironment {
     let abort: AbortFlag
     let crashPoint: CrashPoint
     let logger: Logger
+    /// The sink's line on the shared uplink; nil when it shares none.
+    let line: UplinkLine?
     let random: any RandomNumberGenerator & Sendable
 }

@@ -15,6 +15,7 @@ final class Forwarding {
 
     private let settings: [ForwarderSettings]
     private let outbox: Outbox
+    private let uplink: Uplink?
     private let board: StatusBoard
     private let loopWakeUp: WakeUp
     private let clock: any MachineClock
@@ -27,11 +28,13 @@ final class Forwarding {
     private var rowsSeen: [UInt64] = []
 
     init(
-        settings: [ForwarderSettings], outbox: Outbox, board: StatusBoard, loopWakeUp: WakeUp,
+        settings: [ForwarderSettings], outbox: Outbox, uplink: Uplink? = nil, board: StatusBoard,
+        loopWakeUp: WakeUp,
         clock: any MachineClock, crashPoint: CrashPoint, logger: Logger
     ) {
         self.settings = settings
         self.outbox = outbox
+        self.uplink = uplink
         self.board = board
         self.loopWakeUp = loopWakeUp
         self.clock = clock
@@ -44,6 +47,10 @@ final class Forwarding {
         for settings in settings {
             guard let sink = outbox.sink(named: settings.sinkName) else { continue }
             let control = try ForwarderControl()
+            let line = settings.uploads.usesUplink
+                ? uplink?.makeLine(
+                    sink: settings.sinkName, priority: settings.uploads.planner.priority,
+                    control: control, isSynced: settings.rows == nil) : nil
             let (outbox, board, wakeUp) = (outbox, board, loopWakeUp)
             let (clock, abort, crashPoint, logger) = (clock, abort, crashPoint, logger)
             let thread = try WorkerThread(name: "sink \(settings.sinkName)") {
@@ -52,7 +59,7 @@ final class Forwarding {
                         sink: sink, settings: settings, outbox: outbox,
                         environment: ForwarderEnvironment(
                             control: control, board: board, clock: clock, abort: abort,
-                            crashPoint: crashPoint, logger: logger,
+                            crashPoint: crashPoint, logger: logger, line: line,
                             random: SystemRandomNumberGenerator()))
                     if let failure = forwarder.run() { throw failure }
                 } catch {

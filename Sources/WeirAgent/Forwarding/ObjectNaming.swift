@@ -29,6 +29,12 @@ public struct ObjectNaming: Sendable {
             + "\(agentID)-\(padded(first))-\(padded(last))\(fileExtension)"
     }
 
+    /// `stream/date=2026-11-21/hour=13/_SUCCESS`, below the sink's prefix.
+    static func markerKey(stream: String, hour: Int64, name: String) -> String {
+        let (date, hour) = folder(of: hour)
+        return "\(stream)/date=\(date)/hour=\(hour)/\(name)"
+    }
+
     /// The UTC date and hour of an instant, as folder names: ("2026-11-21", "13").
     static func folder(of milliseconds: Int64) -> (date: String, hour: String) {
         let civil = CivilCalendar.civilFromDays(CivilCalendar.day(ofMilliseconds: milliseconds))

@@ -19,11 +19,9 @@ struct SealPolicy: Sendable {
         var oldestAppendedAt: Int64
     }
 
-    /// Whether `waiting` should be sealed at `now`.
-    func isDue(_ waiting: Waiting, now: Int64) -> Bool {
-        waiting.rows > 0
-            && (waiting.rows >= rowsMax || waiting.bytes >= bytesMax || ageMaxMilliseconds == 0
-                || dueTime(waiting) <= now)
+    /// Whether `waiting` has as many rows or bytes as a segment may have, `bytesMax` being the least bound.
+    func isFull(_ waiting: Waiting, bytesMax: Int) -> Bool {
+        waiting.rows >= rowsMax || waiting.bytes >= bytesMax || ageMaxMilliseconds == 0
     }
 
     /// When `waiting` will be due if nothing more comes, ms since the epoch.

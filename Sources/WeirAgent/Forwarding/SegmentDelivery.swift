@@ -27,6 +27,9 @@ protocol SegmentDelivery: AnyObject {
 
     /// Rows of the segment that was delivered last that the other side has refused for good.
     var refusedRowCount: UInt64 { get }
+
+    /// Writes an empty object under `key`; may be repeated. Asked only of sinks that can have a `marker`.
+    func mark(_ key: ObjectKey) throws(Failure)
 }
 
 extension SegmentDelivery {
@@ -35,6 +38,11 @@ extension SegmentDelivery {
 
     /// All rows were taken.
     var refusedRowCount: UInt64 { 0 }
+
+    /// Only files lie in folders.
+    func mark(_ key: ObjectKey) throws(Failure) {
+        preconditionFailure("a sink without folders has no marker")
+    }
 }
 
 extension SegmentDelivery {
@@ -61,4 +69,6 @@ final class ObjectDelivery: SegmentDelivery {
             onSent(file.key.text, file.body.length)
         }
     }
+
+    func mark(_ key: ObjectKey) throws(Failure) { try store.put(key, .bytes([])) }
 }

@@ -24,6 +24,8 @@ final class SegmentStager {
     /// After a failure, when staging is tried again, monotonic.
     private var nextTry: Int64 = .min
     private var lastProblem = ""
+    /// Told, of each segment that came to rest, its stream, its bytes in blocks, and those of its files.
+    var onStaged: ((String, Int, Int) throws(Failure) -> Void)?
 
     /// Segments of more bytes than this in blocks go to files before their first try.
     private static let memoryBytesMax = 4 << 20
@@ -58,10 +60,12 @@ final class SegmentStager {
 
     /// Rows that cannot go now come to rest: seals what fills a file, and stages what is sealed. Does
     /// nothing most of the time; a full disk is noted, and left for a while.
-    func keepAtRest() throws(Failure) {
+    ///
+    /// - Parameter bytesMax: the outbox's bytes that fill a file of a stream.
+    func keepAtRest(bytesMax: (String) throws(Failure) -> Int) throws(Failure) {
         guard clock.monotonicNanoseconds() >= nextTry else { return }
         do throws(Failure) {
-            try sealFullPieces()
+            try sealFullPieces(bytesMax)
             for segment in outbox.segments(of: sink) where segment.staged == nil {
                 guard outbox.claim(segment) else { continue }
                 defer { outbox.release(segment) }
@@ -75,16 +79,17 @@ final class SegmentStager {
 
     /// During an outage rows are sealed when they fill a file of the size that the sink asks for, not by
     /// the schedule: days of it become files of that size.
-    private func sealFullPieces() throws(Failure) {
-        for (stream, _) in outbox.streams(of: sink) {
+    private func sealFullPieces(_ bytesMax: (String) throws(Failure) -> Int) throws(Failure) {
+        for (stream, name) in outbox.streams(of: sink) {
+            let bytesMax = try bytesMax(name)
             while outbox.pending(of: sink).bytes < Int(clamping: settings.outbox.bytesMax) {
                 let pending = outbox.pending(of: stream)
                 guard
                     pending.unsealedRows >= UInt64(settings.seal.rowsMax)
-                        || pending.unsealedBytes >= settings.seal.bytesMax,
+                        || pending.unsealedBytes >= bytesMax,
                     let range = outbox.sealableRange(
                         of: stream, rowsMax: UInt64(settings.seal.rowsMax),
-                        bytesMax: settings.seal.bytesMax),
+                        bytesMax: bytesMax),
                     let segment = try outbox.seal(range, sealedAt: clock.nowMilliseconds()),
                     outbox.claim(segment)
                 else { break }
@@ -96,6 +101,7 @@ final class SegmentStager {
 
     private func stage(_ segment: Segment) throws(Failure) -> Segment {
         crashPoint.pass("stage.before-files")
+        let encodedBytes = outbox.byteCount(of: segment)
         var files: [StagedFile] = []
         do throws(Failure) {
             let place = StagingPlace(
@@ -112,7 +118,9 @@ final class SegmentStager {
             for file in files { unlink(outbox.folder.path(of: file.name)) }
             throw error
         }
-        return try outbox.stage(segment, as: files)
+        let staged = try outbox.stage(segment, as: files)
+        try onStaged?(segment.streamName, encodedBytes, outbox.byteCount(of: staged))
+        return staged
     }
 
     /// Files must not take the room that RocksDB needs to go on.

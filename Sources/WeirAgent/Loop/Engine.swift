@@ -92,7 +92,8 @@ final class Engine {
         }
         try finishSuspended()
         // Time alone is committed with what it made, or with the next message.
-        if storage.appender.byteCount > 0 { openGroup() }
+        closePassedTime()
+        if storage.appender.byteCount > 0 || storage.appender.isClosing { openGroup() }
         if let opened = groupOpenedAt, isOld(opened) { try commit() }
         try reloadTables()
     }
@@ -122,6 +123,7 @@ final class Engine {
     func commit() throws(Failure) {
         let started = clock.monotonicNanoseconds()
         for source in sources { source.checkpoint() }
+        closePassedTime()
         for query in queries { query.checkpoint() }
         for table in tables { table.checkpoint() }
         try extraState?.prepare()
@@ -140,6 +142,12 @@ final class Engine {
             let left = opened + policy.intervalNanoseconds - clock.monotonicNanoseconds()
             return max(0, Int(left / 1_000_000) + 1)
         }
+    }
+
+    /// Says of each query's results up to which time they are complete, as part of the next commit.
+    private func closePassedTime() {
+        if queries.contains(where: \.isSuspended) { return }
+        for query in queries { query.closePassedTime() }
     }
 
     private func acknowledge() throws(Failure) {

@@ -28,6 +28,7 @@ final class QueryTask {
     /// The restored clocks of the sources so far.
     private var clocks: [String: WatermarkTracker] = [:]
     private let pipeline: QueryPipeline
+    private let results: [any RowTarget]
     private let scope: StateScope
     private let writer: any StateWriter
     private let ledger: Ledger
@@ -66,6 +67,7 @@ final class QueryTask {
     ) throws(Failure) {
         self.name = name
         sources = plan.sources
+        self.results = results
         scope = engine.database.stateScope(scopeID)
         writer = engine.commit.writer(for: scope)
         ledger = engine.ledger
@@ -94,6 +96,16 @@ final class QueryTask {
 
     /// Goes on after a commit.
     func resume() throws(Failure) { note(try pipeline.resume()) }
+
+    /// Tells the results' targets up to where the sources' clocks say that no more can come. Called before
+    /// a commit, when everything that the clocks allow has been emitted.
+    func closePassedTime() {
+        let marks = clocks.values.map(\.watermark)
+        guard !isSuspended, marks.count == sources.count, let mark = marks.min(),
+            mark != Watermark.none, mark != Watermark.end
+        else { return }
+        for target in results { target.closeTime(upTo: mark) }
+    }
 
     func checkpoint() {
         pipeline.checkpoint(into: writer)

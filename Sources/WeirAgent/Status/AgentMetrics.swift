@@ -12,6 +12,7 @@ public enum AgentMetrics {
         tables(status, &page)
         streams(status, &page)
         uploads(status, &page)
+        uplink(status, &page)
         storage(status, &page)
         return page.text
     }
@@ -165,6 +166,28 @@ public enum AgentMetrics {
             "weir_sink_end_to_end_seconds", "Oldest row's append to its object, last segment.",
             status.sinks.compactMap { sink in
                 sink.lastEndToEndMilliseconds.map { ([("sink", sink.name)], Double($0) / 1000) }
+            })
+    }
+
+    private static func uplink(_ status: StatusSnapshot, _ page: inout MetricsText) {
+        page.gauge(
+            "weir_sink_waiting", "1 while due rows wait for the window, condition, budget or priority named.",
+            status.sinks.flatMap { sink in
+                ["window", "condition", "budget", "priority"].map {
+                    ([("sink", sink.name), ("for", $0)], sink.waitingFor == $0 ? 1 : 0)
+                }
+            })
+        guard let uplink = status.uplink else { return }
+        page.gauge(
+            "weir_uplink_sent_bytes", "Bytes sent this calendar day and month, retries included.",
+            [
+                ([("period", "day")], Double(uplink.sentToday)),
+                ([("period", "month")], Double(uplink.sentThisMonth)),
+            ])
+        page.gauge(
+            "weir_uplink_left_bytes", "What is left of each budget.",
+            [("day", uplink.leftToday), ("month", uplink.leftThisMonth)].compactMap { period, left in
+                left.map { ([("period", period)], Double($0)) }
             })
     }
 

@@ -11,6 +11,7 @@ final class StatusReporter {
     private let sinkTypes: [(name: String, type: String)]
     private let reserveBytes: UInt64
     private let freeBytes: () -> UInt64
+    private let uplink: Uplink?
     private let clock: any MachineClock
     private let startedAt: Int64
     private var nextReport: Int64 = .min
@@ -26,13 +27,15 @@ final class StatusReporter {
 
     init(
         board: StatusBoard, agentID: String, sinkTypes: [(name: String, type: String)],
-        reserveBytes: UInt64, freeBytes: @escaping () -> UInt64, clock: any MachineClock
+        reserveBytes: UInt64, freeBytes: @escaping () -> UInt64, uplink: Uplink?,
+        clock: any MachineClock
     ) {
         self.board = board
         self.agentID = agentID
         self.sinkTypes = sinkTypes
         self.reserveBytes = reserveBytes
         self.freeBytes = freeBytes
+        self.uplink = uplink
         self.clock = clock
         startedAt = clock.nowMilliseconds()
     }
@@ -56,6 +59,7 @@ final class StatusReporter {
         status.queries = engine.queries.map(\.status)
         status.tables = engine.tables.map(\.status)
         status.sinks = sinks(engine.storage.outbox)
+        status.uplink = uplink?.status(at: status.writtenAt)
         status.commits = engine.commitTimes.status
         if now >= nextStorageLook {
             nextStorageLook = now + Self.storageIntervalNanoseconds

@@ -20,6 +20,8 @@ public struct StatusSnapshot: Codable, Sendable, Equatable {
     public var queries: [QueryStatus] = []
     public var tables: [TableStatus] = []
     public var sinks: [SinkStatus] = []
+    /// What sinks share; nil without `[uplink]`.
+    public var uplink: UplinkStatus?
     public var commits = CommitStatus()
     public var storage = StorageStatus()
     /// Whether every identity of the ledger holds (docs/delivery.md).
@@ -105,6 +107,10 @@ public struct StatusSnapshot: Codable, Sendable, Equatable {
         /// idle, uploading, or the sentence of the last failure and when it tries again.
         public var state = "idle"
         public var isFailing = false
+        /// What keeps due rows from leaving: window, condition, budget or priority; nil when nothing does.
+        public var waitingFor: String?
+        /// When that is looked at again at the latest, ms since the epoch.
+        public var nextLookAt: Int64?
         public var streams: [StreamStatus] = []
         public var uploads: UInt64 = 0
         public var uploadFailures: UInt64 = 0
@@ -132,6 +138,19 @@ public struct StatusSnapshot: Codable, Sendable, Equatable {
         public var pendingBytes: UInt64 = 0
         /// When the oldest pending row was appended, ms since the epoch.
         public var oldestAppendedAt: Int64?
+
+        public init() {}
+    }
+
+    /// The shared uplink. Bytes are counted as sent when their upload begins.
+    public struct UplinkStatus: Codable, Sendable, Equatable {
+        public var sentToday: Int64 = 0
+        public var sentThisMonth: Int64 = 0
+        /// What is left of each budget; nil without one.
+        public var leftToday: Int64?
+        public var leftThisMonth: Int64?
+        /// Bytes a second at most; nil for no bound.
+        public var rateMax: Int64?
 
         public init() {}
     }

@@ -31,6 +31,7 @@ public enum StatusText {
         for query in status.queries { lines.append(describe(query)) }
         for table in status.tables { lines += describe(table, at: status.writtenAt) }
         for sink in status.sinks { lines += describe(sink, at: status.writtenAt) }
+        if let uplink = status.uplink { lines.append(describe(uplink)) }
         let commits = status.commits
         let mean = commits.count == 0 ? 0 : commits.sumSeconds / Double(commits.count) * 1000
         lines.append("commits: \(commits.count), \(tenths(mean)) ms on average")
@@ -83,6 +84,15 @@ public enum StatusText {
             lines.append(line)
         }
         return lines
+    }
+
+    private static func describe(_ uplink: StatusSnapshot.UplinkStatus) -> String {
+        func part(_ sent: Int64, _ left: Int64?, _ period: String) -> String {
+            let budget = left.map { " (\(bytes(UInt64(clamping: $0))) left)" } ?? ""
+            return "\(bytes(UInt64(clamping: sent))) sent \(period)\(budget)"
+        }
+        return "uplink: \(part(uplink.sentToday, uplink.leftToday, "today")), "
+            + part(uplink.sentThisMonth, uplink.leftThisMonth, "this month")
     }
 
     static func duration(_ milliseconds: Int64) -> String {

@@ -172,7 +172,7 @@ extension AgentConfiguration {
         }
         return AgentConfiguration(
             path: path, agent: agent, sources: sources, tables: moved, views: views, queries: queries,
-            sinks: sinks, macroNames: macroNames, warnings: warnings,
+            sinks: sinks, uplink: uplink, macroNames: macroNames, warnings: warnings,
             redactedDescription: redactedDescription)
     }
 
@@ -181,7 +181,7 @@ extension AgentConfiguration {
         AgentConfiguration(
             path: path, agent: agent, sources: sources, tables: tables, views: views,
             queries: queries.filter { names.contains($0.name) }, sinks: sinks,
-            macroNames: macroNames, warnings: warnings,
+            uplink: uplink, macroNames: macroNames, warnings: warnings,
             redactedDescription: redactedDescription)
     }
 }

@@ -15,6 +15,7 @@ public final class HTTPClient {
     private let handle: UnsafeMutableRawPointer
     private let options: HTTPClientOptions
     private let abort: AbortFlag
+    private let meter: (any UploadMeter)?
     private let errorText: UnsafeMutablePointer<CChar>
 
     /// Starts libcurl once a process. TLS writes to a dead connection raise SIGPIPE, which would end the
@@ -24,16 +25,20 @@ public final class HTTPClient {
         return weir_curl_global_init()
     }()
 
-    /// - Parameter abort: raised when weir stops; a request under way then ends within a second or so.
-    public init(_ options: HTTPClientOptions = HTTPClientOptions(), abort: AbortFlag = AbortFlag())
-        throws(Failure)
-    {
+    /// - Parameters:
+    ///   - abort: raised when weir stops; a request under way then ends within a second or so.
+    ///   - meter: paces and counts what requests send; nil for nobody.
+    public init(
+        _ options: HTTPClientOptions = HTTPClientOptions(), abort: AbortFlag = AbortFlag(),
+        meter: (any UploadMeter)? = nil
+    ) throws(Failure) {
         guard Self.libraryStart == CURLE_OK, let handle = curl_easy_init() else {
             throw Failure(.internalError, "starting", "libcurl", "it could not be initialised")
         }
         self.handle = handle
         self.options = options
         self.abort = abort
+        self.meter = meter
         errorText = .allocate(capacity: Int(CURL_ERROR_SIZE))
         errorText.initialize(repeating: 0, count: Int(CURL_ERROR_SIZE))
     }
@@ -57,7 +62,7 @@ public final class HTTPClient {
                 .external, request.action, request.subject,
                 "the value for the header \(trimmed(header.name)) has control characters in it")
         }
-        let transfer = try HTTPTransfer(request, abort: abort)
+        let transfer = try HTTPTransfer(request, abort: abort, meter: meter)
         curl_easy_reset(handle)
         let lines = headerLines(request)
         defer { curl_slist_free_all(lines) }
@@ -68,8 +73,16 @@ public final class HTTPClient {
         configureMethod(request)
         errorText.pointee = 0
         let code = withExtendedLifetime(transfer) { curl_easy_perform(handle) }
+        countHead()
         guard code == CURLE_OK else { throw failure(request, transfer, code) }
         return HTTPResponse(status: transfer.status, headers: transfer.headers, body: transfer.received)
+    }
+
+    /// Heads of requests travel too; those of TLS and TCP are not seen here.
+    private func countHead() {
+        guard let meter else { return }
+        var bytes = 0
+        if weir_curl_get_long(handle, CURLINFO_REQUEST_SIZE, &bytes) == CURLE_OK { meter.count(bytes) }
     }
 
     private func headerLines(_ request: HTTPRequest) -> UnsafeMutablePointer<curl_slist>? {

@@ -19,6 +19,7 @@ final class HTTPTransfer {
     private let body: HTTPBody
     private let responseBytesMax: Int
     private let abort: AbortFlag
+    private let meter: (any UploadMeter)?
     private var file: Int32 = -1
     private var sent = 0
     private(set) var status = 0
@@ -26,10 +27,13 @@ final class HTTPTransfer {
     private(set) var received: [UInt8] = []
     private(set) var interruption: Interruption?
 
-    init(_ request: HTTPRequest, abort: AbortFlag) throws(Failure) {
+    init(
+        _ request: HTTPRequest, abort: AbortFlag, meter: (any UploadMeter)? = nil
+    ) throws(Failure) {
         body = request.body
         responseBytesMax = request.responseBytesMax
         self.abort = abort
+        self.meter = meter
         if case .file(let path, _, _) = body {
             file = open(path, O_RDONLY | O_CLOEXEC)
             guard file >= 0 else {
@@ -97,8 +101,17 @@ final class HTTPTransfer {
 
     /// Puts the next bytes of the body into `room`; returns how many, or libcurl's abort mark.
     private func fill(_ room: UnsafeMutableRawBufferPointer) -> Int {
-        let wanted = min(room.count, body.length - sent)
+        var wanted = min(room.count, body.length - sent)
         guard wanted > 0 else { return 0 }
+        if let meter {
+            var permitted = 0
+            while permitted == 0 {
+                if isToBeAborted() { return weir_curl_read_abort() }
+                permitted = meter.permit(wanted)
+            }
+            wanted = min(wanted, permitted)
+            meter.count(wanted)
+        }
         switch body {
         case .none:
             return 0

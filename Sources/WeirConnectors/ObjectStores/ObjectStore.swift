@@ -108,14 +108,17 @@ public struct ObjectStoreContext: Sendable {
     public var abort: AbortFlag
     /// `put` passes "put.before", "put.after-temporary", "put.before-rename" and "put.after".
     public var crashPoint: CrashPoint
+    /// Paces and counts what HTTP requests send; nil for nobody.
+    public var meter: (any UploadMeter)?
 
     public init(
         clock: any MachineClock = SystemClock(), abort: AbortFlag = AbortFlag(),
-        crashPoint: CrashPoint = .none
+        crashPoint: CrashPoint = .none, meter: (any UploadMeter)? = nil
     ) {
         self.clock = clock
         self.abort = abort
         self.crashPoint = crashPoint
+        self.meter = meter
     }
 }
 

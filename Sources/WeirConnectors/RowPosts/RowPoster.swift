@@ -26,7 +26,8 @@ public final class RowPoster {
 
     /// Throws `Failure(.configuration, …)` for an address that is none.
     public init(
-        _ options: RowPostOptions, clock: any MachineClock = SystemClock(), abort: AbortFlag = AbortFlag()
+        _ options: RowPostOptions, clock: any MachineClock = SystemClock(), abort: AbortFlag = AbortFlag(),
+        meter: (any UploadMeter)? = nil
     ) throws(Failure) {
         guard let address = ServerAddress(options.url) else {
             throw Failure(.configuration, "reading", "url", "it is no http:// or https:// address")
@@ -37,7 +38,7 @@ public final class RowPoster {
         let query = queryString(options.query.map { ($0.name, $0.value) })
         let joint = options.url.contains("?") ? "&" : "?"
         url = query.isEmpty ? options.url : options.url + joint + query
-        client = try HTTPClient(options.http, abort: abort)
+        client = try HTTPClient(options.http, abort: abort, meter: meter)
     }
 
     /// Sends one body, compressed already where bodies are. `key` names its rows for ever.

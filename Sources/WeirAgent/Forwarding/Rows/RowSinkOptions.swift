@@ -44,7 +44,8 @@ extension RowSinkOptions {
                 stallMilliseconds: stall, clock: environment.clock, abort: environment.abort)
             return MQTTDelivery(publisher, topic: topic, texts: texts, settings, environment)
         case .webhook(let options, _), .influx(let options, _):
-            let poster = try RowPoster(options, clock: environment.clock, abort: environment.abort)
+            let poster = try RowPoster(
+                options, clock: environment.clock, abort: environment.abort, meter: environment.line)
             return PostDelivery(
                 poster, isCompressed: options.isCompressed, texts: texts, settings, self, environment)
         }

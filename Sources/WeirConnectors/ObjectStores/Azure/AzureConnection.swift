@@ -51,7 +51,7 @@ final class AzureConnection {
         basePath = Self.isNumericOrLocal(address.host) ? "/\(options.account)" : ""
         scheme = options.interface == .blob ? "https" : "abfss"
         clock = context.clock
-        let client = try HTTPClient(options.http, abort: context.abort)
+        let client = try HTTPClient(options.http, abort: context.abort, meter: context.meter)
         self.client = client
         var signature: AzureSignature?
         var accessQuery = ""

@@ -42,7 +42,7 @@ final class GCSConnection {
         self.address = address
         bucket = options.bucket
         clock = context.clock
-        let client = try HTTPClient(options.http, abort: context.abort)
+        let client = try HTTPClient(options.http, abort: context.abort, meter: context.meter)
         self.client = client
         var account: ServiceAccount?
         if case .serviceAccount(let text) = options.credentials {

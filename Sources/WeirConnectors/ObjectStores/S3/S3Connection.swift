@@ -55,7 +55,7 @@ final class S3Connection {
         host = usesPath ? address.authority : "\(options.bucket).\(address.authority)"
         basePath =
             percentEncoded(address.path, keepingSlashes: true) + (usesPath ? "/\(options.bucket)" : "")
-        client = try HTTPClient(options.http, abort: context.abort)
+        client = try HTTPClient(options.http, abort: context.abort, meter: context.meter)
         clock = context.clock
         credentials = S3CredentialProvider(
             options.credentials, environment: options.environment, client: client, clock: clock)

@@ -28,7 +28,7 @@ final class WebHDFSConnection {
             throw Failure(.configuration, "reading", "the NameNodes", "there is none")
         }
         self.options = options
-        client = try HTTPClient(options.http, abort: context.abort)
+        client = try HTTPClient(options.http, abort: context.abort, meter: context.meter)
         clock = context.clock
         scheme = options.usesTLS ? "https" : "http"
     }

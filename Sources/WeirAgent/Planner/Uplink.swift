@@ -1,0 +1,241 @@
+// The uplink that sinks share: one rate, one budget, and an order of who goes first. Each sink has a line
+// on it (UplinkLine), and each sink's thread asks here before it sends.
+//
+// Bytes are counted before they are sent: an upload is charged its estimate in one synced write, and what
+// it really took corrects that when it ends, sent or failed. So a crash forgets nothing; it counts the
+// upload under way as sent whole.
+//
+// The rate is shared by weight among the lines that are asking for bytes, so that an alert beside a long
+// upload of raw data gets nearly all of it at once, and the raw data trickles on, which keeps its
+// connection alive. A line that has not asked for a while takes no share and holds nobody up.
+
+import Synchronization
+import WeirCore
+import WeirStore
+
+/// `[uplink]`.
+struct UplinkConfiguration: Sendable {
+    /// Bytes a second of all sinks together; nil for no limit.
+    let bytesPerSecondMax: Int64?
+    let perDay: Int64?
+    let perMonth: Int64?
+    /// Of each budget, what only sinks of high priority may use.
+    let reserve: Int64
+    /// Whose days and months count.
+    let zone: TimeZoneRules
+}
+
+/// The uplink of an agent, shared by its sinks' threads.
+final class Uplink: Sendable {
+    private enum Phase {
+        case idle
+        /// Something could leave now, were nobody before it.
+        case due(oldest: Int64)
+        case sending(since: Int64)
+    }
+
+    private struct Line {
+        let sink: String
+        let priority: UploadPriority
+        let control: ForwarderControl
+        /// Whether what it is charged is synced at once, or with the next commit.
+        let isSynced: Bool
+        var phase = Phase.idle
+        /// When it last asked for bytes, and had its credit reckoned, ns.
+        var askedAt: Int64 = 0
+        /// Bytes that it may send now, by its share of the rate.
+        var credit: Int64 = 0
+        /// Bytes sent since the last charge.
+        var sent: Int64 = 0
+        /// What the upload under way is charged for.
+        var charged: Int64 = 0
+        var periods = (day: 0, month: 0)
+    }
+
+    private struct State {
+        var lines: [Line] = []
+        var budget: UploadBudget
+    }
+
+    let configuration: UplinkConfiguration
+    private let state: Mutex<State>
+    /// Held across the writes, so that the greater count is written last.
+    private let writing = Mutex(())
+    private let records: UplinkRecords
+    private let clock: any MachineClock
+
+    /// An upload that has not moved for so long holds up nobody, ns.
+    private static let stuckNanoseconds: Int64 = 10_000_000_000
+    /// A line that has not asked for so long takes no share of the rate, ns.
+    private static let askingNanoseconds: Int64 = 500_000_000
+    private static let pieceBytes: ClosedRange<Int64> = 512...(64 << 10)
+
+    /// Takes back the counts of `database`.
+    init(
+        _ configuration: UplinkConfiguration, _ database: Database, clock: any MachineClock
+    ) throws(Failure) {
+        self.configuration = configuration
+        self.clock = clock
+        records = UplinkRecords(database)
+        var budget = UploadBudget(
+            perDay: configuration.perDay, perMonth: configuration.perMonth,
+            reserve: configuration.reserve, zone: configuration.zone)
+        (budget.days, budget.months) = try records.counts()
+        state = Mutex(State(budget: budget))
+    }
+
+    /// A line for one more sink.
+    ///
+    /// - Parameter isSynced: false for a sink of many small uploads: of what it was charged since the last
+    ///   commit a power cut, but no crash, may forget.
+    func makeLine(
+        sink: String, priority: UploadPriority, control: ForwarderControl, isSynced: Bool = true
+    ) -> UplinkLine {
+        let index = state.withLock { state in
+            state.lines.append(
+                Line(sink: sink, priority: priority, control: control, isSynced: isSynced))
+            return state.lines.count - 1
+        }
+        return UplinkLine(self, index)
+    }
+
+    /// What was sent and what is left.
+    var budget: UploadBudget { state.withLock { $0.budget } }
+
+    /// What the status says of it.
+    func status(at now: Int64) -> StatusSnapshot.UplinkStatus {
+        let budget = budget
+        let (day, month) = budget.periods(at: now)
+        var status = StatusSnapshot.UplinkStatus()
+        status.sentToday = budget.days[day, default: 0]
+        status.sentThisMonth = budget.months[month, default: 0]
+        (status.leftToday, status.leftThisMonth) = budget.left(at: now)
+        status.rateMax = configuration.bytesPerSecondMax
+        return status
+    }
+
+    // MARK: Order
+
+    /// The sink that goes before line `index`, which has something due since `oldest`; nil when none does.
+    func holder(_ index: Int, oldest: Int64) -> String? {
+        let now = clock.monotonicNanoseconds()
+        return state.withLock { state in
+            state.lines[index].phase = .due(oldest: oldest)
+            let own = state.lines[index]
+            return state.lines.indices.first { other in
+                guard other != index, state.lines[other].priority >= own.priority else { return false }
+                let line = state.lines[other]
+                switch line.phase {
+                case .idle: return false
+                case .sending(let since):
+                    return now - max(since, line.askedAt) < Self.stuckNanoseconds
+                case .due(let theirs):
+                    if line.priority > own.priority { return true }
+                    return (theirs, other) < (oldest, index)
+                }
+            }.map { state.lines[$0].sink }
+        }
+    }
+
+    // MARK: Charging
+
+    /// Line `index` begins an upload of about `estimate` bytes; durable on return.
+    func begin(_ index: Int, estimate: Int64) throws(Failure) {
+        let periods = state.withLock { state in
+            let periods = state.budget.periods(at: clock.nowMilliseconds())
+            state.lines[index].phase = .sending(since: clock.monotonicNanoseconds())
+            state.lines[index].periods = periods
+            state.lines[index].charged = estimate
+            state.budget.add(estimate, to: periods)
+            return periods
+        }
+        try write(periods, of: index)
+    }
+
+    /// The upload of line `index` has ended, well or not; durable on return.
+    ///
+    /// - Parameter reported: bytes that its delivery says have arrived, for ways that count none here.
+    func end(_ index: Int, reported: Int64) throws(Failure) {
+        let periods = state.withLock { state in
+            let line = state.lines[index]
+            state.lines[index].phase = .idle
+            state.lines[index].sent = 0
+            state.lines[index].charged = 0
+            state.budget.add(max(line.sent, reported) - line.charged, to: line.periods)
+            return line.periods
+        }
+        wakeOthers(than: index)
+        try write(periods, of: index)
+    }
+
+    /// Line `index` has nothing to send for now.
+    func withdraw(_ index: Int) {
+        let wasDue = state.withLock { state in
+            guard case .due = state.lines[index].phase else { return false }
+            state.lines[index].phase = .idle
+            return true
+        }
+        if wasDue { wakeOthers(than: index) }
+    }
+
+    private func wakeOthers(than index: Int) {
+        let waiting = state.withLock { state in
+            state.lines.indices.compactMap { other -> ForwarderControl? in
+                guard other != index, case .due = state.lines[other].phase else { return nil }
+                return state.lines[other].control
+            }
+        }
+        for control in waiting { control.notify() }
+    }
+
+    private func write(_ periods: (day: Int, month: Int), of index: Int) throws(Failure) {
+        try writing.withLock { (_) throws(Failure) in
+            let (day, month, isSynced) = state.withLock { state in
+                state.budget.forgetOld(at: periods)
+                return (
+                    state.budget.days[periods.day, default: 0],
+                    state.budget.months[periods.month, default: 0], state.lines[index].isSynced
+                )
+            }
+            try records.write(
+                day: (periods.day, day), month: (periods.month, month),
+                firstDay: periods.day - 61, firstMonth: periods.month - 23,
+                isSynced: isSynced)
+        }
+    }
+
+    // MARK: Pacing
+
+    /// The bytes that line `index` may send now, and else how long until there are some, ns.
+    func permit(_ index: Int, _ wanted: Int) -> (bytes: Int, waitNanoseconds: Int64) {
+        guard let rate = configuration.bytesPerSecondMax else {
+            state.withLock { $0.lines[index].askedAt = clock.monotonicNanoseconds() }
+            return (wanted, 0)
+        }
+        let now = clock.monotonicNanoseconds()
+        return state.withLock { state in
+            let asking = state.lines.indices.filter {
+                $0 == index || now - state.lines[$0].askedAt < Self.askingNanoseconds
+            }
+            let weights = asking.reduce(0) { $0 + state.lines[$1].priority.weight }
+            let share = max(1, rate * state.lines[index].priority.weight / weights)
+            let passed = min(now - state.lines[index].askedAt, Self.askingNanoseconds)
+            let piece = max(Self.pieceBytes.lowerBound, min(Self.pieceBytes.upperBound, share / 8))
+            let earned = Int64(Double(share) * Double(passed) / 1e9)
+            // What is earned while asking too often would be lost to rounding otherwise.
+            if earned > 0 || passed >= Self.askingNanoseconds { state.lines[index].askedAt = now }
+            let credit = min(state.lines[index].credit + earned, max(piece, share / 4))
+            let granted = min(Int64(wanted), piece)
+            guard credit >= granted else {
+                state.lines[index].credit = credit
+                return (0, Int64(Double(granted - credit) / Double(share) * 1e9))
+            }
+            state.lines[index].credit = credit - granted
+            return (Int(granted), 0)
+        }
+    }
+
+    func count(_ index: Int, _ bytes: Int) {
+        state.withLock { $0.lines[index].sent += Int64(bytes) }
+    }
+}

@@ -1,0 +1,146 @@
+// The gate that a sink's sealed segments pass: it asks the planner with what is true now, keeps the volume
+// that rows become on the wire, and tells the shared uplink of what begins and ends. Belongs to the sink's
+// thread, as the forwarder does.
+
+import WeirCore
+import WeirStore
+
+/// One sink's settings for when, how much and how fast it uploads.
+struct UploadRules: Sendable {
+    var planner = UploadPlanner()
+    var condition: UploadConditionSettings?
+    /// Bytes that a file should have; nil for as much as the bounds allow.
+    var targetBytes: Int64?
+    /// Whether uploads leave over `[uplink]`.
+    var usesUplink = false
+    /// Bytes on the wire for one in the outbox, before anything was sent.
+    var expectedRatio = 1.0
+}
+
+/// Decides for one sink whether a segment may leave.
+final class UploadGate {
+    private let sinkName: String
+    private let rules: UploadRules
+    private let line: UplinkLine?
+    private let probe: UploadConditionProbe?
+    private let records: UplinkRecords
+    private let clock: any MachineClock
+    private var volumes: [String: UplinkRecords.Volume] = [:]
+    /// Volumes are halved when they reach this, so that they follow what rows are like now.
+    private static let remembered: Int64 = 256 << 20
+    /// Of a day's budget no piece takes more than this part.
+    private static let piecesOfBudget: Int64 = 4
+
+    init(
+        sinkName: String, rules: UploadRules, line: UplinkLine?, outbox: Outbox, clock: any MachineClock,
+        isCancelled: @escaping () -> Bool
+    ) {
+        self.sinkName = sinkName
+        self.rules = rules
+        self.line = line
+        self.clock = clock
+        records = outbox.uplinkRecords
+        probe = rules.condition.map {
+            UploadConditionProbe($0, clock: clock, isCancelled: isCancelled)
+        }
+    }
+
+    // MARK: Sealing
+
+    /// Bytes of the outbox that a piece of `stream` should have, if anything but the sink's bounds says so.
+    func pieceBytes(of stream: String) throws(Failure) -> Int? {
+        var sent = rules.targetBytes
+        if line != nil, let daily = line?.budget.perDay {
+            sent = min(sent ?? .max, max(1, daily / Self.piecesOfBudget))
+        }
+        guard let sent else { return nil }
+        return Int(clamping: Int64(Double(sent) / (try ratio(of: stream))))
+    }
+
+    /// Whether rows that are due may be sealed: while they could not leave, they gather instead, so that
+    /// what goes in the end is not many small files.
+    func holdsSealing(oldest: Int64) -> UploadPlanner.Verdict {
+        rules.planner.timeAllows(
+            oldest: oldest, now: clock.nowMilliseconds(), condition: unmetCondition)
+    }
+
+    // MARK: Passing
+
+    /// Whether a segment of `stream` may leave now.
+    func verdict(
+        stream: String, oldest: Int64?, size: UploadSize
+    ) throws(Failure) -> UploadPlanner.Verdict {
+        let now = clock.nowMilliseconds()
+        let estimate = try self.estimate(stream, size)
+        let verdict = rules.planner.verdict(
+            oldest: oldest, bytes: estimate, now: now, budget: line?.budget, condition: unmetCondition,
+            holder: { line?.holder(oldest: oldest ?? now) })
+        if case .wait(let hindrance, _, _) = verdict, hindrance != .priority { line?.withdraw() }
+        return verdict
+    }
+
+    /// An upload begins.
+    func begin(stream: String, size: UploadSize) throws(Failure) {
+        try line?.begin(estimate: try estimate(stream, size))
+    }
+
+    /// It has ended after `sent` bytes of files; whole, or broken off.
+    func end(stream: String, size: UploadSize, sent: Int, isWhole: Bool) throws(Failure) {
+        try line?.end(reported: Int64(sent))
+        if isWhole, case .encoded(let encodedBytes) = size {
+            try learn(stream: stream, encodedBytes: encodedBytes, sent: sent)
+        }
+    }
+
+    /// Rows that took `encodedBytes` in the outbox have become files of `sent` bytes.
+    func learn(stream: String, encodedBytes: Int, sent: Int) throws(Failure) {
+        guard encodedBytes > 0, sent > 0 else { return }
+        var volume = try volume(of: stream)
+        volume.sent += Int64(sent)
+        volume.encoded += Int64(encodedBytes)
+        if volume.encoded > Self.remembered {
+            volume.sent /= 2
+            volume.encoded /= 2
+        }
+        volumes[stream] = volume
+        try records.write(volume, sink: sinkName, stream: stream)
+    }
+
+    /// Nothing is due for now, or its sink cannot be reached: others need not wait.
+    func withdraw() { line?.withdraw() }
+
+    private func unmetCondition() -> String? { probe?.unmet() }
+
+    private func estimate(_ stream: String, _ size: UploadSize) throws(Failure) -> Int64 {
+        switch size {
+        case .encoded(let bytes): Int64(Double(bytes) * (try ratio(of: stream)))
+        case .files(let bytes): Int64(bytes)
+        }
+    }
+
+    private func ratio(of stream: String) throws(Failure) -> Double {
+        UploadEstimate.ratio(try volume(of: stream), expected: rules.expectedRatio)
+    }
+
+    private func volume(of stream: String) throws(Failure) -> UplinkRecords.Volume {
+        if let known = volumes[stream] { return known }
+        let kept = try records.volume(sink: sinkName, stream: stream) ?? .init(sent: 0, encoded: 0)
+        volumes[stream] = kept
+        return kept
+    }
+}
+
+/// How large a segment is: what its rows take in the outbox, or the files that it is in.
+enum UploadSize {
+    case encoded(Int)
+    case files(Int)
+}
+
+/// What rows of the outbox will be on the wire.
+enum UploadEstimate {
+    /// Bytes on the wire for one in the outbox: by what was sent so far, or as expected of the format.
+    static func ratio(_ volume: UplinkRecords.Volume?, expected: Double) -> Double {
+        guard let volume, volume.encoded > 0, volume.sent > 0 else { return expected }
+        return Double(volume.sent) / Double(volume.encoded)
+    }
+}
