@@ -129,7 +129,11 @@ extension LogicalPlan {
             return rankState(spec, inputs[0], wait: wait, rows: rows)
         case .orderBy(let spec):
             return sortState(spec, waiting: waiting, wait: wait, rows: rows)
-        case .sort, .merge, .sessions:
+        case .sessions(let window):
+            return StateDescription(
+                kept: "the rows of open sessions", duration: "\(length(of: window)), and \(wait)",
+                size: rows + " and 24 bytes; the rows also in RocksDB alone")
+        case .sort, .merge:
             return StateDescription(kept: waiting, duration: wait, size: rows)
         }
     }

@@ -160,6 +160,9 @@ struct PipelineBuilder {
     private mutating func buildOrdered(
         _ stage: OrderedStage, _ inputs: [LogicalPlan], _ schema: Schema, into next: any Operator
     ) throws(Failure) {
+        if case .sessions(let window) = stage {
+            return try buildSessions(window, inputs[0], schema, into: next)
+        }
         let tag = takeStateTag()
         let times = stage.timeColumns
         let ordered = OrderedOperator(
@@ -173,6 +176,17 @@ struct PipelineBuilder {
             let port = OrderedPort(ordered, index: index, lateOutput: isFirst ? output : nil)
             try build(input, into: port, reads: Set(input.schema.fields.indices))
         }
+    }
+
+    private mutating func buildSessions(
+        _ window: WindowSpec, _ input: LogicalPlan, _ schema: Schema, into next: any Operator
+    ) throws(Failure) {
+        let isFirst = !input.hasState
+        if isFirst, lateSchema == nil { lateSchema = input.schema }
+        let sessions = try SessionAssignOperator(
+            window, input: input.schema, output: schema, options, stateTag: takeStateTag(),
+            lateOutput: isFirst ? output : nil, next: next)
+        try build(input, into: sessions, reads: Set(input.schema.fields.indices))
     }
 
     /// Operators for each key apart, for the part of the plan from `node` down to what keeps nothing.
@@ -226,10 +240,7 @@ struct PipelineBuilder {
             try JoinProcessor(spec, inputs.map(\.schema), schema, options, stateTag: tag)
         case .temporalJoin(let spec):
             try TemporalJoinProcessor(spec, inputs.map(\.schema), schema, options, stateTag: tag)
-        case .sessions(let window):
-            try SessionAssignProcessor(
-                window, input: inputs[0].schema, output: schema, keyPrefix: [tag, 0x10],
-                seed: options.hashSeed)
+        case .sessions: preconditionFailure("an operator of its own")
         }
     }
 

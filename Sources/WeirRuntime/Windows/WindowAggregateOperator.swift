@@ -80,14 +80,18 @@ final class WindowAggregateOperator: Operator {
         results = WindowResults(
             schema: definition.schema, keyOrder: order, encoder: store.encoder,
             accumulators: accumulators, hasRevision: definition.window.allowedLateness != nil)
-        revisions = definition.window.allowedLateness.map { WindowRevisions(allowance: $0) }
+        let keyspace = WindowKeyspace(tag: definition.stateTag)
+        let budget = definition.memoryBudgetBytes
+        revisions = definition.window.allowedLateness.map {
+            WindowRevisions(allowance: $0, keyspace: keyspace, memoryBytesMax: budget / 4)
+        }
         keyed = definition.clockKey == nil ? nil : KeyedWindows()
         lateOutput = definition.lateOutput
         lateColumns = definition.lateColumns
         copiesOfRows = definition.copiesOfRows
-        memoryBudgetBytes = definition.memoryBudgetBytes
+        memoryBudgetBytes = revisions == nil ? budget : budget / 4 * 3
         emittedRowsMax = definition.emittedRowsMax
-        keyspace = WindowKeyspace(tag: definition.stateTag)
+        self.keyspace = keyspace
     }
 
     func process(_ run: RowRun) throws(Failure) -> Step {
@@ -146,7 +150,9 @@ final class WindowAggregateOperator: Operator {
     var memoryBytes: Int {
         store.memoryBytes + (revisions?.memoryBytes ?? 0) + next.memoryBytes
     }
-    var spilledCount: Int { store.spilledCount + next.spilledCount }
+    var spilledCount: Int {
+        store.spilledCount + (revisions?.spilledCount ?? 0) + next.spilledCount
+    }
     var evaluationErrors: UInt64 {
         rows.evaluationErrors + store.droppedValues + next.evaluationErrors
     }

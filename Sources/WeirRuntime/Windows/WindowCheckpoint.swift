@@ -29,7 +29,7 @@ extension WindowAggregateOperator {
             }
             keyed.changedAhead.removeAll()
         }
-        revisions?.checkpoint(keyspace, into: writer)
+        revisions?.checkpoint(into: writer)
         let progress = encodeProgress()
         if progress != savedProgress {
             progress.withUnsafeBytes { writer.put(keyspace.progress, $0) }

@@ -17,7 +17,7 @@ extension WindowAggregateOperator {
             try linkGroups(to: keyed, keyClocks)
         }
         if let progress = try reader.get(keyspace.progress) { try decodeProgress(progress) }
-        try revisions?.restore(keyspace, from: reader)
+        try revisions?.restore(from: reader)
         findNextDue()
         if let keyed { for place in keyed.fired.indices { settleKeyed(Int32(place)) } }
         try next.restore(from: reader, clocks: clocks, pending: pending)

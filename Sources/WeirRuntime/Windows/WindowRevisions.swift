@@ -8,88 +8,11 @@
 // the order of (window end, key).
 //
 // A window of key k is first emitted as revision 0, be it when it closes or by a late row that is its
-// first. What has been corrected is remembered, durably, until the window's allowance is over.
+// first. What has been corrected is remembered, durably, until the window's allowance is over (RevisionTable).
 
 import WeirCore
 import WeirSQL
 import WeirStore
-
-/// What is known of windows that late rows have changed.
-final class WindowRevisions {
-    /// How long after its end a window takes rows, ms.
-    let allowance: Int64
-
-    /// One key of one window.
-    struct Place: Hashable {
-        let end: Int64
-        let key: [UInt8]
-    }
-
-    /// What has been emitted last, and whether that is out of date.
-    struct State: Equatable {
-        /// -1: nothing yet.
-        var revision: Int32
-        var isPending: Bool
-    }
-
-    fileprivate(set) var states: [Place: State] = [:]
-    /// Those of `states` that are to be emitted.
-    fileprivate var pending: Set<Place> = []
-    /// The watermark at which the first of `pending` was noted.
-    fileprivate(set) var notedAt = Watermark.none
-    fileprivate var changed: Set<Place> = []
-
-    init(allowance: Int64) { self.allowance = allowance }
-
-    /// The watermark at which corrections are emitted; Int64.max when there are none.
-    var due: Int64 { pending.isEmpty ? .max : notedAt + 1 }
-    var memoryBytes: Int { states.keys.reduce(0) { $0 + $1.key.count + 96 } }
-
-    /// The greatest time that is over for good at a watermark.
-    func closed(at mark: Int64) -> Int64 {
-        mark == Watermark.none || mark == Watermark.end ? mark : mark - allowance
-    }
-
-    fileprivate func note(_ place: Place, at mark: Int64, wasEmitted: () throws(Failure) -> Bool)
-        throws(Failure)
-    {
-        if pending.contains(place) { return }
-        if pending.isEmpty { notedAt = mark }
-        let revision =
-            if let known = states[place]?.revision { known } else {
-                try wasEmitted() ? Int32(0) : -1
-            }
-        states[place] = State(revision: revision, isPending: true)
-        pending.insert(place)
-        changed.insert(place)
-    }
-
-    /// What is to be emitted, in order.
-    fileprivate var inOrder: [Place] {
-        pending.sorted { a, b in
-            a.end != b.end ? a.end < b.end : a.key.lexicographicallyPrecedes(b.key)
-        }
-    }
-
-    /// `place` is emitted now, as the revision that comes back.
-    fileprivate func take(_ place: Place) -> Int64 {
-        guard pending.remove(place) != nil, let state = states[place] else {
-            preconditionFailure("a correction that was not noted")
-        }
-        states[place] = State(revision: state.revision + 1, isPending: false)
-        changed.insert(place)
-        return Int64(state.revision + 1)
-    }
-
-    /// Forgets windows that take no rows any more.
-    fileprivate func forget(through mark: Int64) {
-        for place in states.keys where place.end - 1 + allowance <= mark {
-            precondition(!pending.contains(place), "a correction is emitted before its window goes")
-            states[place] = nil
-            changed.insert(place)
-        }
-    }
-}
 
 // MARK: Rows
 
@@ -238,44 +161,5 @@ extension WindowAggregateOperator {
             break
         }
         nextDue = min(nextDue, windowDue)
-    }
-}
-
-// MARK: Durable state
-
-extension WindowRevisions {
-    func checkpoint(_ keyspace: WindowKeyspace, into writer: any StateWriter) {
-        for place in changed.sorted(by: { ($0.end, $0.key.count) < ($1.end, $1.key.count) }) {
-            let key = keyspace.revision(place.end, place.key)
-            guard let state = states[place] else {
-                writer.delete(key)
-                continue
-            }
-            var value = ByteWriter()
-            value.write(state.revision)
-            value.write(UInt8(state.isPending ? 1 : 0))
-            value.write(notedAt)
-            value.bytes.withUnsafeBytes { writer.put(key, $0) }
-        }
-        changed.removeAll()
-    }
-
-    func restore(_ keyspace: WindowKeyspace, from reader: any StateReader) throws(Failure) {
-        let (start, end) = keyspace.allRevisions
-        try reader.scan(start, end) { key, value throws(Failure) in
-            guard let (end, suffix) = keyspace.parseRevision(key) else { throw ByteReader.damaged }
-            var bytes = ByteReader(value)
-            let place = Place(end: end, key: suffix)
-            let revision: Int32 = try bytes.read()
-            let isPending = try bytes.read(UInt8.self) == 1
-            states[place] = State(revision: revision, isPending: isPending)
-            // All that are pending were noted at one watermark, or above the first one's.
-            let noted: Int64 = try bytes.read()
-            if isPending {
-                pending.insert(place)
-                notedAt = noted
-            }
-            return true
-        }
     }
 }

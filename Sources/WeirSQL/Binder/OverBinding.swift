@@ -177,6 +177,7 @@ extension ExpressionBinder {
         switch name {
         case "ROW_NUMBER": return try bindRowNumber(call, window, partition)
         case "LAG": return try bindLag(call, window, partition)
+        case "RANK", "DENSE_RANK": return try bindRank(call, window, partition, name)
         default: break
         }
         if let refusal = OverRefusals.byName[name] {
@@ -185,7 +186,7 @@ extension ExpressionBinder {
         guard NamedFunction.aggregates[name] != nil else {
             throw Diagnostic(
                 call.name.position,
-                "\(name) is no function for OVER; there are the aggregates, ROW_NUMBER and LAG")
+                "\(name) is no function for OVER; there are the aggregates, ROW_NUMBER, RANK, DENSE_RANK and LAG")
         }
         try checkTimeOrder(window, name)
         let frame = try bindFrame(window)

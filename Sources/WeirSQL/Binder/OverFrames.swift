@@ -15,8 +15,6 @@ enum OverRefusals {
         "NTILE": "it needs a partition's number of rows, which a stream never knows",
         "PERCENT_RANK": "it needs a partition's number of rows, which a stream never knows",
         "CUME_DIST": "it needs a partition's number of rows, which a stream never knows",
-        "RANK": "use ROW_NUMBER; Flink's windows rank by ROW_NUMBER only",
-        "DENSE_RANK": "use ROW_NUMBER; Flink's windows rank by ROW_NUMBER only",
     ]
 }
 
@@ -43,6 +41,29 @@ extension ExpressionBinder {
                 "\(name) OVER is computed in the order of event time; "
                     + (shown.map { "write \($0)" } ?? "the rows here have no event-time column"))
         }
+    }
+
+    /// RANK() and DENSE_RANK() in the order of event time. In Flink's streams both count the rows so far,
+    /// those of the same time included.
+    mutating func bindRank(
+        _ call: CallSyntax, _ window: OverSyntax, _ partition: [BoundExpression], _ name: String
+    ) throws(Diagnostic) -> BoundExpression {
+        if !call.arguments.isEmpty || call.isStar {
+            throw Diagnostic(call.name.position, "\(name)() takes no arguments")
+        }
+        if let frame = window.frame { throw frameless(name, frame, window) }
+        let windows = partition.filter { key in
+            pendingOvers?.relation.columns.contains { $0.index == key.plainColumn && $0.windowColumn != nil }
+                == true
+        }
+        if !windows.isEmpty {
+            throw Diagnostic(
+                call.name.position, "\(name): the rows of windows are ranked by ROW_NUMBER only, as in Flink")
+        }
+        try checkTimeOrder(window, name)
+        let count = AggregateCall(function: .countStar, argument: nil, type: .bigint)
+        return pendingOvers?.add(.aggregate(count), partition: partition, frame: .range(preceding: nil))
+            ?? .literal(.null, type: .bigint)
     }
 
     /// Whether rows in the order of `column` are in that of event time: the time of rows in windows is
