@@ -368,6 +368,57 @@ def lookups(rng, seed):
     return Batch("lookup_join", seed, queries, {"s": stream(rng, 120)}, tables=tables)
 
 
+def json_aggregates(rng, seed):
+    """In tumbling windows alone: Flink has neither function elsewhere. Keys of objects are there and differ."""
+    values = ["v", "x", "t", "b", "w", "CAST(x AS DECIMAL(10, 3))", "UPPER(t)", "v + g", "JSON_OBJECT('v' VALUE v)", "g IS NULL"]
+    queries = {}
+    for i in range(8):
+        nulls = rng.choice(["", " NULL ON NULL", " ABSENT ON NULL"])
+        value, key = rng.choice(values), rng.choice(["CAST(w AS STRING)", "k || CAST(w AS STRING)", "'#' || CAST(w AS VARCHAR)"])
+        call = f"JSON_ARRAYAGG({value}{nulls})" if i % 2 else rng.choice(
+            [f"JSON_OBJECTAGG(KEY {key} VALUE {value}{nulls})", f"JSON_OBJECTAGG({key} VALUE {value}{nulls})"])
+        other = rng.choice(["COUNT(*)", "SUM(v)", "JSON_ARRAYAGG(g)"])
+        by = rng.choice([[], ["k"], ["g"], ["k", "b"]])
+        where = f" WHERE {rng.choice(CONDITIONS)}" if rng.random() < 0.3 else ""
+        queries[f"q{i}"] = (
+            f"SELECT {', '.join(['window_start', 'window_end'] + by)}, {call} AS j, {other} AS c FROM TABLE(TUMBLE(TABLE keyed, "
+            f"DESCRIPTOR(ts), INTERVAL '1' MINUTE)){where} GROUP BY {', '.join(['window_start', 'window_end'] + by)}")
+    views = [("keyed", "SELECT * FROM s WHERE w IS NOT NULL AND k IS NOT NULL")]
+    return Batch("json_aggregates", seed, queries, {"s": stream(rng, 100)}, views)
+
+
+# A zone and an hour at which its clocks change, in seconds.
+CHANGES = [
+    ("Europe/Berlin", 1_698_541_200), ("Europe/Berlin", 1_679_792_400), ("America/New_York", 1_699_164_000),
+    ("America/New_York", 1_678_604_400), ("Asia/Kolkata", 1_700_000_000), ("Australia/Sydney", 1_696_089_600),
+]
+
+
+def time_zones(rng, seed):
+    zone, change = CHANGES[seed % len(CHANGES)]
+    forms = ["TUMBLE(TABLE s, DESCRIPTOR(ts), INTERVAL '1' DAY)", "TUMBLE(TABLE s, DESCRIPTOR(ts), INTERVAL '1' HOUR)",
+             "HOP(TABLE s, DESCRIPTOR(ts), INTERVAL '6' HOUR, INTERVAL '12' HOUR)",
+             "CUMULATE(TABLE s, DESCRIPTOR(ts), INTERVAL '2' HOUR, INTERVAL '1' DAY)",
+             "TUMBLE(TABLE s, DESCRIPTOR(ts), INTERVAL '4' HOUR, INTERVAL '90' MINUTE)"]
+    queries = {}
+    for i in range(4):
+        by = rng.choice(["", ", k", ", g"])
+        queries[f"w{i}"] = (
+            f"SELECT window_start, window_end{by}, {aggregates(rng, AGGREGATES, 2)} FROM TABLE({forms[(seed + i) % len(forms)]}) "
+            f"GROUP BY window_start, window_end{by}")
+    texts = ["CAST(ts AS STRING)", "CAST(ts AS TIMESTAMP(3))", "CAST(ts AS DATE)", "CAST(CAST(ts AS TIME) AS STRING)",
+             "DATE_FORMAT(ts, 'yyyy-MM-dd HH:mm:ss')", "EXTRACT(HOUR FROM ts)", "EXTRACT(DOY FROM ts)", "DAYOFWEEK(CAST(ts AS DATE))",
+             "FLOOR(ts TO HOUR)", "CEIL(ts TO MINUTE)", "FROM_UNIXTIME(UNIX_TIMESTAMP(DATE_FORMAT(ts, 'yyyy-MM-dd HH:mm:ss')))",
+             "ts > TIMESTAMP '2023-10-29 02:30:00'", "CAST(TIMESTAMP '2023-10-29 02:30:00' AS TIMESTAMP_LTZ(3))",
+             "TIMESTAMPDIFF(HOUR, CAST(ts AS TIMESTAMP(3)), TIMESTAMP '2023-11-05 12:00:00')", "ts + INTERVAL '1' DAY",
+             "CAST(CAST(ts AS TIMESTAMP(3)) AS TIMESTAMP_LTZ(3))", "YEAR(CAST(ts AS DATE))", "HOUR(ts)"]
+    for i, text in enumerate(rng.sample(texts, 6)):
+        queries[f"t{i}"] = f"SELECT k, w, {text} AS r FROM s"
+    hours = 60 + rng.randrange(20)
+    rows = stream(rng, 100, span=hours * 3_600_000, late=0.02, start=(change - hours * 1_800) * 1_000)
+    return Batch("time_zones", seed, queries, {"s": rows}, zone=zone)
+
+
 # name: (family, batches of the full run)
 FAMILIES = {
     "scalar_functions": (scalars, 9), "filters": (filters, 3), "tumble": (windows("tumble"), 6), "hop": (windows("hop"), 5),
@@ -376,6 +427,7 @@ FAMILIES = {
     "distinct": (distinct, 3), "unnest": (unnest, 2), "nested": (nested, 2), "union_all": (union, 3), "over": (over, 5), "top_n": (top_n, 5),
     "order_by_and_keep_first": (order_by, 3), "interval_join": (interval_join, 4),
     "window_join": (window_join, 4), "lookup_join": (lookups, 4), "match_recognize": (match, 5), "chained_windows_and_views": (chained, 3),
+    "json_aggregates": (json_aggregates, 3), "time_zones": (time_zones, 6),
 }
 
 

@@ -15,9 +15,9 @@ COLUMNS = {
 WORDS = ["alpha", "Beta", "gamma ray", "", " padded ", "x,y,z", "délta", "10", "-3.5", "a_b%c", "ALPHA", "naïve"]
 
 
-def stream(rng, rows, *, keys=4, delay=5_000, late=0.05, span=None, nulls=0.1):
+def stream(rng, rows, *, keys=4, delay=5_000, late=0.05, span=None, nulls=0.1, start=START):
     """Rows of a stream in order of arrival: out of order within the delay, some later than that."""
-    at, found = START, []
+    at, found = start, []
     step = (span or rows * 2_000) // rows
     for _ in range(rows):
         at += rng.choice([0, 1, step // 2, step, 2 * step]) if rng.random() < 0.97 else 3 * MINUTE
@@ -52,10 +52,10 @@ def source(name, folder, delay):
 class Batch:
     """Queries over one input."""
 
-    def __init__(self, family, seed, queries, inputs, views=(), delay=5_000, tables=()):
+    def __init__(self, family, seed, queries, inputs, views=(), delay=5_000, tables=(), zone=None):
         self.name = f"{family}_{seed}"
         self.family, self.queries, self.inputs, self.views = family, queries, inputs, views
-        self.delay, self.tables = delay, tables
+        self.delay, self.tables, self.zone = delay, tables, zone
 
     def write(self, folder):
         """Writes input and configuration; returns the configuration's path."""
@@ -72,7 +72,8 @@ class Batch:
         for name, sql in self.views:
             text += f"[[view]]\nname = \"{name}\"\nsql = '''\n{sql}\n'''\n"
         path = folder / "weir.toml"
+        zone = f'time_zone = "{self.zone}"\n' if self.zone else ""
         for name, sql in self.queries.items():
-            text += f"[[query]]\nname = \"{name}\"\nsql = '''\n{sql}\n'''\n"
+            text += f"[[query]]\nname = \"{name}\"\n{zone}sql = '''\n{sql}\n'''\n"
         path.write_text(text, encoding="utf-8")
         return path
