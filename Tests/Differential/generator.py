@@ -387,10 +387,10 @@ def json_aggregates(rng, seed):
     return Batch("json_aggregates", seed, queries, {"s": stream(rng, 100)}, views)
 
 
-# A zone and an hour at which its clocks change, in seconds.
+# A zone and an hour at which its clocks change, in seconds. (In zones without summer time Flink loses rows: docs/sql.md.)
 CHANGES = [
     ("Europe/Berlin", 1_698_541_200), ("Europe/Berlin", 1_679_792_400), ("America/New_York", 1_699_164_000),
-    ("America/New_York", 1_678_604_400), ("Asia/Kolkata", 1_700_000_000), ("Australia/Sydney", 1_696_089_600),
+    ("America/New_York", 1_678_604_400), ("America/St_Johns", 1_699_158_600), ("Australia/Sydney", 1_696_089_600),
 ]
 
 
@@ -406,7 +406,7 @@ def time_zones(rng, seed):
         queries[f"w{i}"] = (
             f"SELECT window_start, window_end{by}, {aggregates(rng, AGGREGATES, 2)} FROM TABLE({forms[(seed + i) % len(forms)]}) "
             f"GROUP BY window_start, window_end{by}")
-    texts = ["CAST(ts AS STRING)", "CAST(ts AS TIMESTAMP(3))", "CAST(ts AS DATE)", "CAST(CAST(ts AS TIME) AS STRING)",
+    texts = ["CAST(ts AS STRING)", "CAST(ts AS TIMESTAMP(3))", "CAST(ts AS DATE)",
              "DATE_FORMAT(ts, 'yyyy-MM-dd HH:mm:ss')", "EXTRACT(HOUR FROM ts)", "EXTRACT(DOY FROM ts)", "DAYOFWEEK(CAST(ts AS DATE))",
              "FLOOR(ts TO HOUR)", "CEIL(ts TO MINUTE)", "FROM_UNIXTIME(UNIX_TIMESTAMP(DATE_FORMAT(ts, 'yyyy-MM-dd HH:mm:ss')))",
              "ts > TIMESTAMP '2023-10-29 02:30:00'", "CAST(TIMESTAMP '2023-10-29 02:30:00' AS TIMESTAMP_LTZ(3))",

@@ -91,6 +91,9 @@ import WeirCore
 
     @Test func allKeysTogetherAndRowsHaveLimits() throws {
         #expect(try matches(MatchBounds(perKey: 100, all: 2, rows: 1_000), rowCount: 8).starts == [5, 6])
+        let few = MatchBounds(perKey: 100, all: 100, rows: 1_000, keptRows: 3)
+        #expect(try matches(few, rowCount: 8).starts == matches(few, rowCount: 8).starts)
+        #expect(try matches(few, rowCount: 8).starts.count < 7)
         let long = try matches(MatchBounds(perKey: 100, all: 100, rows: 5), rowCount: 8)
         #expect(long.starts == [2, 3, 4, 5, 6])
         #expect(long.dropped == 2)

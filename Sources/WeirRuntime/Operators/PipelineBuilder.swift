@@ -227,7 +227,9 @@ struct PipelineBuilder {
         case .match(let pattern):
             try PatternProcessor(
                 pattern, input: inputs[0].schema, schema: schema, stateTag: tag,
-                seed: options.hashSeed)
+                seed: options.hashSeed,
+                bounds: MatchBounds(
+                    pattern, row: inputs[0].schema, bytes: options.memoryBudgetBytes))
         case .merge: MergeProcessor()
         case .over(let spec):
             try OverProcessor(

@@ -13,6 +13,24 @@ struct MatchBounds {
     var perKey = PatternLimits.partialMatchesPerKeyMax
     var all = PatternLimits.partialMatchesMax
     var rows = PatternLimits.rowsPerMatchMax
+    /// Rows that the matches of all keys need.
+    var keptRows = Int.max
+
+}
+
+extension MatchBounds {
+    /// Bounds that let matches and their rows have `bytes` of memory; a text is counted as 32 bytes. They
+    /// follow from the query alone, and so does what is dropped.
+    init(_ pattern: PatternSpec, row: Schema, bytes: Int) {
+        let texts = row.fields.count { $0.type.physical == .string || $0.type.physical == .array }
+        let rowBytes = 16 + RowWidth(row.fields.map(\.type)).fixedBytes + 32 * texts
+        let matchBytes = 64 + 4 * pattern.elements.count
+        all = min(all, max(Self.matchesMin, bytes / 2 / matchBytes))
+        keptRows = max(Self.rowsMin, bytes / 2 / rowBytes)
+    }
+
+    private static let matchesMin = 1_000
+    private static let rowsMin = 10_000
 }
 
 /// Takes the matches of keys further.
@@ -27,6 +45,8 @@ final class PatternMatcher {
     private let bounds: MatchBounds
     /// Partial matches that were dropped because a limit was reached.
     private(set) var droppedCount: UInt64 = 0
+    /// Rows that the matches of all keys need.
+    private(set) var keptRowCount = 0
     /// Matches whose AFTER MATCH SKIP named a row that they do not have, or their first.
     private(set) var skipErrorCount: UInt64 = 0
     /// What can take the first row of a match, as bits.
@@ -78,6 +98,7 @@ final class PatternMatcher {
         var step = Step(
             place: place, number: key.nextRow, time: time, queue: key.partial)
         key.append(place)
+        keptRowCount += 1
         conditions.next(step.queue, key, row: row, place: place)
         for index in step.queue.matches.indices { advance(index, &step) }
         key.partial = step.partial
@@ -235,13 +256,14 @@ final class PatternMatcher {
         var left = excess
         var hasDropped = false
         while let first = key.partial.first, first.id >= 0,
-            left > 0 || key.nextRow - first.start > bounds.rows
+            left > 0 || key.nextRow - first.start > bounds.rows || keptRowCount > bounds.keptRows
         {
             _ = key.partial.pop()
             release(first)
             droppedCount += 1
             left -= 1
             hasDropped = true
+            if keptRowCount > bounds.keptRows { trim(key) }
         }
         if hasDropped { complete(key, time: time) }
     }
@@ -249,8 +271,13 @@ final class PatternMatcher {
     /// Forgets the rows that no match of `key` needs.
     private func trim(_ key: PatternKey) {
         let first = min(key.partial.first?.start ?? .max, key.complete.first?.start ?? .max)
+        keptRowCount -= key.keptRange.count
         key.drop(before: min(first, key.nextRow)) { block in droppedRow?(block) }
+        keptRowCount += key.keptRange.count
     }
+
+    /// A restored key has rows that its matches need.
+    func countRows(of key: PatternKey) { keptRowCount += key.keptRange.count }
 
     /// Is told the saved block of each row that is forgotten.
     var droppedRow: ((Int32) -> Void)?

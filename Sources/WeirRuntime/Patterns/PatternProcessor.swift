@@ -261,6 +261,7 @@ final class PatternProcessor: OrderedProcessor {
 
     func restore(from reader: any StateReader) throws(Failure) {
         try ledger.restore(from: reader, tag: stateTag)
+        for key in liveKeys { matcher.countRows(of: key) }
         guard let within = pattern.within else { return }
         for key in liveKeys {
             var starts: Set<Int64> = []
