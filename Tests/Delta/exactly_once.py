@@ -8,7 +8,7 @@ each agent's last row.
 Two kills of three come at named places (WEIR_CRASH_POINT), on both sides of every step from the seal to the
 trim; the others at random times. On s3 and hdfs a proxy stands before the server, and in each life of an
 agent it drops the answers of up to three commits (the entry is stored, weir does not learn of it), and of
-one file in every second life. Prints one JSON object; exit 0 when nothing is lost and nothing twice."""
+one file in every second life; in the last life, of all commits. Prints one JSON object; exit 0 when nothing is lost and nothing twice."""
 
 import argparse
 import json
@@ -94,30 +94,36 @@ class Agent(plant.Weir):
         self.feed = readings(seed, options.messages // options.agents)
         self.publisher = plant.Publisher(broker.port, self.feed, options.rate, topic=f"plant/{name}/telemetry")
         self.kills = options.kills // options.agents
+        self.lost_at_the_end = 10 * options.kills // options.agents
         self.random = random.Random(seed)
         self.points = POINTS + (CHECKPOINT_POINTS if options.checkpoints else [])
         self.hits, self.misses, self.failure = Counter(), Counter(), None
 
     def live_and_die(self):
         try:
+            killed_feed = len(self.feed) * 4 // 5
             for index in range(self.kills):
-                self.publisher.publish((index + 1) * len(self.feed) // self.kills)
+                self.publisher.publish((index + 1) * killed_feed // self.kills)
                 self.die(index)
+            # The last life is a long one, in which the answers to many commits are lost.
+            self.store.lose_replies(self.name, of_file=True, commits=self.lost_at_the_end)
+            self.start({})
             self.publisher.publish(len(self.feed))
             self.publisher.wait()
+            plant.wait_until(self.is_settled, 600, f"most readings of {self.name} in the lake", every=0.2)
             self.store.stop_faults(self.name)
-            self.start({})
-            plant.wait_until(self.is_settled, 180, f"the last readings of {self.name} in the lake", every=0.1)
             self.final = self.status_by_command()
             self.exit_code, _ = self.stop()
         except Exception as error:  # reported by the main thread
             self.failure = error
 
     def die(self, index):
-        place, seconds = None, self.random.uniform(0.05, 2.0)
+        place, seconds = None, self.random.uniform(0.05, 3.0)
         if index % 3 != 2:
-            place, seconds = self.points[(index - index // 3) % len(self.points)], 4.0
-        self.store.lose_replies(self.name, of_file=index % 2 == 0)
+            place, seconds = self.points[(index - index // 3) % len(self.points)], 6.0
+        # Where the answer is lost, the place behind it is not reached.
+        commits = 0 if place == "delta.after-commit" else 3
+        self.store.lose_replies(self.name, of_file=index % 2 == 0, commits=commits)
         self.start({"WEIR_CRASH_POINT": f"{place}:{self.random.choice([1, 1, 2])}"} if place else {})
         end = time.monotonic() + seconds
         while not self.is_dead() and time.monotonic() < end:

@@ -19,7 +19,7 @@ class FolderStore:
     def sink(self):
         return f'type = "file"\nurl = "file://{self.folder}"'
 
-    def lose_replies(self, agent, of_file):
+    def lose_replies(self, agent, of_file, commits=3):
         pass
 
     def stop_faults(self, agent):
@@ -41,10 +41,9 @@ class ServerStore:
     def __init__(self):
         self.lost = Counter()
 
-    def lose_replies(self, agent, of_file):
+    def lose_replies(self, agent, of_file, commits=3):
         self._count()
-        # The same reply may be lost again when the commit is repeated.
-        rules = [{"match": self.commit_pattern, "fault": "drop_reply", "times": 3}]
+        rules = [{"match": self.commit_pattern, "fault": "drop_reply", "times": commits}] if commits else []
         if of_file:
             rules.append({"match": self.file_pattern, "fault": "drop_reply"})
         self.proxy.rules(*rules)
@@ -61,6 +60,18 @@ class ServerStore:
         self.proxy.stop()
 
 
+def s3_table(gateway, path):
+    """A table in the gateway's bucket, as delta-rs reads it."""
+    return DeltaTable(
+        f"s3://{gateway.bucket}/{path}",
+        storage_options={
+            "AWS_ENDPOINT_URL": f"http://127.0.0.1:{gateway.port}", "AWS_REGION": "us-east-1",
+            "AWS_ACCESS_KEY_ID": gateway.access_key, "AWS_ALLOW_HTTP": "true",
+            "AWS_SECRET_ACCESS_KEY": gateway.secret_key, "AWS_S3_ADDRESSING_STYLE": "path",
+        },
+    )
+
+
 class S3Store(ServerStore):
     commit_pattern, file_pattern = r"^PUT .*/_delta_log/\d+\.json", r"^PUT .*\.parquet"
 
@@ -73,14 +84,7 @@ class S3Store(ServerStore):
         return self.gateway.sink("lake", port=self.proxy.port)
 
     def table(self, stream):
-        return DeltaTable(
-            f"s3://{self.gateway.bucket}/lake/{stream}",
-            storage_options={
-                "AWS_ENDPOINT_URL": f"http://127.0.0.1:{self.gateway.port}", "AWS_REGION": "us-east-1",
-                "AWS_ACCESS_KEY_ID": self.gateway.access_key, "AWS_ALLOW_HTTP": "true",
-                "AWS_SECRET_ACCESS_KEY": self.gateway.secret_key, "AWS_S3_ADDRESSING_STYLE": "path",
-            },
-        )
+        return s3_table(self.gateway, f"lake/{stream}")
 
     def stop(self):
         super().stop()

@@ -180,8 +180,8 @@ def test_a_changed_type_is_refused_and_rows_wait_until_it_is_mended(broker, star
     broker.publish("plant/1", readings(10, 10))
     said = "column seq is of type string in the result and of type long in the table"
     wait_until(lambda: said in process.log(), 20, "the refusal")
-    assert said in json.dumps(process.status()), "weir status says it, too"
-    assert process.pending() == 10
+    wait_until(lambda: said in json.dumps(process.status()), 20, "the same in the status")
+    wait_until(lambda: process.pending() == 10, 20, "the count of what waits")
     process.stop()
     # Whoever looks after the table moves the old one away.
     table = Path(process.folder) / "lake" / "readings"
@@ -231,7 +231,8 @@ def test_tables_that_ask_for_more_are_refused(broker, start_weir, tmp_path, chan
     process = start_weir(configuration(broker, FOLDER)).start()
     broker.publish("plant/1", readings(10))
     wait_until(lambda: reason in process.log(), 20, "the refusal")
-    assert process.pending() == 10 and len(os.listdir(table)) == 1
+    wait_until(lambda: process.pending() == 10, 20, "the count of what waits")
+    assert len(os.listdir(table)) == 1
     assert not list(table.parent.rglob("*.parquet")), "no file is put for a table that does not take it"
 
 
@@ -270,7 +271,7 @@ def test_a_state_directory_that_is_older_than_the_table_is_refused(broker, start
     process.start()
     broker.publish("plant/1", readings(5, 100))
     wait_until(lambda: "the state directory is older than the table" in process.log(), 20, "the refusal")
-    assert process.pending() == 5
+    wait_until(lambda: process.pending() == 5, 20, "the count of what waits")
 
 
 def test_a_new_state_directory_adds_beside_the_old_rows(broker, start_weir):

@@ -81,8 +81,9 @@ final class DeltaDelivery: SegmentDelivery {
             try commit(append, of: segment, to: table, onSent)
             stored = nil
         } catch {
-            // Whether the commit is there is not known.
-            table.forget()
+            // Whether the commit is there is not known. A table that was refused may be put right, or
+            // another in its place.
+            if error.domain == .configuration { table.forget() } else { table.expectMore() }
             throw error
         }
         checkpointIfDue(table)
@@ -193,6 +194,7 @@ final class DeltaDelivery: SegmentDelivery {
         if version >= 0, try !table.log.hasEntry(version) {
             // The files went with it.
             stored = nil
+            table.forget()
             throw Failure(
                 .external, "committing to", table.log.location,
                 "entry \(version) of its log, which was there, is gone",

@@ -1,6 +1,6 @@
 // One table as a writer that only appends knows it: the version, protocol, columns, and how far its own
-// rows have come. Between commits all of it is kept in memory; after a failure, whose outcome is unknown,
-// it is forgotten and read again from the log.
+// rows have come. Between commits all of it is kept in memory. After a failure, whose outcome is unknown,
+// only what the log has beyond the last known entry is read, since entries never change.
 
 import WeirCore
 import WeirFormats
@@ -24,6 +24,8 @@ final class DeltaTable {
     /// The identity that the table gets if it is made here: a UUID.
     private let newID: String
     private var head: DeltaSnapshot?
+    /// The entries that were read, when there may be more.
+    private var stale: DeltaSnapshot?
 
     /// - Parameters:
     ///   - application: under which name the log says how far this writer has come.
@@ -46,20 +48,30 @@ final class DeltaTable {
     /// Whether a checkpoint of weir's would hold all that the table has.
     var canBeCheckpointed: Bool { head?.versions?.canBeHeld ?? false }
 
-    /// What is known may be wrong: read it again before it is used.
-    func forget() { head = nil }
+    /// There may be more entries than are known: they must be read before the next commit.
+    func expectMore() {
+        stale = head ?? stale
+        head = nil
+    }
+
+    /// The table may be another one by now: nothing of what is known is used any more.
+    func forget() {
+        head = nil
+        stale = nil
+    }
 
     /// Takes in entries that others have added, or all if nothing is known.
     func refresh() throws(Failure) {
-        guard var known = head else {
-            var empty = DeltaSnapshot(headFor: application)
-            try log.load(&empty)
-            head = empty
-            return
+        expectMore()
+        var known = stale ?? DeltaSnapshot(headFor: application)
+        do throws(Failure) {
+            // A long log is not read from its beginning again because of one lost answer.
+            if known.version < 0 { try log.load(&known) } else { try log.advance(&known) }
+        } catch {
+            stale = known.version < 0 ? nil : known
+            throw error
         }
-        // Half an advance must not stay.
-        head = nil
-        try log.advance(&known)
+        stale = nil
         head = known
     }
 
