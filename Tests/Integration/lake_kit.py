@@ -216,4 +216,5 @@ def require_balanced(status):
         assert figures["in"] == figures["used"] + figures["filtered"] + figures["late"], item
     for item in status["sinks"]:
         for stream in item["streams"]:
-            assert stream["appended"] == stream["forwarded"] + stream["pending"] + stream["expired"], stream
+            came, went = stream["appended"] + stream["made"], stream["forwarded"] + stream["merged"]
+            assert came == went + stream["pending"] + stream["expired"], stream

@@ -44,11 +44,22 @@ struct LiveParts: EngineParts {
         }
     }
 
+    /// The sinks whose waiting rows may be merged: they get what merging needs.
+    let mergingSinks: Set<String>
+
+    func runningPlan(of query: QueryConfiguration) -> QueryPlan {
+        guard !mergingSinks.isDisjoint(with: query.sinks),
+            case .success(let merging) = query.plan.coarsening()
+        else { return query.plan }
+        return merging.plan
+    }
+
     func resultTargets(of query: QueryConfiguration) -> [any RowTarget] {
         query.sinks.map { name in
             OutboxTarget(
                 appender, sink: name, stream: query.name,
-                partition: sinks.first { $0.name == name }?.partitionRule(of: query.plan))
+                partition: sinks.first { $0.name == name }?.partitionRule(of: query.plan),
+                columnCount: mergingSinks.contains(name) ? nil : query.plan.schema.count)
         }
     }
 
@@ -81,7 +92,8 @@ struct AgentBuilder {
             memoryBudgetBytes: storeBudget(settings), freeBytesMin: 0, crashPoint: crashPoint)
         let live = LiveParts(
             appender: storage.appender, clock: clock, tableFolder: "\(settings.stateDirectory)/tables",
-            fileSinks: configuration.fileSinks, sinks: configuration.sinks)
+            fileSinks: configuration.fileSinks, sinks: configuration.sinks,
+            mergingSinks: configuration.mergingSinks)
         let builder = EngineBuilder(
             configuration: configuration, storage: storage, parts: live, logger: logger)
         let tasks = try builder.makeTasks(queries: configuration.queries)
@@ -93,7 +105,7 @@ struct AgentBuilder {
             acknowledgesBeforeCommit: environment["WEIR_TEST_ACK_BEFORE_COMMIT"] == "1")
         let board = StatusBoard()
         let gate = IntakeGate(
-            bounds: configuration.sinks.filter { $0.outbox.onFull == .pause }.map {
+            bounds: configuration.sinks.filter(\.outbox.pausesIntake).map {
                 IntakeGate.Bound(sinkName: $0.name, bytesMax: Int(clamping: $0.outbox.bytesMax))
             },
             outbox: storage.outbox, appender: storage.appender, directory: storage.directory,
@@ -106,7 +118,8 @@ struct AgentBuilder {
         let forwarding = Forwarding(
             settings: configuration.sinks.map {
                 $0.forwarderSettings(
-                    settings, stateDirectory: settings.stateDirectory, environment: environment)
+                    settings, stateDirectory: settings.stateDirectory, queries: configuration.queries,
+                    environment: environment)
             },
             outbox: storage.outbox, uplink: uplink, board: board, loopWakeUp: wakeUp, clock: clock,
             crashPoint: crashPoint, logger: logger)

@@ -12,6 +12,8 @@ import WeirStore
 protocol EngineParts {
     /// The connector of a configured source, or nil to leave the source out.
     func makeSource(_ source: SourceConfiguration) throws(Failure) -> (any Source)?
+    /// The plan of a query, perhaps with more columns behind its own, for targets that want them.
+    func runningPlan(of query: QueryConfiguration) -> QueryPlan
     /// Where results of a query go, and its late rows.
     func resultTargets(of query: QueryConfiguration) -> [any RowTarget]
     func lateTargets(of query: QueryConfiguration) -> [any RowTarget]
@@ -148,7 +150,8 @@ struct EngineBuilder {
             memoryBudgetBytes: stateBudgetBytes,
             watermarkBy: clockKeys.first, hashSeed: UInt64.random(in: 0 ... .max))
         return try QueryTask(
-            name: query.name, plan: query.plan, options: options, scopeID: id, engine: storage,
+            name: query.name, plan: parts.runningPlan(of: query), options: options, scopeID: id,
+            engine: storage,
             tables: tables,
             results: parts.resultTargets(of: query), lates: parts.lateTargets(of: query))
     }

@@ -5,9 +5,11 @@ import WeirFormats
 import WeirSQL
 
 extension SinkConfiguration {
-    /// The settings of the sink's forwarder, which works in `stateDirectory`.
+    /// The settings of the sink's forwarder, which works in `stateDirectory`; `queries` are those of the
+    /// configuration.
     func forwarderSettings(
-        _ agent: AgentSettings, stateDirectory: String, environment: [String: String]
+        _ agent: AgentSettings, stateDirectory: String, queries: [QueryConfiguration],
+        environment: [String: String]
     ) -> ForwarderSettings {
         ForwarderSettings(
             sinkName: name, agentID: agent.id, store: storeOptions(environment: environment),
@@ -16,6 +18,7 @@ extension SinkConfiguration {
                 agentID: agent.id, fileExtension: fileFormat.fileExtension),
             format: fileFormat, seal: sealPolicy, partitionBy: partitionBy,
             retryMilliseconds: retryMilliseconds, outbox: outbox,
+            coarsening: coarseningSettings(queries),
             stagingDirectory: "\(stateDirectory)/staging/\(name)",
             // Intake stops at the whole of it, and RocksDB needs less than half.
             stagingReserveBytes: agent.freeSpaceReserveBytes / 2,
@@ -50,6 +53,15 @@ extension SinkConfiguration {
     /// The options of a sink that takes rows; nil for one that takes files.
     var rowOptions: RowSinkOptions? {
         if case .rows(let rows) = destination { rows.options(name: name) } else { nil }
+    }
+
+    private func coarseningSettings(_ queries: [QueryConfiguration]) -> CoarseningSettings? {
+        guard let widths = outbox.coarsening?.widthsMilliseconds else { return nil }
+        var plans: [String: CoarsenablePlan] = [:]
+        for query in queries where query.sinks.contains(name) {
+            if case .success(let plan) = query.plan.coarsening() { plans[query.name] = plan }
+        }
+        return CoarseningSettings(widths: widths, plans: plans)
     }
 
     private var fileFormat: FileFormat {

@@ -4,6 +4,7 @@ import Glibc
 import Logging
 import WeirConnectors
 import WeirCore
+import WeirSQL
 import WeirStore
 
 /// A replay's sources and targets.
@@ -31,6 +32,8 @@ struct ReplayEngineParts: EngineParts {
         }
         return FileSource(source.fileOptions(paths: paths, linesMax: batchRowsMax), clock: live.clock)
     }
+
+    func runningPlan(of query: QueryConfiguration) -> QueryPlan { live.runningPlan(of: query) }
 
     func resultTargets(of query: QueryConfiguration) -> [any RowTarget] {
         files?.target(query.name, isResult: true) ?? live.resultTargets(of: query)
@@ -105,7 +108,8 @@ struct ReplayBuilder {
             inputs: inputs, files: files, 
             live: LiveParts(
                 appender: storage.appender, clock: clock, tableFolder: "",
-                fileSinks: configuration.fileSinks, sinks: []),
+                fileSinks: configuration.fileSinks, sinks: [],
+                mergingSinks: files == nil ? configuration.mergingSinks : []),
             batchRowsMax: options.batchRowsMax)
         let builder = EngineBuilder(
             configuration: configuration, storage: storage, parts: parts, logger: logger)
@@ -128,7 +132,8 @@ struct ReplayBuilder {
         Forwarding(
             settings: configuration.sinks.map {
                 $0.forwarderSettings(
-                    configuration.agent, stateDirectory: statePath, environment: environment)
+                    configuration.agent, stateDirectory: statePath, queries: configuration.queries,
+                    environment: environment)
             },
             outbox: storage.outbox, board: StatusBoard(), loopWakeUp: try WakeUp(), clock: clock,
             crashPoint: crashPoint, logger: logger)

@@ -29,6 +29,11 @@ public struct AgentConfiguration: Sendable {
         Catalog(
             tables: sources.map(\.table), views: views, lookupTables: tables.map(\.catalogTable))
     }
+
+    /// The names of the sinks whose waiting rows are merged when the outbox is full.
+    var mergingSinks: Set<String> {
+        Set(sinks.filter { $0.outbox.coarsening != nil }.map(\.name))
+    }
 }
 
 /// `[agent]`.

@@ -107,7 +107,7 @@ private struct Assembly {
             sentimentWords: agentValues.flatMap(sentimentWords))
         let boundViews = binding.bindViews()
         let boundQueries = queries.map { binding.bindQuery($0) }
-        let links = SinkLinks(log: log, sinks: sinks)
+        let links = SinkLinks(log: log, sinks: sinks, sources: sources)
         links.check(queries: boundQueries)
         let rowLinks = RowSinkLinks(log: log, sinks: sinks)
         rowLinks.check(boundQueries)

@@ -84,7 +84,7 @@ struct SinkBuilder {
         }
         return OutboxConfiguration(
             bytesMax: bytesMax, ageMaxMilliseconds: values[SinkFields.outboxAgeMax], onFull: onFull,
-            files: files)
+            files: files, coarsening: coarsening(values, onFull))
     }
 
     private func schedule(_ values: SectionValues) -> Schedule? {

@@ -98,6 +98,8 @@ public struct OutboxConfiguration: Sendable, Hashable {
         case pause
         /// The oldest rows are dropped, counted and logged.
         case dropOldest = "drop_oldest"
+        /// Rows of neighbouring windows are merged into rows of wider ones.
+        case coarsen
     }
 
     /// Which segments are written to files.
@@ -113,6 +115,8 @@ public struct OutboxConfiguration: Sendable, Hashable {
     public let ageMaxMilliseconds: Int64?
     public let onFull: FullPolicy
     public let files: FilesPolicy
+    /// How rows are merged; nil unless `onFull` is `.coarsen`.
+    public var coarsening: CoarseningConfiguration?
 }
 
 /// What the HTTP stores share.

@@ -169,8 +169,8 @@ enum SinkFields {
         "Rows that have waited longer are dropped, counted and logged. Default: never.")
     static let onFull: Setting<OutboxConfiguration.FullPolicy> = .choice(
         "outbox.on_full", .default("pause"),
-        "When the outbox is full: `pause` the intake, or `drop_oldest` rows, which are counted and logged."
-    )
+        "When the outbox is full: `pause` the intake, `drop_oldest` rows, which are counted and logged, or `coarsen`: "
+            + "merge rows of neighbouring windows into rows of wider ones (docs/delivery.md).")
     static let outboxFiles: Setting<OutboxConfiguration.FilesPolicy> = .choice(
         "outbox.files", .default("waiting"), for: files,
         "Which sealed rows are written to files in `state_dir` before they are sent: those that are `waiting` for a "
@@ -199,6 +199,7 @@ enum SinkFields {
             keyFile.declaration,
             outboxBytesMax.declaration, outboxAgeMax.declaration, onFull.declaration,
             outboxFiles.declaration,
+            CoarsenFields.widths.declaration, CoarsenFields.then.declaration,
         ] + DeltaFields.declarations + RowSinkFields.declarations + PlannerFields.sink,
         refusals: TLSRefusals.all.merging(PlannerFields.refusals) { first, _ in first })
 }

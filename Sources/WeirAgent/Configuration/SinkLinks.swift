@@ -8,12 +8,15 @@ import WeirSQL
 struct SinkLinks {
     let log: ProblemLog
     let sinks: [BuiltSink]
+    let sources: [BuiltSource]
 
     func check(queries: [BoundQuery]) {
         for query in queries { checkSinks(of: query) }
+        let merging = CoarsenLinks(log: log, sources: sources)
         for sink in sinks {
             checkPartition(of: sink, queries)
             checkTables(of: sink, queries)
+            merging.check(sink, queries)
         }
     }
 

@@ -28,8 +28,9 @@ public enum Explanation {
             let head = [
                 "query \(query.name)", "  result: \(columns.joined(separator: ", "))",
             ]
+            let merging = mergingLine(query, configuration)
             let clocks = clockLine(query.plan.root, configuration).map { ["  clocks: \($0)"] } ?? []
-            return (head + clocks + lines(query.plan.root, configuration, times, depth: 1))
+            return (head + clocks + merging + lines(query.plan.root, configuration, times, depth: 1))
                 .joined(separator: "\n") + "\n"
         }.joined(separator: "\n")
     }
@@ -70,6 +71,33 @@ public enum Explanation {
         if plan.sources.count > 1 { return slowest + "the query reads several sources" }
         guard let meeting = plan.operatorAcrossKeys(of: key) else { return slowest + "branches meet" }
         return slowest + "rows of several meet in: \(clipped(meeting.headline))"
+    }
+
+    /// Whether waiting rows of a query with windows can be merged into rows of wider ones.
+    private static func mergingLine(
+        _ query: QueryConfiguration, _ configuration: AgentConfiguration
+    ) -> [String] {
+        guard query.plan.root.hasWindows else { return [] }
+        let isKeyed = configuration.sources.contains {
+            $0.time?.watermarkBy != nil && query.plan.sources.contains($0.name)
+        }
+        if isKeyed { return ["  merged when the outbox is full: never; its source has watermark_by"] }
+        switch query.plan.coarsening() {
+        case .failure(let refusal): return ["  merged when the outbox is full: never; \(refusal.reason)"]
+        case .success(let merging):
+            let widths = configuration.sinks.filter { query.sinks.contains($0.name) }.compactMap { sink in
+                sink.outbox.coarsening.map { coarsening in
+                    let widths = coarsening.widthsMilliseconds.map { Quantity.text(milliseconds: $0) }
+                    return "\(widths.joined(separator: ", ")) (sink \(sink.name))"
+                }
+            }
+            let window = Quantity.text(milliseconds: merging.windowMilliseconds)
+            let wanted =
+                widths.isEmpty
+                ? "not wanted; outbox.on_full = \"coarsen\" could, into multiples of \(window)"
+                : widths.joined(separator: "; ")
+            return ["  merged when the outbox is full: \(wanted)"]
+        }
     }
 
     /// A line without the middle of a very long one, such as a word list written into it.

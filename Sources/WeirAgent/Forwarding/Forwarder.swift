@@ -21,6 +21,8 @@ final class Forwarder {
     private let stager: SegmentStager?
     private let gate: UploadGate
     private let markers: MarkerWriter?
+    /// Merges rows when the outbox is full; nil when the sink does otherwise.
+    private let coarsening: OutboxCoarsening?
     private let control: ForwarderControl
     private let board: StatusBoard
     private let clock: any MachineClock
@@ -41,6 +43,11 @@ final class Forwarder {
         self.sink = sink
         self.settings = settings
         self.outbox = outbox
+        coarsening = settings.coarsening.map {
+            OutboxCoarsening(
+                $0, sink: sink, sinkName: settings.sinkName, outbox: outbox,
+                bytesMax: Int(clamping: settings.outbox.bytesMax), logger: environment.logger)
+        }
         control = environment.control
         board = environment.board
         clock = environment.clock
@@ -255,7 +262,8 @@ final class Forwarder {
             // A slow stream makes a tiny block a commit; days of them must not add up in memory.
             _ = try outbox.mergeSmallBlocks(of: sink)
         }
-        if settings.outbox.onFull == .dropOldest {
+        try coarsening?.makeRoom()
+        if settings.outbox.dropsOldest {
             try note(
                 outbox.expireOldest(of: sink, untilBytes: Int(settings.outbox.bytesMax)),
                 "the outbox is full")

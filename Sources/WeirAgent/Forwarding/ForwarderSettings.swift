@@ -21,6 +21,8 @@ struct ForwarderSettings: Sendable {
     let partitionBy: String?
     let retryMilliseconds: ClosedRange<Int64>
     let outbox: OutboxConfiguration
+    /// Which streams' rows can be merged when the outbox is full; nil when the sink merges none.
+    let coarsening: CoarseningSettings?
     /// A folder for objects that are too large to be held in memory; on the state's disk.
     let stagingDirectory: String
     /// Free bytes of the state's disk that files of waiting rows leave alone.

@@ -78,9 +78,10 @@ final class SegmentStager {
     }
 
     /// During an outage rows are sealed when they fill a file of the size that the sink asks for, not by
-    /// the schedule: days of it become files of that size.
+    /// the schedule: days of it become files of that size. Rows that can be merged when the outbox is full
+    /// stay as they are, since sealed ones are not.
     private func sealFullPieces(_ bytesMax: (String) throws(Failure) -> Int) throws(Failure) {
-        for (stream, name) in outbox.streams(of: sink) {
+        for (stream, name) in outbox.streams(of: sink) where settings.coarsening?.plans[name] == nil {
             let bytesMax = try bytesMax(name)
             while outbox.pending(of: sink).bytes < Int(clamping: settings.outbox.bytesMax) {
                 let pending = outbox.pending(of: stream)

@@ -28,20 +28,32 @@ final class OutboxTarget: RowTarget {
     private let appender: OutboxAppender
     private let stream: StreamID
     private let partition: PartitionRule?
+    private let columnCount: Int?
     private var hours: Set<Int64> = []
 
-    /// - Parameter partition: given when hours of the stream are to be told complete.
+    /// - Parameters:
+    ///   - partition: given when hours of the stream are to be told complete.
+    ///   - columnCount: of rows with more columns the first so many are taken; nil for all.
     init(
-        _ appender: OutboxAppender, sink: String, stream: String, partition: PartitionRule? = nil
+        _ appender: OutboxAppender, sink: String, stream: String, partition: PartitionRule? = nil,
+        columnCount: Int? = nil
     ) {
         self.appender = appender
         self.partition = partition
         self.stream = appender.register(sink: sink, stream: stream)
+        self.columnCount = columnCount
     }
 
     func append(_ rows: Batch) {
-        appender.append(stream, rows)
+        appender.append(stream, shown(rows))
         if let partition { note(rows.columns[partition.column], rows.rowCount) }
+    }
+
+    private func shown(_ rows: Batch) -> Batch {
+        guard let columnCount, columnCount < rows.columns.count else { return rows }
+        return Batch(
+            schema: Schema(Array(rows.schema.fields.prefix(columnCount))),
+            columns: Array(rows.columns.prefix(columnCount)), rowCount: rows.rowCount)
     }
 
     func closeTime(upTo watermark: Int64) {

@@ -96,7 +96,7 @@ extension OutboxReader {
         if let configured = configuration.sinks.first(where: { $0.name == sink }) {
             return SegmentWriter(
                 settings: configured.forwarderSettings(
-                    configuration.agent, stateDirectory: "\(folder)/.weir", environment: [:]),
+                    configuration.agent, stateDirectory: "\(folder)/.weir", queries: [], environment: [:]),
                 outbox: outbox)
         }
         guard segment.staged != nil, let any = configuration.sinks.first else {
@@ -107,7 +107,7 @@ extension OutboxReader {
         }
         return SegmentWriter(
             settings: any.forwarderSettings(
-                configuration.agent, stateDirectory: "\(folder)/.weir", environment: [:]),
+                configuration.agent, stateDirectory: "\(folder)/.weir", queries: [], environment: [:]),
             outbox: outbox)
     }
 

@@ -1,4 +1,5 @@
-// Results as columns: the keys, window_start, window_end, window_time, then the aggregates.
+// Results as columns: the keys, window_start, window_end, window_time, then the aggregates; where rows
+// can be merged later, also the window's width and the group itself (GroupRecord).
 //
 // Windows of few groups share a batch with the next ones, so that what comes after the windows gets
 // thousands of rows at a time; the operator hands a batch on when it is full or when it returns.
@@ -26,6 +27,9 @@ final class WindowResults {
     private let hasStartInKey: Bool
     /// Whether the last column is the revision, which counts a window's corrections.
     private let hasRevision: Bool
+    /// Whether the last two columns are the window's width and the group.
+    private let hasGroups: Bool
+    private var record = ByteWriter()
     /// The output column that window_start is.
     private let firstBound: Int
     /// The output column of each column of the stored key.
@@ -42,7 +46,9 @@ final class WindowResults {
         self.keyOrder = keyOrder
         self.encoder = encoder
         self.accumulators = accumulators
-        firstBound = schema.count - accumulators.count - (hasRevision ? 4 : 3)
+        hasGroups = schema.fields.last?.isHidden == true
+        firstBound =
+            schema.count - accumulators.count - (hasRevision ? 4 : 3) - (hasGroups ? 2 : 0)
         hasStartInKey = keyOrder.count > firstBound
         precondition(
             keyOrder.count == firstBound + (hasStartInKey ? 1 : 0), "keys, window, aggregates")
@@ -74,7 +80,18 @@ final class WindowResults {
         if hasRevision {
             columns[columns.count - 1].appendWords(count: count, isNull: { _ in false }) { _ in revision }
         }
+        if hasGroups { appendGroups(groups, window) }
         rowCount += count
+    }
+
+    private func appendGroups(_ groups: MergedGroups, _ window: WindowBounds) {
+        let (width, state) = (columns[columns.count - 2], columns[columns.count - 1])
+        for (slot, key) in zip(groups.slots, groups.keys) {
+            width.append(window.end - window.start)
+            record.removeAll()
+            GroupRecord.write(slot, key: key, window, accumulators, into: &record)
+            record.bytes.withUnsafeBufferPointer { state.append($0) }
+        }
     }
 
     /// Adds groups each of which has a window of its own.

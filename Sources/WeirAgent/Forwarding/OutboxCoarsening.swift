@@ -1,0 +1,149 @@
+// `outbox.on_full = "coarsen"`: when a sink's outbox is nearly full, its oldest rows are merged into rows
+// of wider windows, level by level, until a quarter is free again. The least is lost that way: all rows
+// reach the first level before any reaches the second.
+//
+// Only rows that no segment holds are merged, since names of objects are promises, and only windows that
+// wait as a whole (CoarseScan). Each merge replaces a stretch of rows in one synced write
+// (OutboxRewriting), so that a crash finds either the narrow rows or the wide ones. It runs on the
+// thread of the sink's forwarder, which alone seals and drops rows of the sink.
+//
+// What is merged when follows from how full the outbox is, and so from the network; what a wide row says
+// follows from the narrow rows alone.
+
+import Logging
+import WeirCore
+import WeirRuntime
+import WeirSQL
+import WeirStore
+
+/// Which rows of a sink can be merged, and how.
+struct CoarseningSettings: Sendable {
+    /// The widths of windows, from the narrowest, ms.
+    let widths: [Int64]
+    /// By the names of streams.
+    let plans: [String: CoarsenablePlan]
+}
+
+/// Merges rows of one sink. Owned by its forwarder's thread.
+final class OutboxCoarsening {
+    private let settings: CoarseningSettings
+    private let sink: SinkID
+    private let sinkName: String
+    private let outbox: Outbox
+    private let bytesMax: Int
+    private let logger: Logger
+    private let decoder = BatchDecoder()
+    private var coarseners: [String: WindowCoarsener] = [:]
+    /// The row from which on windows of a width may be found in a stream; what is before is as wide, or
+    /// is to stay as it is.
+    private var looked: [Look: UInt64] = [:]
+    /// Rows appended when there was nothing more to merge.
+    private var exhaustedAt: UInt64?
+
+    private struct Look: Hashable {
+        let stream: StreamID
+        let width: Int64
+    }
+
+    /// Encoded bytes of rows that are merged with one write, beyond those of one window.
+    private static let bytesAtOnceMax = 8 << 20
+
+    init(
+        _ settings: CoarseningSettings, sink: SinkID, sinkName: String, outbox: Outbox, bytesMax: Int,
+        logger: Logger
+    ) {
+        self.settings = settings
+        self.sink = sink
+        self.sinkName = sinkName
+        self.outbox = outbox
+        self.bytesMax = bytesMax
+        self.logger = logger
+    }
+
+    private var bytes: Int { outbox.pending(of: sink).bytes }
+
+    /// Merges rows if the outbox is seven eighths full, until a quarter is free or nothing is left to
+    /// merge.
+    func makeRoom() throws(Failure) {
+        guard bytes > bytesMax / 8 * 7 else { return }
+        let appended = outbox.appendedRows(of: sink)
+        if appended == exhaustedAt { return }
+        for width in settings.widths {
+            for (stream, name) in outbox.streams(of: sink) {
+                guard let coarsener = try coarsener(of: name) else { continue }
+                let before = counts(of: stream)
+                while isTooFull, try mergeNext(in: stream, coarsener, width) {}
+                tell(name, width, before, counts(of: stream))
+                if !isTooFull { return }
+            }
+        }
+        exhaustedAt = appended
+    }
+
+    private var isTooFull: Bool { bytes > bytesMax / 4 * 3 }
+
+    private func coarsener(of stream: String) throws(Failure) -> WindowCoarsener? {
+        if let known = coarseners[stream] { return known }
+        guard let plan = settings.plans[stream] else { return nil }
+        let made = try WindowCoarsener(plan)
+        coarseners[stream] = made
+        return made
+    }
+
+    /// Merges the oldest rows of a stream that can be merged to `width`; false when there are none.
+    private func mergeNext(
+        in stream: StreamID, _ coarsener: WindowCoarsener, _ width: Int64
+    ) throws(Failure) -> Bool {
+        let look = Look(stream: stream, width: width)
+        let blocks = outbox.unsealedBlocks(of: stream)
+        let (outbox, decoder) = (outbox, decoder)
+        let read = { (index: Int) throws(Failure) -> Batch in
+            try outbox.readBlock(index, of: blocks, by: decoder)
+        }
+        let start = blocks.index(at: looked[look] ?? 0)
+        var scan = CoarseScan(
+            coarsener.plan, width: width, beginsWithFirstRow: start == 0 && blocks.beginsWithFirstRow)
+        var (index, foundBytes) = (start, 0)
+        while index < blocks.count, !scan.isEnded, foundBytes < Self.bytesAtOnceMax {
+            try scan.take(try read(index), block: index)
+            if !scan.found.isEmpty { foundBytes += blocks.bytes(of: index) }
+            index += 1
+        }
+        guard let first = scan.found.first, let last = scan.found.last,
+            let rewriting = OutboxRewriting(outbox, blocks, from: first.firstRow, to: last.endOfRows)
+        else {
+            // Next time the row before the open window must be seen again.
+            let from = max(start, (scan.openBlock ?? blocks.count) - 1)
+            if from < blocks.count { looked[look] = blocks.first(of: from) }
+            return false
+        }
+        for window in scan.found {
+            try coarsener.merge(window, read: read) { (rows) throws(Failure) in
+                try rewriting.append(rows)
+            }
+        }
+        guard try rewriting.finish() else { return false }
+        looked[look] = rewriting.lastRowNumber
+        return true
+    }
+
+    // MARK: Telling
+
+    private func counts(of stream: StreamID) -> (merged: UInt64, made: UInt64) {
+        outbox.reports().first { $0.stream == stream }.map { ($0.merged, $0.made) } ?? (0, 0)
+    }
+
+    private func tell(
+        _ stream: String, _ width: Int64, _ before: (merged: UInt64, made: UInt64),
+        _ now: (merged: UInt64, made: UInt64)
+    ) {
+        guard now.merged > before.merged else { return }
+        let (rows, made) = (now.merged - before.merged, now.made - before.made)
+        logger.warning(
+            """
+            the outbox is nearly full: \(rows) rows of \(stream) were merged into \(made) of windows of \
+            \(Quantity.text(milliseconds: width))
+            """,
+            metadata: ["sink": "\(sinkName)"])
+    }
+}
