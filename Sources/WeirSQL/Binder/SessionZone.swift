@@ -116,9 +116,14 @@ struct SessionZone {
                 .call(function, arguments: arguments.map(applied), type: type), .bigint)
         }
         guard function.readsCalendar, arguments.first?.type == .timestampLTZ else { return nil }
-        let moved = [local(applied(to: arguments[0]))] + arguments.dropFirst().map(applied)
+        let original = applied(to: arguments[0])
+        let moved = [local(original)] + arguments.dropFirst().map(applied)
         guard type == .timestampLTZ else { return .call(function, arguments: moved, type: type) }
-        return instant(.call(function, arguments: moved, type: .timestamp))
+        let rounded = BoundExpression.call(function, arguments: moved, type: .timestamp)
+        guard function.staysInItsHour else { return instant(rounded) }
+        return .call(
+            .named("INSTANT BESIDE"),
+            arguments: [rounded, original, .literal(.string(name), type: .string)], type: .timestampLTZ)
     }
 
     private func local(_ instant: BoundExpression) -> BoundExpression {
@@ -138,6 +143,15 @@ struct SessionZone {
 }
 
 extension ScalarFunction {
+    /// Whether it rounds to an hour or less, on the clocks by which the time is read.
+    fileprivate var staysInItsHour: Bool {
+        switch self {
+        case .floorTimeSecond, .floorTimeMinute, .floorTimeHour: true
+        case .named(let name): ["SECOND", "MINUTE", "HOUR"].contains { name.hasSuffix(" TO \($0)") }
+        default: false
+        }
+    }
+
     /// Whether it reads fields of a calendar off its first argument.
     fileprivate var readsCalendar: Bool {
         switch self {

@@ -28,7 +28,28 @@ let zoneFunctions: [LibraryFunction] = [
         guard seconds.magnitude < secondsMax else { return seconds }
         return CivilCalendar.floorDivide(clock.instant(ofLocal: seconds * 1000), by: 1000)
     },
+    instantBeside,
 ]
+
+/// Keeps a time that was moved within an hour in the hour that it was in, where that comes twice.
+private let instantBeside = LibraryFunction(
+    "INSTANT BESIDE", .time, [.exact(.timestamp), .exact(.timestampLTZ), .string], .fixed(.timestampLTZ),
+    "An instant, moved as far as what clocks show then (put in by `time_zone`).",
+    kernel: { arguments, type in
+        let zone = arguments[2].constant?.text(0).string ?? "UTC"
+        let clock = try? WallClock(zone: zone)
+        return LibraryKernel([arguments[0], arguments[1]], type: type) { call in
+            let (locals, instants) = (call.operands[0], call.operands[1])
+            let result = Column.strict(call.type, [locals, instants], call.input.rowCount)
+            let (from, beside, to) = (locals.column.ints, instants.column.ints, result.ints)
+            for row in 0..<call.input.rowCount {
+                let instant = beside[row * instants.step]
+                to[row] = instant &+ from[row * locals.step] &- (clock?.local(instant) ?? instant)
+            }
+            result.clearNullSlots()
+            return result
+        }
+    })
 
 /// Beyond it a number of seconds is no time that has a calendar, and stays as it is.
 private let secondsMax: UInt64 = 1 << 40
