@@ -37,7 +37,7 @@ REQUIRED_POINTS = [
     "recovery.before-open", "recovery.after-open", "recovery.after-restore", "recovery.after-start",
 ]
 # Steps that this plant does not take: several objects a segment, rows that are too old to be sent, tables.
-ABSENT_STEPS = ("attach.", "expire.", "delta.")
+ABSENT_STEPS = ("attach.", "expire.", "discard.", "delta.")
 
 
 def crash_points():

@@ -79,14 +79,17 @@ schedule = "every 1s"
 max_rows = {max_rows}
 retry_min = "50ms"
 
-# Rows wait long enough here for their blocks to be merged.
+# Rows wait long enough here for their blocks to be merged, and go by way of files.
 [[sink]]
 name = "archive"
 type = "file"
 url = "file://{folder}/archive"
 format = "ndjson"
 compression = "gzip"
-schedule = "every 10s"
+schedule = "every 3s"
+
+[sink.outbox]
+files = "always"
 """
 
 

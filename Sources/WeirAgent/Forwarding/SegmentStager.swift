@@ -18,6 +18,7 @@ final class SegmentStager {
     private let settings: ForwarderSettings
     private let outbox: Outbox
     private let writer: SegmentWriter
+    private let control: ForwarderControl
     private let clock: any MachineClock
     private let crashPoint: CrashPoint
     private let logger: Logger
@@ -39,6 +40,7 @@ final class SegmentStager {
         self.settings = settings
         self.outbox = outbox
         self.writer = writer
+        control = environment.control
         clock = environment.clock
         crashPoint = environment.crashPoint
         logger = environment.logger
@@ -67,7 +69,7 @@ final class SegmentStager {
         do throws(Failure) {
             try sealFullPieces(bytesMax)
             for segment in outbox.segments(of: sink) where segment.staged == nil {
-                guard outbox.claim(segment) else { continue }
+                guard control.mode != .stopping, outbox.claim(segment) else { continue }
                 defer { outbox.release(segment) }
                 _ = try stage(segment)
             }
@@ -83,7 +85,9 @@ final class SegmentStager {
     private func sealFullPieces(_ bytesMax: (String) throws(Failure) -> Int) throws(Failure) {
         for (stream, name) in outbox.streams(of: sink) where settings.coarsening?.plans[name] == nil {
             let bytesMax = try bytesMax(name)
-            while outbox.pending(of: sink).bytes < Int(clamping: settings.outbox.bytesMax) {
+            while control.mode != .stopping,
+                outbox.pending(of: sink).bytes < Int(clamping: settings.outbox.bytesMax)
+            {
                 let pending = outbox.pending(of: stream)
                 guard
                     pending.unsealedRows >= UInt64(settings.seal.rowsMax)
