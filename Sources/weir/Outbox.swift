@@ -9,7 +9,7 @@ struct OutboxCommand: ParsableCommand {
     static let configuration = CommandConfiguration(
         commandName: "outbox", abstract: "Look after the rows that wait to be sent.",
         subcommands: [
-            OutboxList.self, OutboxShow.self, OutboxExport.self, OutboxVerify.self, OutboxRetry.self,
+            OutboxList.self, OutboxPlan.self, OutboxShow.self, OutboxExport.self, OutboxVerify.self, OutboxRetry.self,
             OutboxDiscardCommand.self,
         ])
 }

@@ -87,7 +87,8 @@ extension SinkConfiguration {
             rowGroupBytesMax: Int(clamping: parquet.rowGroupBytesMax), version: version)
     }
 
-    private var sealPolicy: SealPolicy {
+    /// When the sink's rows become segments.
+    var sealPolicy: SealPolicy {
         let schedule = schedule
         return SealPolicy(
             nextTick: { schedule?.nextAfter($0) ?? .max }, rowsMax: Int(clamping: rowsMax),

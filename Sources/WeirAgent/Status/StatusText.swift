@@ -86,7 +86,8 @@ public enum StatusText {
         return lines
     }
 
-    private static func describe(_ uplink: StatusSnapshot.UplinkStatus) -> String {
+    /// The uplink's line.
+    static func describe(_ uplink: StatusSnapshot.UplinkStatus) -> String {
         func part(_ sent: Int64, _ left: Int64?, _ period: String) -> String {
             let budget = left.map { " (\(bytes(UInt64(clamping: $0))) left)" } ?? ""
             return "\(bytes(UInt64(clamping: sent))) sent \(period)\(budget)"
