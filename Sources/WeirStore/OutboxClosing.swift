@@ -74,6 +74,15 @@ extension Outbox {
         }
     }
 
+    /// Whether a marker of the stream is due, or rows have come behind one.
+    public func hasNewsOfHours(of stream: StreamID) -> Bool {
+        state.withLock { state in
+            let stream = state.streams[stream.index]
+            return stream.hours.complete(firstPending: stream.firstPendingRow) != nil
+                || !stream.hours.stragglers.isEmpty
+        }
+    }
+
     /// The marker of `hour` is there; durable on return.
     public func didMark(_ hour: Int64, of stream: StreamID, sink: SinkID) throws(Failure) {
         try inLane(of: sink) { () throws(Failure) in

@@ -46,6 +46,6 @@ final class MarkerWriter {
         }
     }
 
-    /// Whether a marker is due.
-    var isDue: Bool { outbox.streams(of: sink).contains { outbox.completeHour(of: $0.id) != nil } }
+    /// Whether there is anything to write or to say.
+    var isDue: Bool { outbox.streams(of: sink).contains { outbox.hasNewsOfHours(of: $0.id) } }
 }
