@@ -109,7 +109,7 @@ class Agent(plant.Weir):
             self.store.lose_replies(self.name, of_file=True, commits=self.lost_at_the_end)
             self.start({})
             self.publisher.publish(len(self.feed))
-            self.publisher.wait()
+            self.publisher.wait(900)
             plant.wait_until(self.is_settled, 600, f"most readings of {self.name} in the lake", every=0.2)
             self.store.stop_faults(self.name)
             self.final = self.status_by_command()

@@ -9,6 +9,7 @@ import subprocess
 import sys
 from pathlib import Path
 
+import duckdb
 import pyarrow as pa
 import pyarrow.parquet as pq
 import pytest
@@ -72,6 +73,8 @@ def test_types_and_values_are_those_of_the_query(tmp_path):
     assert full["al"] == [3, None] and full["m"] == [("k", "é")] and full["n"] == 3_600_000
     assert full["agent"] == "edge-1" and list(full["o"].values()) == [3, ["é"]]
     assert all(empty[name] is None for name, _ in types[:16])
+    found = duckdb.read_parquet(table.file_uris()).project("v, w, z::VARCHAR, r").fetchall()
+    assert found[0][0] == 1500 and found[0][1].microsecond == 678_000 and str(found[0][3]) == "3.25"
 
 
 def test_a_table_without_local_times_is_for_the_oldest_readers(tmp_path):

@@ -76,7 +76,10 @@ final class DeltaDelivery: SegmentDelivery {
         let table = table(of: segment.streamName)
         do throws(Failure) {
             if table.version == nil { try table.refresh() }
-            if try table.holds(segment.first, through: segment.last) { return }
+            if try table.holds(segment.first, through: segment.last) {
+                stored = nil
+                return
+            }
             let append = try append(of: segment, to: table, onSent)
             try commit(append, of: segment, to: table, onSent)
             stored = nil
