@@ -128,7 +128,7 @@ final class Forwarder {
         for stream in outbox.streams(of: sink) {
             guard let waiting = waiting(in: stream.id) else { continue }
             let bytesMax = try bytesMax(of: stream.name)
-            let isDue = settings.seal.dueTime(waiting) <= now
+            let isDue = settings.seal.isDue(waiting, now: now)
             if !isDraining {
                 guard isDue || settings.seal.isFull(waiting, bytesMax: bytesMax) else { continue }
                 if hold(waiting) { continue }

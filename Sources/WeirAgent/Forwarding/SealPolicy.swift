@@ -19,6 +19,15 @@ struct SealPolicy: Sendable {
         var oldestAppendedAt: Int64
     }
 
+    /// A clock that goes back by less is being slewed, not set.
+    private static let clockStepMilliseconds: Int64 = 5000
+
+    /// Whether the time of `waiting` has come at `now`.
+    func isDue(_ waiting: Waiting, now: Int64) -> Bool {
+        // The clock was set back: rows of its future must not wait until it is there again.
+        dueTime(waiting) <= now || waiting.oldestAppendedAt > now + Self.clockStepMilliseconds
+    }
+
     /// Whether `waiting` has as many rows or bytes as a segment may have, `bytesMax` being the least bound.
     func isFull(_ waiting: Waiting, bytesMax: Int) -> Bool {
         waiting.rows >= rowsMax || waiting.bytes >= bytesMax || ageMaxMilliseconds == 0

@@ -62,6 +62,9 @@ struct S3Error {
         case "NoSuchBucket": return "create the bucket, or look at `url`"
         case "InvalidAccessKeyId": return "look at access_key"
         case "SignatureDoesNotMatch": return "look at secret_key, and at `region`"
+        case "ExpiredToken", "ExpiredTokenException", "TokenRefreshRequired":
+            return "renew session_token, or look at where the credentials come from"
+        case "QuotaExceeded": return "raise the quota of the bucket or its owner, or remove objects"
         case "AccessDenied": return "give the key the right to do this on the bucket"
         default: break
         }

@@ -69,6 +69,7 @@ struct RemoteException {
 
     var advice: String {
         switch kind {
+        case .denied where exception == "InvalidToken": "fetch a new delegation_token"
         case .denied: "give the user the right to write there, or look at `user`"
         case .transient where exception.contains("QuotaExceeded"): "raise the quota or remove files"
         default: ""
