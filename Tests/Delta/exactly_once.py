@@ -36,6 +36,15 @@ POINTS = [
     "seal.before-write", "seal.after-write", "commit.before-write", "commit.after-write",
 ]
 CHECKPOINT_POINTS = ["delta.before-checkpoint", "delta.after-checkpoint"]
+UPKEEP_POINTS = [
+    "delta.optimize.before-data", "delta.optimize.before-commit", "delta.optimize.after-commit",
+    "delta.vacuum.before-delete",
+]
+UPKEEP = """
+delta.optimize = "every 1s"
+delta.vacuum = "every 1s"
+delta.vacuum_after = "1s"
+"""
 
 CONFIGURATION = """\
 [agent]
@@ -89,6 +98,7 @@ class Agent(plant.Weir):
                     name=name, folder=self.folder, http=self.http, port=broker.port, sink=store.sink(),
                     max_rows=options.max_rows,
                 )
+                + (UPKEEP if options.upkeep else "")
             )
         self.process, self.started = None, 0.0
         self.feed = readings(seed, options.messages // options.agents)
@@ -97,6 +107,7 @@ class Agent(plant.Weir):
         self.lost_at_the_end = 10 * options.kills // options.agents
         self.random = random.Random(seed)
         self.points = POINTS + (CHECKPOINT_POINTS if options.checkpoints else [])
+        self.points = self.points + (UPKEEP_POINTS if options.upkeep else [])
         self.hits, self.misses, self.failure = Counter(), Counter(), None
 
     def live_and_die(self):
@@ -226,6 +237,7 @@ def main():
     parser.add_argument("--rate", type=int, default=1000, help="readings a second of an agent")
     parser.add_argument("--seed", type=int, help="repeats a run's feed and kills (default: a new one)")
     parser.add_argument("--no-checkpoints", dest="checkpoints", action="store_false")
+    parser.add_argument("--upkeep", action="store_true", help="compact and clean up every second, too")
     parser.add_argument("--folder", help="where to work; kept (default: a temporary one, removed on success)")
     options = parser.parse_args()
     options.weir = os.path.abspath(options.weir)

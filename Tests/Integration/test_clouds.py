@@ -74,6 +74,21 @@ def test_uploads_cut_replies_lost_and_a_kill_meanwhile(broker, start_weir, place
     assert all("/date=" in key for key in lake.keys()), "nothing temporary is left"
 
 
+def test_parquet_comes_whole(broker, start_weir, place):
+    import pyarrow as pa
+    import pyarrow.parquet as pq
+
+    prefix = f"parquet-{place.kind}"
+    keys = place.sink(prefix) + '\nformat = "parquet"\nmax_rows = 100\n'
+    running = start_weir(configuration(broker, keys)).start()
+    broker.publish("plant/1", readings(300))
+    wait_until(lambda: running.received("sensors") == 300, 30)
+    wait_forwarded(running)
+    objects = place.lake(prefix).objects("readings")
+    rows = [row for body in objects.values() for row in pq.read_table(pa.BufferReader(body)).to_pylist()]
+    assert [row["seq"] for row in rows] == list(range(300))
+
+
 def test_a_clock_that_is_wrong_is_named_until_it_is_set(broker, start_weir, azure):
     running = start_weir(configuration(broker, azure.sink("clock")))
     azure.control("clock?seconds=1230")

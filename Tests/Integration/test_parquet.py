@@ -46,6 +46,34 @@ def test_random_rows_come_back(tmp_path, compression, encodings):
         assert codec == {"none": "UNCOMPRESSED"}.get(compression, compression.upper())
 
 
+@pytest.mark.parametrize("compression, encodings", [("zstd", "delta"), ("snappy", "plain"), ("gzip", "delta")])
+def test_weir_reads_what_it_has_written(tmp_path, compression, encodings):
+    seeds = range(random.randrange(10**9), 10**9 + 1)[:12]
+    for lines, path in run_cases(tmp_path, seeds, compression, encodings).values():
+        done = weir("parquet", path)
+        assert done.returncode == 0, (path, done.stderr)
+        assert [json.loads(line, parse_float=str) for line in done.stdout.splitlines()] == lines, path
+    done = weir("parquet", "--schema", path)
+    assert f"rows: {len(lines)}" in done.stdout.splitlines() and "weir.agent: edge-1" in done.stdout
+    done = weir("parquet", "--limit", "1", path)
+    assert len(done.stdout.splitlines()) == min(1, len(lines))
+    done = weir("parquet", tmp_path / "c.toml")
+    assert done.returncode == 66 and "does not end as a Parquet file does" in done.stderr
+
+
+def test_a_bloom_filter_of_no_column_is_refused_at_its_place(tmp_path):
+    (tmp_path / "c.toml").write_text(
+        HEAD.format(state="unused")
+        + '[[source]]\nname = "s"\ntype = "file"\npath = "s.ndjson"\ncolumns = { device = "STRING" }\n'
+        '[[query]]\nname = "q"\nsql = "SELECT * FROM s"\nsinks = ["lake"]\n'
+        '[[sink]]\nname = "lake"\ntype = "file"\nurl = "file:./lake"\nformat = "parquet"\n'
+        'parquet.bloom_filter = ["agent", "devcie"]\n'
+    )
+    done = weir("check", "c.toml", cwd=tmp_path)
+    assert done.returncode == 78
+    assert 'c.toml:18:34: error: no query of the sink has a column "devcie"; did you mean "device"?' in done.stderr
+
+
 def test_types_are_those_of_the_query(tmp_path):
     columns = (
         'b = "BOOLEAN", t = "TINYINT", s = "SMALLINT", i = "INT", l = "BIGINT", f = "FLOAT", d = "DOUBLE", x = "STRING", '

@@ -17,6 +17,7 @@ struct SinkLinks {
             checkPartition(of: sink, queries)
             checkTables(of: sink, queries)
             merging.check(sink, queries)
+            checkBloomFilters(of: sink, queries)
         }
     }
 

@@ -51,8 +51,12 @@ final class DeltaLog {
         try store.putIfAbsent(entryKey(version), .bytes(entry))
     }
 
-    /// Whether the entry of this number is there.
-    func hasEntry(_ version: Int64) throws(Failure) -> Bool { try store.head(entryKey(version)) != nil }
+    /// Whether the entry of this number is there, or a checkpoint, behind which entries may be cleaned up.
+    func hasEntry(_ version: Int64) throws(Failure) -> Bool {
+        if try store.head(entryKey(version)) != nil { return true }
+        guard let last = try lastCheckpoint(), last.version >= version else { return false }
+        return try store.head(key(last.names[0])) != nil
+    }
 
     /// Puts a file of the log that is no entry, in place of one that may be there.
     func put(_ name: String, _ body: ObjectBody) throws(Failure) { try store.put(key(name), body) }
