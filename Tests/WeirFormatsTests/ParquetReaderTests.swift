@@ -54,7 +54,8 @@ private func appendRandom(to column: Column, _ random: inout SeededRandom, canBe
     case .row:
         for field in column.fields { appendRandom(to: field, &random) }
         column.appendRow()
-    case .tinyint, .smallint, .int, .date, .time, .decimal(9, _): column.append(Int64.random(in: -100...100, using: &random))
+    case .tinyint, .smallint, .int, .date, .time, .decimal(9, _):
+        column.append(Int64.random(in: -100...100, using: &random))
     default: column.append(Int64.random(in: -1_000_000...1_000_000_000_000, using: &random))
     }
 }

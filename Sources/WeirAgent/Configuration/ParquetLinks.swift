@@ -1,6 +1,9 @@
 // What Parquet files are asked to hold, against the queries that fill them: a Bloom filter of a column that no
 // query has would be missed only by the reader who waits for it.
 
+import WeirCore
+import WeirSQL
+
 /// Checks of the group `parquet`.
 extension SinkLinks {
     /// Refuses Bloom filters of columns that no query of the sink has.
