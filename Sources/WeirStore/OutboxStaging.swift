@@ -135,7 +135,7 @@ extension Outbox {
         let (sink, index) = (state.withLock { SinkID(index: $0.streams[stream.index].sink) }, stream.index)
         let range = try inLane(of: sink) { () throws(Failure) -> ExpiredRange? in
             let known = state.withLock { $0.streams[index] }
-            let last = min(last, known.appended)
+            let last = known.endOfVoids(at: min(last, known.appended))
             guard known.nextUnsealed <= last else { return nil }
             let freed = known.blocksFreed(byRemoving: known.nextUnsealed, last, of: nil)
             var progress = known.progress

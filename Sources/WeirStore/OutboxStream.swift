@@ -156,6 +156,14 @@ struct OutboxStream: Sendable {
         return (nextUnsealed, last, rowCount, bytes)
     }
 
+    /// `number`, or the last of the numbers without a row that it is among or that follow it: between
+    /// those nothing begins.
+    func endOfVoids(at number: UInt64) -> UInt64 {
+        let index = index(ofBlockAt: number)
+        guard index < blocks.count, number >= blocks[index].lastRow else { return number }
+        return blocks[index].last
+    }
+
     /// How many rows there are among the numbers `first ... last`.
     func rowCount(_ first: UInt64, _ last: UInt64) -> UInt64 {
         var rows: UInt64 = 0

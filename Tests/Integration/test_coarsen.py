@@ -111,7 +111,8 @@ def wait_taken(running, count):
 
 
 def settle(running):
-    """Waits until nothing in the outbox has changed for a second."""
+    """Waits until the outbox keeps to its bound and nothing in it has changed for a second."""
+    wait_until(lambda: stream(running)["pending_bytes"] <= 1_000_000, 60, "room in the outbox")
     last, since = None, time.monotonic()
     while time.monotonic() - since < 1:
         s = stream(running)
@@ -157,7 +158,7 @@ def test_days_offline_come_out_in_mixed_widths(broker, start_weir):
 def test_a_crash_merges_rows_once(broker, start_weir, point):
     running = start_weir(text(broker))
     lake = block(running)
-    first, later = events(5, devices=60), events(1500, first=5, devices=60)
+    first, later = events(5), events(1800, first=5)
     accepted = first + later
     running.start(environment={"WEIR_CRASH_POINT": point})
     cut_off(running, broker, first)

@@ -159,6 +159,22 @@ private final class Fixture {
         #expect(try fixture.report.expired == 19 && fixture.isBalanced)
     }
 
+    @Test func rowsAreDiscardedThroughAnyNumber() throws {
+        for last in UInt64(1)...30 {
+            let directory = TemporaryDirectory()
+            var fixture = try rewritten(directory)
+            let gone = try #require(
+                try fixture.outbox.discardUnsealed(of: fixture.stream, through: last))
+            #expect(try fixture.report.expired == gone.rowCount && fixture.isBalanced)
+            _ = consume fixture
+            fixture = try Fixture(directory)
+            #expect(try fixture.isBalanced)
+            let left = expected.dropFirst(Int(gone.rowCount))
+            guard !left.isEmpty else { continue }
+            #expect(try numbers(in: fixture.seal(), of: fixture.outbox) == Array(left))
+        }
+    }
+
     @Test func manyRowsComeInSeveralBlocks() throws {
         let directory = TemporaryDirectory()
         do {
