@@ -1,11 +1,12 @@
 # weir: `make demo` runs the main job, `make test` passes the tests; both install what they need.
 
 SWIFT_FLAGS = --explicit-target-dependency-import-check error
-# lld with relative relocations packed and equal functions folded: 2 MB less than the default linker.
-# Nothing loads the program's symbols at run time, so they are not exported: 2.8 MB less.
+# lld with relative relocations packed: 2 MB less than the default linker. Nothing loads the program's
+# symbols at run time, so they are not exported: 2.8 MB less. A section a function lets the linker leave
+# out what nothing calls and fold what is equal (nothing tells functions apart by address): 1 MB less.
 RELEASE = $(SWIFT_FLAGS) -c release --static-swift-stdlib -Xswiftc -use-ld=lld \
-	-Xlinker -z -Xlinker pack-relative-relocs -Xlinker --icf=safe \
-	-Xlinker --no-export-dynamic
+	-Xswiftc -Xfrontend -Xswiftc -function-sections -Xcc -ffunction-sections -Xcc -fdata-sections \
+	-Xlinker -z -Xlinker pack-relative-relocs -Xlinker --icf=all -Xlinker --no-export-dynamic
 WEIR = .build/release/weir
 PYTEST = .build/venv/bin/python -m pytest -q -p no:cacheprovider
 
