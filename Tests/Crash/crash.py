@@ -36,8 +36,9 @@ REQUIRED_POINTS = [
     "trim.before-write", "trim.after-write",
     "recovery.before-open", "recovery.after-open", "recovery.after-restore", "recovery.after-start",
 ]
-# Steps that this plant does not take: several objects a segment, rows that are too old to be sent, tables.
-ABSENT_STEPS = ("attach.", "expire.", "discard.", "delta.")
+# Steps that this plant does not take: several objects a segment, rows that are too old to be sent or given up by
+# hand, tables, a full outbox, markers.
+ABSENT_STEPS = ("attach.", "expire.", "discard.", "delta.", "coarsen.", "mark.")
 
 
 def crash_points():
