@@ -37,8 +37,8 @@ REQUIRED_POINTS = [
     "recovery.before-open", "recovery.after-open", "recovery.after-restore", "recovery.after-start",
 ]
 # Steps that this plant does not take: several objects a segment, rows that are too old to be sent or given up by
-# hand, tables, a full outbox, markers.
-ABSENT_STEPS = ("attach.", "expire.", "discard.", "delta.", "coarsen.", "mark.")
+# hand, tables, a full outbox, markers, sinks that take rows.
+ABSENT_STEPS = ("attach.", "expire.", "discard.", "delta.", "coarsen.", "mark.", "post.", "publish.")
 
 
 def crash_points():
