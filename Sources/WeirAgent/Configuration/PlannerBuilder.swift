@@ -38,6 +38,12 @@ extension SinkBuilder {
     }
 
     private func checkPlanner(_ values: SectionValues) {
+        if values[SinkFields.onFull] == .coarsen, values.isGiven(PlannerFields.marker) {
+            log.error(
+                values.position(of: PlannerFields.marker),
+                "marker does not go with outbox.on_full = \"coarsen\": rows of wider windows may begin in hours "
+                    + "that are marked already")
+        }
         if values[SinkFields.format] == .delta, values.isGiven(PlannerFields.marker) {
             log.error(
                 values.position(of: PlannerFields.marker),
