@@ -143,7 +143,8 @@ final class Forwarder {
             {
                 // What does not fill a file of the target size waits for more, until its time comes.
                 if settings.uploads.targetBytes != nil, !isDraining, !isDue, range.bytes < bytesMax { break }
-                let isSynced = settings.rows?.sealsAreSynced ?? true
+                // A seal that a power cut undid would let rows that have left be merged with others.
+                let isSynced = settings.outbox.coarsening != nil || settings.rows?.sealsAreSynced ?? true
                 guard let segment = try outbox.seal(range, sealedAt: now, isSynced: isSynced) else { break }
                 rowsLeft -= min(rowsLeft, segment.rowCount)
                 hasSealed = true
