@@ -151,8 +151,10 @@ final class KeyedOperator {
         return true
     }
 
-    /// Lets all come out that waits for the time of an idle key.
+    /// Lets all come out that waits for the time of an idle key. Where nothing waits, its operators are
+    /// not brought back to memory.
     private func closeIdle(_ place: Int32) throws(Failure) -> Bool {
+        guard places.firstDue(place) < .max else { return true }
         while true {
             let due = try chain(at: place).lastDue
             guard due > places.mark(place) else { return true }
