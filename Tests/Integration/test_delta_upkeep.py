@@ -280,3 +280,61 @@ def test_files_of_different_columns_are_not_mixed(broker, start_weir):
     rows = DeltaTable(table).to_pyarrow_table().sort_by("seq").to_pylist()
     assert [row["seq"] for row in rows] == list(range(200))
     assert [row["twice"] for row in rows] == [None] * 100 + [n * 2 for n in range(100, 200)]
+
+
+def delete_some(table):
+    """Of the second file a part goes, so it is written anew; the third goes whole."""
+    table.delete("seq >= 40 AND seq < 75")
+    return [*range(40), *range(75, 100)]
+
+
+def delete_all(table):
+    table.delete()
+    return []
+
+
+def compact(table):
+    assert table.optimize.compact()["numFilesRemoved"] >= 4
+    return list(range(100))
+
+
+@pytest.mark.parametrize("other", [delete_some, delete_all, compact])
+def test_a_round_is_given_up_when_another_writer_removes_its_files(broker, start_weir, s3, fault_proxy, other):
+    """The compacted file is long in coming: between its making and its entry of the log the table changes."""
+    proxy, prefix = fault_proxy(s3.port), f"upkeep-{other.__name__}"
+    keys = 'format = "delta"\nmax_rows = 25\ndelta.optimize = "every 8s"\n'
+    text = agent() + sensors(broker) + query() + sink(s3.sink(prefix, keys, port=proxy.port))
+    options = {
+        "AWS_ENDPOINT_URL": f"http://127.0.0.1:{s3.port}", "AWS_REGION": "us-east-1", "AWS_ALLOW_HTTP": "true",
+        "AWS_ACCESS_KEY_ID": s3.access_key, "AWS_SECRET_ACCESS_KEY": s3.secret_key,
+        "AWS_S3_ADDRESSING_STYLE": "path",
+    }
+
+    def table():
+        return DeltaTable(f"s3://{s3.bucket}/{prefix}/readings", storage_options=options)
+
+    def found():
+        return sorted(table().to_pyarrow_table(columns=["seq"]).column("seq").to_pylist())
+
+    def rounds_of_weir():
+        return [e for e in table().history() if e.get("operation") == "OPTIMIZE" and e["engineInfo"].startswith("weir")]
+
+    process = start_weir(text).start()
+    broker.publish("plant/1", readings(100))
+    wait_until(lambda: process.received("sensors") == 100 and process.pending() == 0, 30, "the first rows")
+    process.stop()
+    assert len(table().file_uris()) == 4
+    proxy.rules({"match": r"^PUT .*-c\d+\.parquet", "fault": "delay", "seconds": 6})
+    process.start()
+    wait_until(lambda: proxy.requests("delay"), 30, "the compacted file")
+    expected = other(table())
+    assert not rounds_of_weir()
+    wait_until(lambda: "was removed meanwhile" in process.log(), 30, "the round's end")
+    assert found() == expected and not rounds_of_weir()
+    # The next rounds are as if nothing had been.
+    for first in (100, 125):
+        broker.publish("plant/1", readings(25, first))
+        wait_until(lambda: len(found()) == len(expected) + first - 75, 30, "more rows")
+    wait_until(rounds_of_weir, 30, "a round of the new files")
+    process.stop()
+    assert found() == expected + list(range(100, 150))
