@@ -12,7 +12,7 @@ private let base = """
     id = "edge-1"
     [[query]]
     name = "q"
-    sql = "SELECT device FROM sensors"
+    sql = "SELECT device, ts FROM sensors"
     sinks = ["lake"]
 
     """
@@ -21,6 +21,7 @@ private let base = """
 private func file(_ section: String, type: String, _ field: String, _ value: String) -> String {
     var source =
         "name = \"sensors\"\ntype = \"mqtt\"\nurl = \"mqtt://h\"\ntopics = [\"a\"]\ncolumns.device = \"STRING\"\n"
+        + "columns.ts = { type = \"TIMESTAMP_LTZ(3)\", from = \"epoch_ms\" }\n"
     var sink = "name = \"lake\"\n"
     switch type {
     case "s3":
@@ -35,9 +36,15 @@ private func file(_ section: String, type: String, _ field: String, _ value: Str
         sink += "type = \"gcs\"\nurl = \"gs://bucket/x\"\n"
         if field == "access_key" { sink += "secret_key = \"other\"\n" }
         if field == "secret_key" { sink += "access_key = \"other\"\n" }
+    case "mqtt": sink += "type = \"mqtt\"\nurl = \"mqtt://h\"\ntopic = \"a\"\n"
+    case "http": sink += "type = \"http\"\nurl = \"https://h/x\"\n"
+    case "influxdb":
+        sink += "type = \"influxdb\"\nurl = \"https://h\"\ntime_column = \"ts\"\n"
+        sink += field == "token" ? "bucket = \"b\"\norg = \"o\"\n" : "database = \"d\"\n"
     case "webhdfs": sink += "type = \"webhdfs\"\nurl = \"webhdfs://n/x\"\nuser = \"u\"\n"
     default: sink += "type = \"file\"\nurl = \"file:./x\"\n"
     }
+    if section == "sink", field == "password" { sink += "username = \"u\"\n" }
     if field == "proxy_password" { sink += "proxy_username = \"u\"\n" }
     if section == "source" {
         source += "username = \"u\"\n\(field) = \(value)\n"
@@ -66,6 +73,7 @@ private let secretFields: [(section: String, type: String, key: String)] = [
             keys == [
                 "password", "access_key", "secret_key", "session_token", "delegation_token",
                 "proxy_password", "account_key", "sas_token", "client_secret", "service_account_key",
+                "signing_secret", "bearer_token", "token",
             ])
     }
 
