@@ -1,7 +1,7 @@
 #!/usr/bin/env bash
-# What takes too long for every change: the long crash runs, also of Delta tables, and the differential test
-# with the seed of the
-# day, so that each night sees other queries and other input. Needs a JDK 17 beside what `make test` needs.
+# What takes too long for every change: the long crash runs, also of Delta tables, the differential test and
+# the fuzz of Parquet footers with the seed of the day, so that each night sees other queries and other input.
+# Needs a JDK 17 beside what `make test` needs.
 set -euo pipefail
 cd "$(dirname "$0")/.."
 make build
@@ -12,3 +12,4 @@ done
 .build/venv/bin/python Tests/Delta/exactly_once.py --weir .build/release/weir --store s3 --agents 4 --kills 200 --messages 200000
 .build/venv/bin/python Tests/Delta/commit_cost.py --weir .build/release/weir
 python3 Tests/Differential/flink.py --weir .build/release/weir --seed "${1:-$(date +%Y%m%d)}"
+.build/venv/bin/python Tests/Parquet/footers.py --weir .build/release/weir --seed "${1:-$(date +%Y%m%d)}"

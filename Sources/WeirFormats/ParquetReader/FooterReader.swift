@@ -57,6 +57,8 @@ struct FileFooter {
     private(set) var groups: [FooterGroup] = []
     private(set) var metadata: [(key: String, value: String)] = []
     private(set) var writer = ""
+    /// Rows of all groups, as the footer has it.
+    private(set) var rowCount = -1
 
     /// Reads the footer of `source`.
     init(_ source: any ParquetSource) throws(ParquetFault) {
@@ -84,20 +86,26 @@ struct FileFooter {
     private mutating func readFile(_ reader: inout ThriftReader) throws(ParquetFault) {
         var (nodes, groups): ([FooterNode], [FooterGroup]) = ([], [])
         var (metadata, writer): ([(key: String, value: String)], String) = ([], "")
+        var rowCount = -1
+        // Of a field that comes twice the last counts, as Thrift has it.
         try reader.structure { (reader, field, kind) throws(ParquetFault) in
             switch field {
             case 2:
+                nodes = []
                 try reader.list(kind) { (reader, kind) throws(ParquetFault) in
                     guard nodes.count < ParquetReadLimits.schemaNodesMax else {
                         throw .broken("its schema has more than \(ParquetReadLimits.schemaNodesMax) nodes")
                     }
                     nodes.append(try Self.node(&reader, kind))
                 }
+            case 3: rowCount = try reader.size(kind)
             case 4:
+                groups = []
                 try reader.list(kind) { (reader, kind) throws(ParquetFault) in
                     groups.append(try Self.group(&reader, kind))
                 }
             case 5:
+                metadata = []
                 try reader.list(kind) { (reader, kind) throws(ParquetFault) in
                     metadata.append(try Self.pair(&reader, kind))
                 }
@@ -106,7 +114,8 @@ struct FileFooter {
             default: try reader.skip(kind)
             }
         }
-        (self.nodes, self.groups, self.metadata, self.writer) = (nodes, groups, metadata, writer)
+        (self.nodes, self.groups, self.rowCount) = (nodes, groups, rowCount)
+        (self.metadata, self.writer) = (metadata, writer)
     }
 
     private static func pair(
@@ -148,8 +157,9 @@ struct FileFooter {
 
     private static func logicalType(
         _ reader: inout ThriftReader, _ kind: ThriftReader.Kind
-    ) throws(ParquetFault) -> FooterLogicalType? {
-        var found: FooterLogicalType?
+    ) throws(ParquetFault) -> FooterLogicalType {
+        // One that we do not know is one, too: it says that the older annotation is not to be followed.
+        var found = FooterLogicalType.other(0)
         try reader.structure(kind) { (reader, member, kind) throws(ParquetFault) in
             var numbers: [Int: Int] = [:]
             var unit: Int64 = 0
@@ -189,6 +199,7 @@ struct FileFooter {
         try reader.structure(kind) { (reader, field, kind) throws(ParquetFault) in
             switch field {
             case 1:
+                group.chunks = []
                 try reader.list(kind) { (reader, kind) throws(ParquetFault) in
                     group.chunks.append(try chunk(&reader, kind))
                 }

@@ -96,7 +96,7 @@ final class LeafReader {
     private func appendValues(_ range: Range<Int>) throws(ParquetFault) {
         values.reserve(rows: values.count + range.count)
         switch page.values {
-        case .words(let words): appendWords(words, range)
+        case .words(let words): try appendWords(words, range)
         case .texts(let texts, let ends): try appendTexts(texts, ends, range)
         }
     }
@@ -104,7 +104,7 @@ final class LeafReader {
     /// Where value `index` of the page lies among the stored ones.
     private func place(_ index: Int) -> Int { page.indices.map { Int($0[index]) } ?? index }
 
-    private func appendWords(_ words: [Int64], _ range: Range<Int>) {
+    private func appendWords(_ words: [Int64], _ range: Range<Int>) throws(ParquetFault) {
         let start = values.count
         switch leaf.conversion {
         case .boolean:
@@ -117,6 +117,14 @@ final class LeafReader {
             }
         case .integer:
             for (row, index) in range.enumerated() { values.ints[start + row] = words[place(index)] }
+        case .narrow(let bounds):
+            for (row, index) in range.enumerated() {
+                let word = words[place(index)]
+                guard bounds.contains(word) else {
+                    throw .broken("a number of column \(leaf.path) is outside of its type")
+                }
+                values.ints[start + row] = word
+            }
         case .unsigned32:
             for (row, index) in range.enumerated() {
                 values.ints[start + row] = words[place(index)] & 0xFFFF_FFFF

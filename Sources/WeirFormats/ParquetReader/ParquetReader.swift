@@ -42,6 +42,9 @@ public final class ParquetReader {
             metadata = footer.metadata
             writer = footer.writer
             rowCount = try Self.check(groups, tree)
+            guard rowCount == footer.rowCount else {
+                throw .broken("it is said to have \(footer.rowCount) rows, and its row groups have \(rowCount)")
+            }
         } catch {
             throw error.failure(source.name)
         }

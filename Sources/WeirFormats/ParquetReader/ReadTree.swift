@@ -10,6 +10,8 @@ import WeirCore
 enum ReadConversion: Equatable {
     case boolean
     case integer
+    /// A number that must lie within a type of 8 or 16 bits.
+    case narrow(ClosedRange<Int64>)
     case unsigned32
     case real
     /// A time in finer units than ours, by so many of which a millisecond is.
@@ -144,8 +146,8 @@ struct ReadTree {
             return leaf(footer, type, path, level, isKept)
         }
         // Old files call a map's group MAP_KEY_VALUE, 2.
-        let isMap = footer.logicalType == .map || [1, 2].contains(footer.convertedType)
-        let isList = footer.logicalType == .list || footer.convertedType == 3
+        let isMap = footer.logicalType == .map || [1, 2].contains(footer.olderType)
+        let isList = footer.logicalType == .list || footer.olderType == 3
         if isMap || isList, footer.childCount == 1 {
             let inner = try peek()
             if inner.repetition == 2, !isMap || inner.childCount == 2 {
@@ -229,6 +231,9 @@ struct ReadTree {
 }
 
 extension FooterNode {
+    /// The older annotation, where there is no newer one.
+    fileprivate var olderType: Int? { logicalType == nil ? convertedType : nil }
+
     /// Our type of a leaf and the way to it; nil where there is none.
     fileprivate func readType(_ physical: Int) -> (DataType, ReadConversion)? {
         switch ParquetType(rawValue: Int32(clamping: physical)) {
@@ -240,7 +245,7 @@ extension FooterNode {
             if let decimal { return (decimal, .decimalBytes) }
             // STRING, ENUM and JSON are texts.
             let isText =
-                [0, 4, 19].contains(convertedType) || logicalType == .string
+                [0, 4, 19].contains(olderType) || logicalType == .string
                 || [.other(4), .other(12)].contains(logicalType)
             return isText ? (.string, .bytes(isUTF8: true)) : (.bytes, .bytes(isUTF8: false))
         case .fixedBytes:
@@ -259,15 +264,15 @@ extension FooterNode {
             return (decimal, .integer)
         }
         switch logicalType {
-        case .date: return (.date, .integer)
+        case .date: return is64Bits ? nil : (.date, .integer)
         case .time(let unit): return (.time, unit == 1 ? .integer : .divided(by: unit))
         case .timestamp(let isUTC, let unit):
             return (isUTC ? .timestampLTZ : .timestamp, unit == 1 ? .integer : .divided(by: unit))
         case .integer(let bits, let isSigned): return integerType(bits, isSigned, is64Bits)
         default: break
         }
-        switch convertedType {
-        case 6: return (.date, .integer)
+        switch olderType {
+        case 6: return is64Bits ? nil : (.date, .integer)
         case 7: return (.time, .integer)
         case 8: return (.time, .divided(by: 1000))
         case 9: return (.timestampLTZ, .integer)
@@ -282,9 +287,10 @@ extension FooterNode {
         _ bits: Int, _ isSigned: Bool, _ is64Bits: Bool
     ) -> (DataType, ReadConversion)? {
         switch (bits, isSigned) {
-        case (8, true): (.tinyint, .integer)
-        case (8, false), (16, true): (.smallint, .integer)
-        case (16, false): (.int, .integer)
+        case (8, true): (.tinyint, .narrow(-128...127))
+        case (8, false): (.smallint, .narrow(0...255))
+        case (16, true): (.smallint, .narrow(-32768...32767))
+        case (16, false): (.int, .narrow(0...65535))
         case (32, false): is64Bits ? nil : (.bigint, .unsigned32)
         case (64, false): nil
         default: (is64Bits ? .bigint : .int, .integer)
@@ -295,7 +301,7 @@ extension FooterNode {
         var shape: (scale: Int, precision: Int)?
         if case .decimal(let scale, let precision) = logicalType {
             shape = (scale, precision)
-        } else if convertedType == 5 {
+        } else if olderType == 5 {
             shape = (scale, precision)
         }
         guard let shape, (1...DataType.decimalPrecisionMax).contains(shape.precision),
