@@ -44,7 +44,7 @@ COMPLAINTS = [
     (4, 19, "commit_interval must be at most 1m, not 5h"),
     (17, 8, "temperature"),
     (19, 10, 'there is no sink "lak"; did you mean "lake"?'),
-    (25, 10, 'format must be "ndjson", "csv" or "parquet", not an integer'),
+    (25, 10, 'format must be "ndjson", "csv", "parquet" or "delta", not an integer'),
 ]
 
 
