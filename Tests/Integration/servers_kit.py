@@ -105,16 +105,19 @@ class Hdfs:
         self.data_node = self.port + 2
         run_script("hdfs-start.sh", self.folder, PORT=self.port, HA=1)
 
-    def get(self, path, operation):
-        """A GET of whichever NameNode is active, as its superuser."""
+    def active(self):
+        """The port of the NameNode that is active: a test may have left it to the other one."""
         for port in self.name_nodes:
             try:
-                return self._get(port, path, operation)
+                self._get(port, "/", "GETFILESTATUS")
+                return port
             except urllib.error.HTTPError as error:
-                body = error.read().decode()
-                if "StandbyException" not in body:
-                    raise
+                assert "StandbyException" in error.read().decode()
         raise AssertionError("no NameNode is active")
+
+    def get(self, path, operation):
+        """A GET of the active NameNode, as its superuser."""
+        return self._get(self.active(), path, operation)
 
     @staticmethod
     def _get(port, path, operation):
@@ -128,16 +131,11 @@ class Hdfs:
 
     def make_folder(self, path):
         """A folder that anybody may write to."""
-        for port in self.name_nodes:
-            request = urllib.request.Request(
-                f"http://127.0.0.1:{port}/webhdfs/v1{path}?op=MKDIRS&permission=777&user.name=root", method="PUT"
-            )
-            try:
-                urllib.request.urlopen(request, timeout=20).read()
-                return path
-            except urllib.error.HTTPError as error:
-                assert "StandbyException" in error.read().decode()
-        raise AssertionError("no NameNode is active")
+        request = urllib.request.Request(
+            f"http://127.0.0.1:{self.active()}/webhdfs/v1{path}?op=MKDIRS&permission=777&user.name=root", method="PUT"
+        )
+        urllib.request.urlopen(request, timeout=20).read()
+        return path
 
     def sink(self, folder, keys="", ports=None):
         names = ",".join(f"127.0.0.1:{port}" for port in ports or self.name_nodes)
