@@ -1,8 +1,6 @@
-// Linux system calls that Swift's Glibc module leaves out.
+// Linux system calls that Swift's Glibc module leaves out. No feature macro is set here: types that this and
+// Swift's module both define would then differ, and which of them comes first is left to the build.
 #pragma once
-#ifndef _GNU_SOURCE
-#define _GNU_SOURCE
-#endif
 #include <malloc.h>
 #include <pthread.h>
 #include <spawn.h>
