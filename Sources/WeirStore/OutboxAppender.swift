@@ -54,7 +54,8 @@ public final class OutboxAppender {
         guard batch.rowCount > 0 else { return }
         let bytes = batch.rowBytes
         if inputs[stream.index].rowCount > 0 {
-            let fits = inputs[stream.index].byteCount + bytes <= 2 * Self.blockBytes
+            // What becomes blocks of its own must not overtake what was collected.
+            let fits = bytes < Self.blockBytes
             if !fits || inputs[stream.index].schema != batch.schema { closeBlock(stream.index) }
         }
         guard bytes >= Self.blockBytes else {

@@ -219,6 +219,20 @@ private final class Fixture {
         #expect(sizes == [1001])
     }
 
+    @Test func bigBatchesDoNotOvertakeCollectedRows() throws {
+        // Rows a batch: some are collected, some are blocks of their own, some are both of about one size.
+        for sizes in [[10, 20_000], [500, 2000, 5000, 3, 9000, 1], [3000, 5000, 3000, 5000, 100_000, 7]] {
+            let fixture = try Fixture(TemporaryDirectory())
+            var next = 0
+            for size in sizes {
+                fixture.appender.append(fixture.stream, rows(next..<next + size))
+                next += size
+            }
+            try fixture.append(rows(next..<next + 1))
+            #expect(try numbers(in: fixture.seal(), of: fixture.outbox) == Array(0...next), "\(sizes)")
+        }
+    }
+
     @Test func aMillionRowsGoThroughInBoundedTime() throws {
         let directory = TemporaryDirectory()
         let batch = rows(0..<20_000)
