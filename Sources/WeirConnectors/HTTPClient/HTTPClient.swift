@@ -12,7 +12,7 @@ import WeirCore
 
 /// Sends requests one after the other; owned by one thread at a time.
 public final class HTTPClient {
-    private let handle: UnsafeMutableRawPointer
+    private var handle: UnsafeMutableRawPointer
     private let options: HTTPClientOptions
     private let abort: AbortFlag
     private let meter: (any UploadMeter)?
@@ -74,8 +74,20 @@ public final class HTTPClient {
         errorText.pointee = 0
         let code = withExtendedLifetime(transfer) { curl_easy_perform(handle) }
         countHead()
-        guard code == CURLE_OK else { throw failure(request, transfer, code) }
+        guard code == CURLE_OK else {
+            let failure = failure(request, transfer, code)
+            if code == CURLE_PEER_FAILED_VERIFICATION { forgetSessions() }
+            throw failure
+        }
         return HTTPResponse(status: transfer.status, headers: transfer.headers, body: transfer.received)
+    }
+
+    /// libcurl may keep the TLS session of a connection whose certificate it refused. Resumed, that session
+    /// shows the refused certificate again, even when the server has a better one by now.
+    private func forgetSessions() {
+        guard let fresh = curl_easy_init() else { return }
+        curl_easy_cleanup(handle)
+        handle = fresh
     }
 
     /// Heads of requests travel too; those of TLS and TCP are not seen here.
