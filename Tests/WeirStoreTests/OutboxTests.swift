@@ -221,7 +221,7 @@ private final class Fixture {
 
     @Test func bigBatchesDoNotOvertakeCollectedRows() throws {
         // Rows a batch: some are collected, some are blocks of their own, some are both of about one size.
-        for sizes in [[10, 20_000], [500, 2000, 5000, 3, 9000, 1], [3000, 5000, 3000, 5000, 100_000, 7]] {
+        for sizes in [[10, 4000], [10, 20_000], [500, 2000, 4500, 3, 5000, 1], [10, 4000, 10, 100_000, 7]] {
             let fixture = try Fixture(TemporaryDirectory())
             var next = 0
             for size in sizes {
