@@ -18,7 +18,7 @@ private func sample(_ name: String) throws -> AgentConfiguration {
 }
 
 @Suite struct SampleConfigurationTests {
-    @Test(arguments: ["sensors", "tweets", "minimal", "alerts"])
+    @Test(arguments: ["sensors", "tweets", "minimal", "alerts", "bad-link"])
     func samplesLoadWithoutAWarning(name: String) throws {
         #expect(try sample(name).warnings == [])
     }
@@ -112,6 +112,12 @@ private func sample(_ name: String) throws -> AgentConfiguration {
         guard case .azure(let azure)? = loaded.sinks.first?.destination else { return }
         #expect(azure.place.isFileSystem && azure.place.container == "lake")
         #expect(azure.place.prefix == "line-7")
+    }
+
+    @Test func theBadLinkSampleKeepsATableAndCoarsens() throws {
+        let configuration = try sample("bad-link")
+        #expect(configuration.sinks.map(\.format) == [.delta, .parquet])
+        #expect(configuration.sinks.map { $0.outbox.coarsening?.widthsMilliseconds } == [[600_000, 3_600_000], nil])
     }
 
     @Test func theMinimalSampleIsShort() throws {
