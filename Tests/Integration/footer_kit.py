@@ -21,6 +21,7 @@ import pyarrow as pa
 import pyarrow.parquet as pq
 
 import thrift_kit
+from weir_kit import WEIR
 
 EPOCH = datetime.datetime(1970, 1, 1)
 PYARROW_BYTES_MAX = 4 << 30
@@ -314,7 +315,7 @@ class Pyarrow:
 def run_weir(*arguments):
     """(exit code, output, errors, most bytes of memory)."""
     with tempfile.TemporaryFile() as output, tempfile.TemporaryFile() as errors:
-        process = subprocess.Popen([os.environ["WEIR_BIN"], "parquet", *arguments], stdout=output, stderr=errors)
+        process = subprocess.Popen([WEIR, "parquet", *arguments], stdout=output, stderr=errors)
         end = time.monotonic() + WEIR_SECONDS_MAX
         while not (found := os.wait4(process.pid, os.WNOHANG))[0]:
             if time.monotonic() > end:
