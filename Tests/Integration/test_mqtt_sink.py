@@ -151,7 +151,7 @@ def test_the_broker_is_restarted_and_stopped_in_between(broker, out, start_weir,
         broker.publish("plant/1", readings(100, 2000 + 100 * number))
         out.start()
     wait_delivered(process, 2400)
-    assert not sink_status(process)["is_failing"]
+    wait_until(lambda: not sink_status(process)["is_failing"], 10, "a sink that fails no more")
     wait_until(lambda: len(listener.ids()) == 2400, 20, "every row")
     require_every_row(listener.rows(), 2400)
 
