@@ -21,3 +21,6 @@ SCALARS = [
     "CAST(v AS DECIMAL(8, 3)) * 2", "CAST(v AS SMALLINT)", "CAST(v AS TINYINT)", "SIN(x)", "COS(x)", "TAN(x)", "ATAN(x)", "DEGREES(x)", "RADIANS(x)",
     "JSON_VALUE('{\"a\": 1}', '$.a')", "IF(v > 0, 'p', 'n')", "QUARTER(ts)", "DAYOFWEEK(ts)", "WEEK(ts)", "v * v * v", "w * 1000000000",
 ]
+
+# What rows are filtered by.
+CONDITIONS = ["v > 0", "b", "x IS NOT NULL", "k <> 'k1'", "v BETWEEN -20 AND 30", "t LIKE '%a%'", "g IN (0, 2)"]

@@ -8,25 +8,9 @@ import WeirCore
 
 private let hour: Int64 = 3_600_000
 
-private final class Fixture {
-    let database: Database
-    let outbox: Outbox
-    let appender: OutboxAppender
-    let commit: Commit
-    let stream: StreamID
-    let sink: SinkID
-
-    init(_ directory: TemporaryDirectory) throws {
-        database = try directory.open()
-        outbox = try Outbox(database)
-        appender = OutboxAppender(outbox)
-        commit = database.makeCommit()
-        stream = appender.register(sink: "lake", stream: "minutes")
-        sink = try #require(outbox.sink(named: "lake"))
-    }
-
+extension OutboxFixture {
     /// Commits rows of some hours, and that everything before `closed` is closed.
-    func append(_ batch: Batch? = nil, hours: Set<Int64> = [], closed: Int64? = nil) throws {
+    fileprivate func append(_ batch: Batch? = nil, hours: Set<Int64> = [], closed: Int64? = nil) throws {
         if let batch {
             appender.append(stream, batch)
             appender.note(hours: hours, of: stream)
@@ -37,13 +21,13 @@ private final class Fixture {
         appender.didCommit()
     }
 
-    func forward(rowsMax: UInt64 = .max) throws {
+    fileprivate func forward(rowsMax: UInt64 = .max) throws {
         let range = try #require(outbox.sealableRange(of: stream, rowsMax: rowsMax))
         try outbox.complete(try #require(try outbox.seal(range, sealedAt: 0)))
     }
 
     /// Marks all that is complete; returns the hours.
-    func mark() throws -> [Int64] {
+    fileprivate func mark() throws -> [Int64] {
         var marked: [Int64] = []
         while let found = outbox.completeHour(of: stream) {
             try outbox.didMark(found, of: stream, sink: sink)
@@ -55,7 +39,7 @@ private final class Fixture {
 
 @Suite struct OutboxClosingTests {
     @Test func anHourIsCompleteWhenItIsClosedAndItsRowsAreGone() throws {
-        let fixture = try Fixture(TemporaryDirectory())
+        let fixture = try OutboxFixture(TemporaryDirectory())
         try fixture.append(rows(0..<10), hours: [5 * hour])
         try fixture.forward()
         #expect(try fixture.mark() == [], "it is not closed")
@@ -69,7 +53,7 @@ private final class Fixture {
     }
 
     @Test func aSealedSegmentHoldsItsHoursBack() throws {
-        let fixture = try Fixture(TemporaryDirectory())
+        let fixture = try OutboxFixture(TemporaryDirectory())
         try fixture.append(rows(0..<10), hours: [5 * hour], closed: 6 * hour)
         let range = try #require(fixture.outbox.sealableRange(of: fixture.stream))
         let segment = try #require(try fixture.outbox.seal(range, sealedAt: 0))
@@ -79,7 +63,7 @@ private final class Fixture {
     }
 
     @Test func hoursBetweenWithoutRowsAreMarkedUnlessTheyAreTooMany() throws {
-        let fixture = try Fixture(TemporaryDirectory())
+        let fixture = try OutboxFixture(TemporaryDirectory())
         try fixture.append(rows(0..<10), hours: [5 * hour, 8 * hour], closed: 10 * hour)
         try fixture.forward()
         #expect(try fixture.mark() == [5, 6, 7, 8, 9])
@@ -90,7 +74,7 @@ private final class Fixture {
     }
 
     @Test func hoursBefore1970AreHoursToo() throws {
-        let fixture = try Fixture(TemporaryDirectory())
+        let fixture = try OutboxFixture(TemporaryDirectory())
         try fixture.append(rows(0..<10), hours: [-2 * hour, -hour], closed: 1)
         try fixture.forward()
         #expect(try fixture.mark() == [-2, -1])
@@ -99,7 +83,7 @@ private final class Fixture {
     @Test func allIsFoundAgainAfterARestartAndNothingOfWhatWasNotCommitted() throws {
         let directory = TemporaryDirectory()
         do {
-            let fixture = try Fixture(directory)
+            let fixture = try OutboxFixture(directory)
             try fixture.append(rows(0..<10), hours: [5 * hour, 6 * hour], closed: 6 * hour)
             try fixture.forward()
             #expect(try fixture.mark() == [5])
@@ -108,7 +92,7 @@ private final class Fixture {
             fixture.appender.close(fixture.stream, upTo: 9 * hour)
             fixture.appender.flush(into: fixture.commit, appendedAt: 0)
         }
-        let fixture = try Fixture(directory)
+        let fixture = try OutboxFixture(directory)
         #expect(try fixture.mark() == [])
         try fixture.append(closed: 7 * hour)
         #expect(try fixture.mark() == [6])
@@ -117,7 +101,7 @@ private final class Fixture {
     }
 
     @Test func rowsBehindTheirMarkerAreNamedOnce() throws {
-        let fixture = try Fixture(TemporaryDirectory())
+        let fixture = try OutboxFixture(TemporaryDirectory())
         try fixture.append(rows(0..<10), hours: [5 * hour], closed: 6 * hour)
         try fixture.forward()
         #expect(try fixture.mark() == [5])

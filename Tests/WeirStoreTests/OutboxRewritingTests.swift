@@ -5,30 +5,9 @@ import Testing
 import WeirCore
 import WeirStore
 
-/// An open outbox with one sink and stream.
-private final class Fixture {
-    let database: Database
-    let outbox: Outbox
-    let appender: OutboxAppender
-    let commit: Commit
-    let stream: StreamID
-    let sink: SinkID
-
-    init(_ directory: TemporaryDirectory) throws {
-        database = try directory.open()
-        outbox = try Outbox(database)
-        appender = OutboxAppender(outbox)
-        commit = database.makeCommit()
-        stream = appender.register(sink: "lake", stream: "minutes")
-        sink = try #require(outbox.sink(named: "lake"))
-    }
-
-    func append(_ batch: Batch, at time: Int64 = 0) throws {
-        try WeirStoreTests.append(batch, to: stream, appender, commit, at: time, in: database)
-    }
-
+extension OutboxFixture {
     /// Puts rows `fresh` in the place of those in `start ..< end`.
-    func rewrite(
+    fileprivate func rewrite(
         _ start: OutboxPlace, _ end: OutboxPlace, with fresh: Range<Int>
     ) throws -> Bool {
         let blocks = outbox.unsealedBlocks(of: stream)
@@ -37,16 +16,16 @@ private final class Fixture {
         return try rewriting.finish()
     }
 
-    func seal(rowsMax: UInt64 = .max) throws -> Segment {
+    fileprivate func seal(rowsMax: UInt64 = .max) throws -> Segment {
         let range = try #require(outbox.sealableRange(of: stream, rowsMax: rowsMax))
         return try #require(try outbox.seal(range, sealedAt: 0))
     }
 
-    var report: OutboxStreamReport {
+    fileprivate var report: OutboxStreamReport {
         get throws { try #require(outbox.reports().first { $0.stream == stream }) }
     }
 
-    var isBalanced: Bool {
+    fileprivate var isBalanced: Bool {
         get throws {
             let report = try report
             return report.appended + report.made
@@ -58,8 +37,8 @@ private final class Fixture {
 @Suite struct OutboxRewritingTests {
     /// Three blocks of ten rows; the new rows stand for the last three of the first block, the second,
     /// and the first two of the third.
-    private func rewritten(_ directory: TemporaryDirectory) throws -> Fixture {
-        let fixture = try Fixture(directory)
+    private func rewritten(_ directory: TemporaryDirectory) throws -> OutboxFixture {
+        let fixture = try OutboxFixture(directory)
         for start in [0, 10, 20] { try fixture.append(rows(start..<start + 10)) }
         #expect(
             try fixture.rewrite(
@@ -86,7 +65,7 @@ private final class Fixture {
     @Test func aRestartFindsTheNewRows() throws {
         let directory = TemporaryDirectory()
         do { _ = try rewritten(directory) }
-        let fixture = try Fixture(directory)
+        let fixture = try OutboxFixture(directory)
         #expect(try fixture.report.merged == 15 && fixture.report.made == 4)
         try fixture.append(rows(30..<35))
         let segment = try fixture.seal()
@@ -108,7 +87,7 @@ private final class Fixture {
             }
             #expect(found == expected)
             _ = consume fixture
-            fixture = try Fixture(directory)
+            fixture = try OutboxFixture(directory)
             #expect(try fixture.isBalanced)
             #expect(try fixture.report.pending.unsealedRows == 0)
         }
@@ -127,13 +106,13 @@ private final class Fixture {
         let left = [200, 300, 26, 27, 28, 29]
         #expect(try fixture.report.pending.rows == 6)
         _ = consume fixture
-        fixture = try Fixture(directory)
+        fixture = try OutboxFixture(directory)
         #expect(try fixture.isBalanced)
         #expect(try numbers(in: fixture.seal(), of: fixture.outbox) == left)
     }
 
     @Test func sealedRowsStay() throws {
-        let fixture = try Fixture(TemporaryDirectory())
+        let fixture = try OutboxFixture(TemporaryDirectory())
         for start in [0, 10, 20] { try fixture.append(rows(start..<start + 10)) }
         let before = fixture.outbox.unsealedBlocks(of: fixture.stream)
         #expect(before.count == 3 && before.beginsWithFirstRow)
@@ -167,7 +146,7 @@ private final class Fixture {
                 try fixture.outbox.discardUnsealed(of: fixture.stream, through: last))
             #expect(try fixture.report.expired == gone.rowCount && fixture.isBalanced)
             _ = consume fixture
-            fixture = try Fixture(directory)
+            fixture = try OutboxFixture(directory)
             #expect(try fixture.isBalanced)
             let left = expected.dropFirst(Int(gone.rowCount))
             guard !left.isEmpty else { continue }
@@ -178,7 +157,7 @@ private final class Fixture {
     @Test func manyRowsComeInSeveralBlocks() throws {
         let directory = TemporaryDirectory()
         do {
-            let fixture = try Fixture(directory)
+            let fixture = try OutboxFixture(directory)
             for start in stride(from: 0, to: 50_000, by: 5000) {
                 try fixture.append(rows(start..<start + 5000))
             }
@@ -193,7 +172,7 @@ private final class Fixture {
             }
             #expect(try rewriting.finish())
         }
-        let fixture = try Fixture(directory)
+        let fixture = try OutboxFixture(directory)
         #expect(fixture.outbox.unsealedBlocks(of: fixture.stream).count > 3)
         let segment = try fixture.seal()
         #expect(try numbers(in: segment, of: fixture.outbox) == Array(0..<100) + Array(0..<20_000))
@@ -201,7 +180,7 @@ private final class Fixture {
     }
 
     @Test func hiddenColumnsAreNotHandedOver() throws {
-        let fixture = try Fixture(TemporaryDirectory())
+        let fixture = try OutboxFixture(TemporaryDirectory())
         let plain = rows(0..<4)
         let state = Column(.bytes)
         for n in 0..<4 { state.append("state \(n)") }

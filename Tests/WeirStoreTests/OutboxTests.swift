@@ -5,42 +5,21 @@ import Testing
 import WeirCore
 import WeirStore
 
-/// An open outbox with one sink and stream.
-private final class Fixture {
-    let database: Database
-    let outbox: Outbox
-    let appender: OutboxAppender
-    let commit: Commit
-    let stream: StreamID
-    let sink: SinkID
-
-    init(_ directory: TemporaryDirectory) throws {
-        database = try directory.open()
-        outbox = try Outbox(database)
-        appender = OutboxAppender(outbox)
-        commit = database.makeCommit()
-        stream = appender.register(sink: "lake", stream: "minutes")
-        sink = try #require(outbox.sink(named: "lake"))
-    }
-
-    func append(_ batch: Batch, at time: Int64 = 0) throws {
-        try WeirStoreTests.append(batch, to: stream, appender, commit, at: time, in: database)
-    }
-
-    func seal(rowsMax: UInt64 = .max, bytesMax: Int = .max, at time: Int64 = 0) throws -> Segment {
+extension OutboxFixture {
+    fileprivate func seal(rowsMax: UInt64 = .max, bytesMax: Int = .max, at time: Int64 = 0) throws -> Segment {
         let range = try #require(
             outbox.sealableRange(of: stream, rowsMax: rowsMax, bytesMax: bytesMax))
         return try #require(try outbox.seal(range, sealedAt: time))
     }
 
-    var report: OutboxStreamReport {
+    fileprivate var report: OutboxStreamReport {
         get throws { try #require(outbox.reports().first { $0.stream == stream }) }
     }
 }
 
 @Suite struct OutboxTests {
     @Test func rowsAreInvisibleUntilTheirCommitReturned() throws {
-        let fixture = try Fixture(TemporaryDirectory())
+        let fixture = try OutboxFixture(TemporaryDirectory())
         fixture.appender.append(fixture.stream, rows(0..<10))
         fixture.appender.flush(into: fixture.commit, appendedAt: 5)
         #expect(fixture.outbox.pending(of: fixture.sink) == OutboxPending())
@@ -55,12 +34,12 @@ private final class Fixture {
     @Test func uncommittedRowsNeverExisted() throws {
         let directory = TemporaryDirectory()
         do {
-            let fixture = try Fixture(directory)
+            let fixture = try OutboxFixture(directory)
             try fixture.append(rows(0..<10))
             fixture.appender.append(fixture.stream, rows(10..<20))
             fixture.appender.flush(into: fixture.commit, appendedAt: 0)
         }
-        let fixture = try Fixture(directory)
+        let fixture = try OutboxFixture(directory)
         #expect(try fixture.report.appended == 10)
         try fixture.append(rows(100..<105))
         let segment = try fixture.seal()
@@ -72,7 +51,7 @@ private final class Fixture {
         let directory = TemporaryDirectory()
         let sealed: Segment
         do {
-            let fixture = try Fixture(directory)
+            let fixture = try OutboxFixture(directory)
             for start in stride(from: 0, to: 5000, by: 250) {
                 try fixture.append(rows(start..<start + 250))
             }
@@ -80,13 +59,13 @@ private final class Fixture {
             #expect(sealed.first == 1 && sealed.last == 1010 && sealed.sealedAt == 77)
         }
         do {
-            let fixture = try Fixture(directory)
+            let fixture = try OutboxFixture(directory)
             #expect(fixture.outbox.segments(of: fixture.sink) == [sealed])
             #expect(try numbers(in: sealed, of: fixture.outbox) == Array(0..<1010))
             let attached = try fixture.outbox.attach([1, 2, 3], to: sealed)
             #expect(attached.attachment == [1, 2, 3])
         }
-        let fixture = try Fixture(directory)
+        let fixture = try OutboxFixture(directory)
         let found = try #require(fixture.outbox.segments(of: fixture.sink).first)
         #expect(found.attachment == [1, 2, 3])
         let next = try fixture.seal(rowsMax: 1000)
@@ -98,7 +77,7 @@ private final class Fixture {
     }
 
     @Test func aSegmentNeverMixesSchemas() throws {
-        let fixture = try Fixture(TemporaryDirectory())
+        let fixture = try OutboxFixture(TemporaryDirectory())
         try fixture.append(rows(0..<100))
         fixture.appender.append(fixture.stream, rows(100..<150))
         fixture.appender.append(fixture.stream, rows(150..<200, alertSchema))
@@ -116,7 +95,7 @@ private final class Fixture {
     }
 
     @Test func sealingKeepsToItsByteLimitByWholeBlocks() throws {
-        let fixture = try Fixture(TemporaryDirectory())
+        let fixture = try OutboxFixture(TemporaryDirectory())
         for start in 0..<20 { try fixture.append(rows(start * 1000..<start * 1000 + 1000)) }
         let blockBytes = fixture.outbox.pending(of: fixture.sink).bytes / 20
         let range = try #require(
@@ -127,7 +106,7 @@ private final class Fixture {
     }
 
     @Test func segmentsCompleteInAnyOrderAndFreeOnlyTheirOwnBlocks() throws {
-        let fixture = try Fixture(TemporaryDirectory())
+        let fixture = try OutboxFixture(TemporaryDirectory())
         for start in 0..<10 { try fixture.append(rows(start * 100..<start * 100 + 100)) }
         let segments = try (0..<4).map { _ in try fixture.seal(rowsMax: 250) }
         for index in [2, 0, 3, 1] {
@@ -143,7 +122,7 @@ private final class Fixture {
     @Test func theOldestUnsealedRowsExpireAndSegmentsDoNot() throws {
         let directory = TemporaryDirectory()
         do {
-            let fixture = try Fixture(directory)
+            let fixture = try OutboxFixture(directory)
             let other = fixture.appender.register(sink: "lake", stream: "_late/minutes")
             for start in 0..<10 {
                 try fixture.append(rows(start * 100..<start * 100 + 100), at: Int64(start))
@@ -164,7 +143,7 @@ private final class Fixture {
             try fixture.outbox.complete(segment)
             #expect(try numbers(in: next, of: fixture.outbox) == [Int(next.first) - 1])
         }
-        let fixture = try Fixture(directory)
+        let fixture = try OutboxFixture(directory)
         let report = try fixture.report
         #expect(report.appended == report.forwarded + report.expired + report.pending.rows)
         try fixture.outbox.expireOldest(of: fixture.sink, untilBytes: 0)
@@ -173,7 +152,7 @@ private final class Fixture {
     }
 
     @Test func rowsBeyondAnAgeExpire() throws {
-        let fixture = try Fixture(TemporaryDirectory())
+        let fixture = try OutboxFixture(TemporaryDirectory())
         for start in 0..<10 {
             try fixture.append(rows(start * 10..<start * 10 + 10), at: Int64(start))
         }
@@ -185,7 +164,7 @@ private final class Fixture {
     }
 
     @Test func rowsThatExpiredMeanwhileAreNotSealed() throws {
-        let fixture = try Fixture(TemporaryDirectory())
+        let fixture = try OutboxFixture(TemporaryDirectory())
         try fixture.append(rows(0..<100))
         let range = try #require(fixture.outbox.sealableRange(of: fixture.stream))
         try fixture.outbox.expireOldest(of: fixture.sink, untilBytes: 0)
@@ -193,7 +172,7 @@ private final class Fixture {
     }
 
     @Test func sinksHaveRowNumbersAndBoundsOfTheirOwn() throws {
-        let fixture = try Fixture(TemporaryDirectory())
+        let fixture = try OutboxFixture(TemporaryDirectory())
         let hdfs = fixture.appender.register(sink: "hdfs", stream: "minutes")
         try fixture.append(rows(0..<5))
         try append(rows(0..<7), to: hdfs, fixture.appender, fixture.commit, in: fixture.database)
@@ -207,7 +186,7 @@ private final class Fixture {
     }
 
     @Test func bigBatchesAreCutAndSmallOnesCollected() throws {
-        let fixture = try Fixture(TemporaryDirectory())
+        let fixture = try OutboxFixture(TemporaryDirectory())
         try fixture.append(rows(0..<100_000))
         var sizes: [Int] = []
         try fixture.outbox.readRows(of: fixture.seal()) { sizes.append($0.rowCount) }
@@ -222,7 +201,7 @@ private final class Fixture {
     @Test func bigBatchesDoNotOvertakeCollectedRows() throws {
         // Rows a batch: some are collected, some are blocks of their own, some are both of about one size.
         for sizes in [[10, 4000], [10, 20_000], [500, 2000, 4500, 3, 5000, 1], [10, 4000, 10, 100_000, 7]] {
-            let fixture = try Fixture(TemporaryDirectory())
+            let fixture = try OutboxFixture(TemporaryDirectory())
             var next = 0
             for size in sizes {
                 fixture.appender.append(fixture.stream, rows(next..<next + size))
@@ -237,10 +216,10 @@ private final class Fixture {
         let directory = TemporaryDirectory()
         let batch = rows(0..<20_000)
         do {
-            let fixture = try Fixture(directory)
+            let fixture = try OutboxFixture(directory)
             for _ in 0..<50 { try fixture.append(batch) }
         }
-        let fixture = try Fixture(directory)
+        let fixture = try OutboxFixture(directory)
         #expect(fixture.outbox.pending(of: fixture.stream).unsealedRows == 1_000_000)
         var count = 0
         while fixture.outbox.sealableRange(of: fixture.stream) != nil {
@@ -256,7 +235,7 @@ private final class Fixture {
     @Test func manySmallBlocksAreMergedWithoutChangingRows() throws {
         let directory = TemporaryDirectory()
         do {
-            let fixture = try Fixture(directory)
+            let fixture = try OutboxFixture(directory)
             for n in 0..<400 { try fixture.append(rows(n..<n + 1), at: Int64(n)) }
             let sealed = try fixture.seal(rowsMax: 100)
             let before = fixture.outbox.pending(of: fixture.sink)
@@ -267,7 +246,7 @@ private final class Fixture {
             #expect(try fixture.outbox.mergeSmallBlocks(of: fixture.sink) == 0)
             #expect(try numbers(in: sealed, of: fixture.outbox) == Array(0..<100))
         }
-        let fixture = try Fixture(directory)
+        let fixture = try OutboxFixture(directory)
         try fixture.append(rows(400..<401))
         let segment = try fixture.seal()
         #expect(try numbers(in: segment, of: fixture.outbox) == Array(100..<401))

@@ -122,3 +122,26 @@ func append(
     try database.commit(commit)
     appender.didCommit()
 }
+
+/// An open outbox with one sink and stream.
+final class OutboxFixture {
+    let database: Database
+    let outbox: Outbox
+    let appender: OutboxAppender
+    let commit: Commit
+    let stream: StreamID
+    let sink: SinkID
+
+    init(_ directory: TemporaryDirectory) throws {
+        database = try directory.open()
+        outbox = try Outbox(database)
+        appender = OutboxAppender(outbox)
+        commit = database.makeCommit()
+        stream = appender.register(sink: "lake", stream: "minutes")
+        sink = try #require(outbox.sink(named: "lake"))
+    }
+
+    func append(_ batch: Batch, at time: Int64 = 0) throws {
+        try WeirStoreTests.append(batch, to: stream, appender, commit, at: time, in: database)
+    }
+}
