@@ -12,10 +12,11 @@ import json
 import multiprocessing
 import os
 import resource
+import signal
 import struct
 import subprocess
+import sys
 import tempfile
-import time
 
 import pyarrow as pa
 import pyarrow.parquet as pq
@@ -312,21 +313,30 @@ class Pyarrow:
 # MARK: weir's reading
 
 
+# Linux counts the memory of who starts a program as the program's own, so a small process starts it, not the tests' own.
+MEASURED = """
+import os, resource, sys
+code = os.waitstatus_to_exitcode(os.waitpid(os.posix_spawn(sys.argv[1], sys.argv[1:], os.environ), 0)[1])
+print(code, resource.getrusage(resource.RUSAGE_CHILDREN).ru_maxrss * 1024, file=open(3, "w"))
+"""
+
+
 def run_weir(*arguments):
     """(exit code, output, errors, most bytes of memory)."""
-    with tempfile.TemporaryFile() as output, tempfile.TemporaryFile() as errors:
-        process = subprocess.Popen([WEIR, "parquet", *arguments], stdout=output, stderr=errors)
-        end = time.monotonic() + WEIR_SECONDS_MAX
-        while not (found := os.wait4(process.pid, os.WNOHANG))[0]:
-            if time.monotonic() > end:
-                process.kill()
-                process.wait()
-                return "hangs", b"", b"", 0
-            time.sleep(0.001)
-        process.returncode = os.waitstatus_to_exitcode(found[1])
-        output.seek(0)
-        errors.seek(0)
-        return process.returncode, output.read(), errors.read(), found[2].ru_maxrss * 1024
+    with tempfile.TemporaryFile() as output, tempfile.TemporaryFile() as errors, tempfile.TemporaryFile() as measures:
+        process = subprocess.Popen(
+            ["/bin/sh", "-c", 'exec "$@" 3>&0 </dev/null', "sh", sys.executable, "-I", "-S", "-c", MEASURED, WEIR, "parquet", *arguments],
+            stdin=measures, stdout=output, stderr=errors, start_new_session=True)
+        try:
+            process.wait(WEIR_SECONDS_MAX)
+        except subprocess.TimeoutExpired:
+            os.killpg(process.pid, signal.SIGKILL)
+            process.wait()
+            return "hangs", b"", b"", 0
+        for file in (output, errors, measures):
+            file.seek(0)
+        code, most = measures.read().split()
+        return int(code), output.read(), errors.read(), int(most)
 
 
 def complaint(path, pyarrow, tally):
