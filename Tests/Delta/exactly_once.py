@@ -3,7 +3,7 @@
 store are lost, and then delta-rs reads the table: every reading must be there once, and the log must hold
 each agent's last row.
 
-    exactly_once.py --weir PATH --store file|s3|hdfs [--agents 1] [--kills 20] [--messages 20000] [--seed S]
+    exactly_once.py --weir PATH --store file|s3|swift|hdfs [--agents 1] [--kills 20] [--messages 20000] [--seed S]
 
 Two kills of three come at named places (WEIR_CRASH_POINT), on both sides of every step from the seal to the
 trim; the others at random times. On s3 and hdfs a proxy stands before the server, and in each life of an

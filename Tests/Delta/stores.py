@@ -1,4 +1,4 @@
-"""Where the Delta harness keeps its table: a folder, Ceph's S3 gateway, HDFS; the servers behind a proxy that
+"""Where the Delta harness keeps its table: a folder, S3 of two makes (Ceph's, Swift), HDFS; the servers behind a proxy that
 loses replies. A store is one table's prefix, shared by all agents."""
 
 import json
@@ -6,7 +6,7 @@ import os
 from collections import Counter
 
 from deltalake import DeltaTable
-from servers_kit import FaultProxy, Hdfs, S3Gateway
+from servers_kit import FaultProxy, Hdfs, S3Gateway, Swift
 
 
 class FolderStore:
@@ -74,10 +74,11 @@ def s3_table(gateway, path):
 
 class S3Store(ServerStore):
     commit_pattern, file_pattern = r"^PUT .*/_delta_log/\d+\.json", r"^PUT .*\.parquet"
+    make_gateway = S3Gateway
 
     def __init__(self, folder):
         super().__init__()
-        self.gateway = S3Gateway()
+        self.gateway = self.make_gateway()
         self.proxy = FaultProxy(self.gateway.port)
 
     def sink(self):
@@ -89,6 +90,12 @@ class S3Store(ServerStore):
     def stop(self):
         super().stop()
         self.gateway.stop()
+
+
+class SwiftStore(S3Store):
+    """For one agent: several may win one entry of the log here."""
+
+    make_gateway = Swift
 
 
 class HdfsStore(ServerStore):
@@ -137,4 +144,4 @@ class HdfsStore(ServerStore):
         self.hdfs.stop()
 
 
-STORES = {"file": FolderStore, "s3": S3Store, "hdfs": HdfsStore}
+STORES = {"file": FolderStore, "s3": S3Store, "swift": SwiftStore, "hdfs": HdfsStore}

@@ -8,7 +8,7 @@ import pytest
 sys.path.insert(0, str(Path(__file__).parent))
 sys.path.insert(0, str(Path(__file__).parent.parent / "Servers"))
 
-from servers_kit import azure, fault_proxy, gcs, hdfs, s3  # noqa: E402, F401
+from servers_kit import azure, fault_proxy, gcs, hdfs, s3, swift  # noqa: E402, F401
 from weir_kit import Broker, Weir  # noqa: E402
 
 

@@ -1,6 +1,6 @@
-"""Real servers for the integration tests: Ceph's S3 gateway, HDFS with two NameNodes, and faults.
+"""Real servers for the integration tests: two kinds of S3, HDFS with two NameNodes, and faults.
 
-S3 and HDFS start once a session, by the scripts of Tests/Servers, when the first test wants them.
+They start once a session, by the scripts of Tests/Servers, when the first test wants them.
 """
 
 import base64
@@ -92,6 +92,23 @@ class S3Gateway:
     def stop(self):
         self.signal(signal.SIGCONT)
         run_script("s3-stop.sh", self.folder, check=False)
+        shutil.rmtree(self.folder, ignore_errors=True)
+
+
+class Swift:
+    """OpenStack Swift behind S3: strict on region and checksums; its put-if-absent is not atomic."""
+
+    access_key, secret_key, bucket = "weir:test", "weirtestsecret0123456789abcdef", "weir"
+
+    def __init__(self):
+        self.folder = tempfile.mkdtemp(prefix="weir-swift-", dir="/tmp")
+        self.port = free_range(4)
+        run_script("swift-start.sh", self.folder, PORT=self.port)
+
+    client, sink = S3Gateway.client, S3Gateway.sink
+
+    def stop(self):
+        run_script("swift-stop.sh", self.folder, check=False)
         shutil.rmtree(self.folder, ignore_errors=True)
 
 
@@ -268,6 +285,13 @@ def s3():
     gateway = S3Gateway()
     yield gateway
     gateway.stop()
+
+
+@pytest.fixture(scope="session")
+def swift():
+    server = Swift()
+    yield server
+    server.stop()
 
 
 @pytest.fixture(scope="session")

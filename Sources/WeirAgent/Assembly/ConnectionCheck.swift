@@ -77,6 +77,10 @@ public enum ConnectionCheck {
         guard let options = sink.storeOptions(environment: environment) else {
             preconditionFailure("a sink takes rows or files")
         }
-        return try options.makeStore(ObjectStoreContext()).checkAccess()
+        var report = try options.makeStore(ObjectStoreContext()).checkAccess()
+        if sink.format == .delta, let warning = try CommitRace(options: options).warning() {
+            report.warnings.append(warning)
+        }
+        return report
     }
 }

@@ -28,7 +28,8 @@ private func folder(_ kind: StoreKind, _ scratch: ScratchFolder? = nil) -> Strin
         }
     }
 
-    @Test(arguments: StoreKind.present) func oneOfSixteenRacingWritersWins(_ kind: StoreKind) throws {
+    @Test(.enabled(if: StoreKind.hasAtomicCommits), arguments: StoreKind.present)
+    func oneOfSixteenRacingWritersWins(_ kind: StoreKind) throws {
         try withScratchFolder { scratch in
             let folder = folder(kind, scratch)
             let commit = ObjectKey(path: "_log/00000000000000000007.json")

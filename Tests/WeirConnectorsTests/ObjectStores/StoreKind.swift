@@ -38,6 +38,9 @@ struct StoreChange: Sendable {
 enum StoreKind: String, CaseIterable, Sendable {
     case file, webHDFS, s3, azureBlob, azureFiles, gcsJSON, gcsHMAC
 
+    /// Whether put-if-absent has one winner here, unless WEIR_TEST_RACES is `no`, as for OpenStack Swift.
+    static let hasAtomicCommits = environment("WEIR_TEST_RACES") != "no"
+
     /// Those that WEIR_TEST_KINDS names, `s3,webHDFS`; all where it is not set.
     private static let chosen = environment("WEIR_TEST_KINDS").map { names in
         names.split(separator: ",").compactMap { StoreKind(rawValue: String($0)) }
