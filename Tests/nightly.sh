@@ -1,5 +1,5 @@
 #!/usr/bin/env bash
-# What takes too long for every change: the long crash runs, also of Delta tables, the differential test and
+# What takes too long for every change: the long crash runs, also of Delta tables, Delta's other readers, the differential test and
 # the fuzz of Parquet footers with the seed of the day, so that each night sees other queries and other input.
 # Needs a JDK 17 beside what `make test` needs.
 set -euo pipefail
@@ -11,5 +11,8 @@ for store in file s3 hdfs; do
 done
 .build/venv/bin/python Tests/Delta/exactly_once.py --weir .build/release/weir --store s3 --agents 4 --kills 200 --messages 200000
 .build/venv/bin/python Tests/Delta/commit_cost.py --weir .build/release/weir
+python3 -m venv .build/delta-readers
+.build/delta-readers/bin/pip install -q -r Tests/Delta/requirements.txt
+.build/delta-readers/bin/python Tests/Delta/readers.py --weir .build/release/weir --s3 --seed "${1:-$(date +%Y%m%d)}"
 python3 Tests/Differential/flink.py --weir .build/release/weir --seed "${1:-$(date +%Y%m%d)}"
 .build/venv/bin/python Tests/Parquet/footers.py --weir .build/release/weir --seed "${1:-$(date +%Y%m%d)}"
