@@ -110,8 +110,10 @@ extension LogicalPlan {
             let (left, right) = (max(0, join.upper), max(0, -join.lower))
             return StateDescription(
                 kept: "the rows of both sides",
-                duration: "left rows \(span(left)), right rows \(span(right)) behind the watermark, "
-                    + "which waits for the slower side" + (delay == 0 ? "" : ", after a delay of \(span(delay))"),
+                duration: "left rows \(span(left)), right rows \(span(right))"
+                    + (join.stateTTLMilliseconds.map { " (state_ttl is \(span($0)))" } ?? "")
+                    + " behind the watermark, which waits for the slower side"
+                    + (delay == 0 ? "" : ", after a delay of \(span(delay))"),
                 size: rows)
         case .temporalJoin:
             return StateDescription(

@@ -2,8 +2,9 @@
 //
 // JoinSpec is the join that is bounded by time: a left and a right row meet when their keys are equal,
 // the difference of their event times lies in a range, and the rest of the condition is true. With the
-// range 0 ... 0 over window_time it is the join of rows in windows. Each row is kept as long as a row
-// of the other side can still come for it, and no longer.
+// range 0 ... 0 over window_time it is the join of rows in windows; a join without a bound of time gets
+// its range from the query's `state_ttl`. Each row is kept as long as a row of the other side can still
+// come for it, and no longer.
 //
 // TemporalJoinSpec gives each left row the newest right row of its key that is not younger than it: a
 // version of a table that changes. One row a key is kept.
@@ -102,6 +103,10 @@ public struct JoinSpec: Hashable, Sendable {
     public let upper: Int64
     /// Whether the bounds compare instants with what clocks show, which are one number in UTC only.
     public var comparesClocks = false
+    /// The query's `state_ttl`, ms, of a join that its condition does not bound: SQL's regular join. The
+    /// event time of a result is then the later one of its two rows, so that it waits for nothing more;
+    /// nil for a join of intervals or windows, whose results have both times.
+    public var stateTTLMilliseconds: Int64?
 }
 
 /// A join with the versions of a table.
@@ -131,7 +136,7 @@ extension JoinSpec {
             condition: condition.moved(places, leftWidth: inputs[0].schema.count),
             leftTime: places[0][leftTime] ?? leftTime,
             rightTime: places[1][rightTime] ?? rightTime, lower: lower, upper: upper,
-            comparesClocks: comparesClocks)
+            comparesClocks: comparesClocks, stateTTLMilliseconds: stateTTLMilliseconds)
         return (.join(spec), output.schema, output.place)
     }
 
@@ -140,6 +145,7 @@ extension JoinSpec {
         let difference = "\(column(1, rightTime)) - \(column(0, leftTime))"
         return "\(kind.rawValue) join\(on.isEmpty ? "" : " on \(on)") "
             + "while \(difference) is \(lower) ms ... \(upper) ms"
+            + (stateTTLMilliseconds == nil ? "" : " by state_ttl")
     }
 }
 

@@ -4,7 +4,7 @@ so that Flink runs them as one job."""
 import random
 
 from expressions import CONDITIONS, SCALARS
-from joins import interval_join, lookups, window_join
+from joins import interval_join, lookups, regular_join, window_join
 from streams import Batch, stream
 
 # What queries are put together from.
@@ -365,7 +365,7 @@ FAMILIES = {
     "cumulate": (windows("cumulate"), 4), "session": (windows("session"), 4), "older_group_windows": (older_forms, 4),
     "aggregates": (aggregate_family, 6), "values_of_a_group": (collections_of, 2), "grouping_sets": (grouping_sets, 3),
     "distinct": (distinct, 3), "unnest": (unnest, 2), "nested": (nested, 2), "union_all": (union, 3), "over": (over, 5), "top_n": (top_n, 5),
-    "order_by_and_keep_first": (order_by, 3), "interval_join": (interval_join, 4),
+    "order_by_and_keep_first": (order_by, 3), "interval_join": (interval_join, 4), "regular_join": (regular_join, 4),
     "window_join": (window_join, 4), "lookup_join": (lookups, 4), "match_recognize": (match, 5), "chained_windows_and_views": (chained, 3),
     "json_aggregates": (json_aggregates, 3), "time_zones": (time_zones, 6),
 }

@@ -17,6 +17,26 @@ def interval_join(rng, seed):
     return Batch("interval_join", seed, queries, inputs)
 
 
+def regular_join(rng, seed):
+    """Joins without a condition on time, whose rows are kept for longer than the streams are."""
+    pair = "SELECT l.k, l.g, l.v, q.v AS rv, q.t FROM s AS l JOIN r AS q ON l.k = q.k"
+    rest = rng.choice(["l.v < q.v", "l.b", "q.w > 0 OR l.w < 0", "l.ts <= q.ts", "l.x + q.x > 10"])
+    queries = {
+        "plain": pair,
+        "rest": f"{pair} AND {rest}",
+        "comma": "SELECT l.k, l.t, q.x FROM s AS l, r AS q WHERE l.k = q.k AND l.g = q.g",
+        "nulls": "SELECT l.g, l.v, q.v AS rv FROM s AS l JOIN r AS q ON l.g IS NOT DISTINCT FROM q.g AND l.k = q.k",
+        "computed": "SELECT l.v, q.w FROM s AS l JOIN r AS q ON UPPER(l.t) = UPPER(q.t) WHERE l.v > 20",
+        "itself": "SELECT a.k, a.v, b.v AS w FROM s AS a JOIN s AS b ON a.k = b.k AND a.v < b.v AND a.g = b.g",
+        "three": "SELECT a.k, a.v, b.v AS w, c.v AS u FROM s AS a JOIN r AS b ON a.k = b.k JOIN s AS c ON b.g = c.g AND a.v = c.v",
+        "of_windows": "SELECT w.k, w.n, q.v FROM (SELECT k, COUNT(*) AS n FROM TABLE(TUMBLE(TABLE s, DESCRIPTOR(ts), "
+                      "INTERVAL '1' MINUTE)) GROUP BY k, window_start, window_end) AS w JOIN r AS q ON w.k = q.k",
+        "united": "SELECT l.k, l.v FROM s AS l JOIN r AS q ON l.k = q.k AND l.g = q.g UNION ALL SELECT k, v FROM s WHERE b",
+    }
+    inputs = {"s": stream(rng, 50, late=0), "r": stream(rng, 50, late=0)}
+    return Batch("regular_join", seed, queries, inputs, state_ttl="30d")
+
+
 def window_join(rng, seed):
     left = "(SELECT * FROM TABLE(TUMBLE(TABLE s, DESCRIPTOR(ts), INTERVAL '30' SECOND))) AS l"
     right = "(SELECT * FROM TABLE(TUMBLE(TABLE r, DESCRIPTOR(ts), INTERVAL '30' SECOND))) AS q"

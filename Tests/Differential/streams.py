@@ -52,10 +52,10 @@ def source(name, folder, delay):
 class Batch:
     """Queries over one input."""
 
-    def __init__(self, family, seed, queries, inputs, views=(), delay=5_000, tables=(), zone=None):
+    def __init__(self, family, seed, queries, inputs, views=(), delay=5_000, tables=(), zone=None, state_ttl=None):
         self.name = f"{family}_{seed}"
         self.family, self.queries, self.inputs, self.views = family, queries, inputs, views
-        self.delay, self.tables, self.zone = delay, tables, zone
+        self.delay, self.tables, self.zone, self.state_ttl = delay, tables, zone, state_ttl
 
     def write(self, folder):
         """Writes input and configuration; returns the configuration's path."""
@@ -72,8 +72,9 @@ class Batch:
         for name, sql in self.views:
             text += f"[[view]]\nname = \"{name}\"\nsql = '''\n{sql}\n'''\n"
         path = folder / "weir.toml"
-        zone = f'time_zone = "{self.zone}"\n' if self.zone else ""
+        settings = f'time_zone = "{self.zone}"\n' if self.zone else ""
+        settings += f'state_ttl = "{self.state_ttl}"\n' if self.state_ttl else ""
         for name, sql in self.queries.items():
-            text += f"[[query]]\nname = \"{name}\"\n{zone}sql = '''\n{sql}\n'''\n"
+            text += f"[[query]]\nname = \"{name}\"\n{settings}sql = '''\n{sql}\n'''\n"
         path.write_text(text, encoding="utf-8")
         return path

@@ -97,12 +97,16 @@ enum QueryFields {
         "allowed_lateness", .optional, from: "1s", to: "366d",
         "How long after its end a window still takes late rows. What they change comes again, with a higher number "
             + "in the column `revision`, which the result then has. Default: not at all.")
+    static let stateTTL = Setting.duration(
+        "state_ttl", .optional, from: "1s", to: "3660d",
+        "How far apart in event time rows may be that an inner join without a condition on time brings together; so "
+            + "long it keeps them. Default: such joins are refused.")
 
     static let section = SectionDeclaration(
         "query", isList: true,
         "A continuous query. Its rejected and late rows go to its sinks as well, under `_rejected` and `_late`.",
         fields: [
             name.declaration, sql.declaration, sinks.declaration, timeZone.declaration,
-            allowedLateness.declaration,
+            allowedLateness.declaration, stateTTL.declaration,
         ])
 }

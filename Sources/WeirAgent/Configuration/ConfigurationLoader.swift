@@ -105,7 +105,7 @@ private struct Assembly {
             document: reader.document, log: log, sources: sources, tables: tables, views: views,
             macros: sections["macro", default: []],
             sentimentWords: agentValues.flatMap(sentimentWords))
-        let boundViews = binding.bindViews()
+        let boundViews = binding.bindViews(for: queries)
         let boundQueries = queries.map { binding.bindQuery($0) }
         let links = SinkLinks(log: log, sinks: sinks, sources: sources)
         links.check(queries: boundQueries)

@@ -75,8 +75,9 @@ struct QueryBinding {
     }
 
     /// Complains of what is wrong with the views.
-    mutating func bindViews() -> [Catalog.View] {
-        let errors = QueryBinder(catalog: catalog).viewErrors()
+    mutating func bindViews(for queries: [SectionValues]) -> [Catalog.View] {
+        let hasStateTTL = queries.contains { stateTTL($0) != nil }
+        let errors = QueryBinder(catalog: catalog).viewErrors(hasStateTTL: hasStateTTL)
         broken.formUnion(errors.map(\.view))
         for error in errors {
             let below = reach[error.view, default: []].intersection(broken).subtracting([error.view]
@@ -97,11 +98,13 @@ struct QueryBinding {
         var configuration: QueryConfiguration?
         let settings = QuerySettings(
             timeZone: values[QueryFields.timeZone] ?? "UTC",
-            allowedLatenessMilliseconds: values[QueryFields.allowedLateness])
+            allowedLatenessMilliseconds: values[QueryFields.allowedLateness],
+            stateTTLMilliseconds: stateTTL(values))
         if let sql = values[QueryFields.sql], broken.isDisjoint(with: names(readBy: sql)) {
             switch QueryBinder(catalog: catalog).bind(sql, settings) {
             case .success(let bound):
                 plan = allowingLateness(bound, values)
+                checkStateTTL(bound, values)
                 for warning in bound.warnings {
                     log.warning(values.position(of: QueryFields.sql), warning)
                 }
@@ -126,6 +129,19 @@ struct QueryBinding {
                 values.position(of: QueryFields.allowedLateness), "allowed_lateness: \(refusal.reason)")
             return nil
         }
+    }
+
+    /// A query's `state_ttl`; one that is wrong, and has been complained of, still bounds its joins.
+    private func stateTTL(_ values: SectionValues) -> Int64? {
+        values[QueryFields.stateTTL] ?? (values.isGiven(QueryFields.stateTTL) ? 1000 : nil)
+    }
+
+    /// Complains of a `state_ttl` that bounds nothing.
+    private func checkStateTTL(_ plan: QueryPlan, _ values: SectionValues) {
+        guard values[QueryFields.stateTTL] != nil, !plan.root.hasStateTTL else { return }
+        log.error(
+            values.position(of: QueryFields.stateTTL),
+            "state_ttl bounds joins without a condition on time, and this query has none; leave it out")
     }
 
     /// Warns of sources and views that no query reads.
@@ -178,6 +194,10 @@ struct QueryBinding {
             log.warning(
                 query.values.position(of: QueryFields.allowedLateness),
                 "Flink drops late rows: it corrects nothing, and has no column \(LogicalPlan.revisionColumn)")
+        }
+        for query in queries where query.values[QueryFields.stateTTL] != nil {
+            log.warning(
+                query.values.position(of: QueryFields.stateTTL), "in Flink \(FlinkNotes.stateTTLDifference)")
         }
         for source in sources {
             if source.values[SourceFields.watermarkBy] != nil {

@@ -46,6 +46,14 @@ public enum FlinkExport {
                 "its queries have different time zones (\(zones.sorted().joined(separator: ", "))), and a "
                     + "script of Flink has one", advice: "export them one by one with --query")
         }
+        let ends = Set(queries.compactMap(\.settings.stateTTLMilliseconds))
+        if ends.count > 1 {
+            let lengths = ends.sorted().map { Quantity.text(milliseconds: $0) }.joined(separator: ", ")
+            throw Failure(
+                .configuration, "exporting", configuration.path,
+                "its queries have different state_ttl (\(lengths)), and a script of Flink has one",
+                advice: "export them one by one with --query")
+        }
         let read = Set(queries.flatMap { $0.plan.sources })
         let tables = configuration.sources.filter { read.contains($0.name) }.map {
             FlinkSourceTable($0, options)
@@ -100,6 +108,9 @@ public enum FlinkExport {
             "SET 'execution.checkpointing.interval' = '10 s';",
         ]
         let idle = tables.compactMap { $0.source.time?.idleTimeoutMilliseconds }.min()
+        if let end = queries.compactMap(\.settings.stateTTLMilliseconds).first {
+            lines.append("SET 'table.exec.state.ttl' = '\(end) ms';")
+        }
         if let idle { lines.append("SET 'table.exec.source.idle-timeout' = '\(idle) ms';") }
         return lines.joined(separator: "\n")
     }

@@ -65,6 +65,11 @@ struct FlinkNotes {
         }.map { "\($0)." }
     }
 
+    /// What `state_ttl` is in Flink.
+    static let stateTTLDifference =
+        "it is counted by the machine's clock, from when a row was last written, and not by event time: a backlog "
+        + "that is read fast meets rows of any age, and late rows are joined too"
+
     private var timeNotes: [String] {
         var notes: [String] = []
         if queries.contains(where: { $0.plan.root.hasWindows }) {
@@ -77,6 +82,12 @@ struct FlinkNotes {
             notes.append(
                 "allowed_lateness is left out: Flink emits a window once, without corrections and without the "
                     + "column revision (\(revising.joined(separator: ", "))).")
+        }
+        let bounded = queries.filter { $0.settings.stateTTLMilliseconds != nil }.map(\.name)
+        if !bounded.isEmpty {
+            notes.append(
+                "state_ttl is table.exec.state.ttl, of all queries of the script (\(bounded.joined(separator: ", "))): "
+                    + "\(Self.stateTTLDifference).")
         }
         let keyed = tables.compactMap { table in
             table.source.time?.watermarkBy.map { "\(table.source.name) has one a \($0)" }

@@ -29,6 +29,7 @@ final class JoinProcessor: OrderedProcessor {
 
     private let lower: Int64
     private let upper: Int64
+    private let isRegular: Bool
     /// How long, in ms, a row of a side is kept.
     private let keptFor: [Int64]
     /// Whether rows of a side can meet rows of the other one that came before them.
@@ -47,6 +48,7 @@ final class JoinProcessor: OrderedProcessor {
     ) throws(Failure) {
         kind = spec.kind
         (lower, upper) = (spec.lower, spec.upper)
+        isRegular = spec.stateTTLMilliseconds != nil
         keptFor = [max(0, upper), max(0, -lower)]
         looksBack = [lower <= 0 && lower <= upper, upper >= 0 && lower <= upper]
         isTracked = [
@@ -72,7 +74,8 @@ final class JoinProcessor: OrderedProcessor {
         progressKey = [stateTag, 0x10]
     }
 
-    var outputDelay: Int64 { max(keptFor[0], keptFor[1]) }
+    /// The event time of a result of a regular join is that of the row that was processed last.
+    var outputDelay: Int64 { isRegular ? 0 : max(keptFor[0], keptFor[1]) }
 
     var memoryBytes: Int { sides.reduce(keys.memoryBytes) { $0 + $1.memoryBytes } }
 

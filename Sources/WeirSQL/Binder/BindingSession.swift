@@ -7,6 +7,8 @@ import WeirCore
 final class BindingSession {
     let catalog: Catalog
     private let views: ViewBindings
+    /// See `QuerySettings.stateTTLMilliseconds`.
+    var stateTTL: Int64? { views.stateTTL }
     private(set) var diagnostics: [Diagnostic] = []
 
     /// The queries that WITH named, those that failed included.

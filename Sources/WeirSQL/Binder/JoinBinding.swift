@@ -3,7 +3,8 @@
 // b ON a.k = b.k` does. An outer join has its ON alone.
 //
 // A stream joined with a stream needs a bound of time: without one, every row would have to be kept
-// for ever. So a join that is neither of intervals, of windows nor of versions is refused.
+// for ever. So a join that is neither of intervals, of windows nor of versions is refused, but for an
+// inner one in a query with a `state_ttl` (RegularJoins).
 
 import WeirCore
 
@@ -173,11 +174,14 @@ struct JoinBinder {
             }
         }
         var (times, lower, upper) = (parts.times, parts.lower ?? 0, parts.upper ?? 0)
+        var stateTTL: Int64?
         if parts.isOfWindows, let ends = parts.windowEnds {
             times = (one.exposeWindowTime(of: ends.left), other.exposeWindowTime(of: ends.right))
             (lower, upper) = (max(lower, 0), min(upper, 0))
         } else if !parts.isBounded {
-            throw unbounded(left, right, parts, at: position)
+            let most = try checkedStateTTL(left, right, parts, kind, at: position)
+            let bounds = try regularBounds(&one, &other, parts, most, at: position)
+            (times, lower, upper, stateTTL) = (bounds.times, bounds.lower, bounds.upper, most)
         } else if let bounded = times {
             times = (one.exposeTime(bounded.left), other.exposeTime(bounded.right))
         }
@@ -189,46 +193,22 @@ struct JoinBinder {
         ).moved([place, [:]], leftWidth: newWidth)
         let spec = JoinSpec(
             kind: kind, condition: condition, leftTime: times.left, rightTime: times.right,
-            lower: lower, upper: upper, comparesClocks: parts.comparesClocks)
+            lower: lower, upper: upper,
+            comparesClocks: parts.comparesClocks || (stateTTL != nil && !isOneClock(one, other, times)),
+            stateTTLMilliseconds: stateTTL)
         var result = kind.isOneSided ? one : one.beside(other)
         let fields = one.plan.schema.fields
         result.plan = .ordered(
             .join(spec), inputs: [one.plan, other.plan],
             schema: Schema(kind.isOneSided ? fields : fields + other.plan.schema.fields))
         if kind.isOneSided { return result }
+        if stateTTL != nil { return result.withoutTimes() }
         result.setTimes(
             (kind.keepsAllRight ? [] : [times.left])
                 + (kind.keepsAllLeft ? [] : [newWidth + times.right]))
         if kind.keepsAllLeft { result.forgetWindows(from: newWidth) }
         if kind.keepsAllRight { result.forgetWindows(to: newWidth) }
         return result
-    }
-
-    private func unbounded(
-        _ left: Relation, _ right: Relation, _ parts: JoinParts, at position: TextPosition
-    ) -> Diagnostic {
-        let head = "this join would keep all rows for ever"
-        if !parts.windows.isEmpty {
-            let missing = parts.windows.contains(.start) ? "window_end" : "window_start"
-            return Diagnostic(
-                position, "\(head): a join of windows needs both window_start and window_end "
-                    + "equal; \(missing) is missing")
-        }
-        guard let a = left.timeAttribute?.shown, let b = right.timeAttribute?.shown else {
-            let lacking = left.timeAttribute == nil ? "left" : "right"
-            return Diagnostic(
-                position, "\(head): the \(lacking) side has no event time that could bound it; "
-                    + "join it in windows, or pass the event time on unchanged")
-        }
-        if parts.lower != nil || parts.upper != nil {
-            return Diagnostic(
-                position,
-                "\(head): \(b) is bounded against \(a) from \(parts.lower == nil ? "above" : "below") "
-                    + "only; write \(b) BETWEEN \(a) - INTERVAL … AND \(a) + INTERVAL …")
-        }
-        return Diagnostic(
-            position, "\(head): bound it by \(b) BETWEEN \(a) - INTERVAL … AND \(a) + INTERVAL …, "
-                + "by equal window_start and window_end of both sides, or by FOR SYSTEM_TIME AS OF \(a)")
     }
 }
 

@@ -155,6 +155,14 @@ extension LogicalPlan {
         case .ordered(.sort(let column), _, _):
             if case .ofRows = time { return (self, column) }
             return nil
+        case .ordered(.join(let spec), let inputs, let schema) where spec.stateTTLMilliseconds != nil:
+            guard case .ofRows = time else { return nil }
+            let later = spec.laterTime(of: inputs)
+            let all = schema.fields.enumerated().map {
+                BoundExpression.column(index: $0, type: $1.type)
+            }
+            let fields = Schema(schema.fields + [Field("event time", later.type)])
+            return (projected(all + [later], fields), all.count)
         case .ordered(let stage, let inputs, _) where stage.keepsColumns:
             if case .ofRows = time { return (self, stage.timeColumns[0]) }
             // A column more would lie where the results are.

@@ -54,7 +54,8 @@ extension OrderedStage {
                 JoinSpec(
                     kind: spec.kind, condition: spec.condition.mapping(replace),
                     leftTime: spec.leftTime, rightTime: spec.rightTime, lower: spec.lower,
-                    upper: spec.upper, comparesClocks: spec.comparesClocks))
+                    upper: spec.upper, comparesClocks: spec.comparesClocks,
+                    stateTTLMilliseconds: spec.stateTTLMilliseconds))
         case .temporalJoin(let spec):
             .temporalJoin(
                 TemporalJoinSpec(

@@ -35,7 +35,7 @@ public struct QueryBinder: Sendable {
     public func bind(
         _ sql: String, _ settings: QuerySettings = QuerySettings()
     ) -> Result<QueryPlan, DiagnosticList> {
-        let views = ViewBindings(catalog)
+        let views = ViewBindings(catalog, stateTTL: settings.stateTTLMilliseconds)
         return views.relation(of: sql).flatMap { relation in
             let plan = relation.resultPlan().pruned()
             if settings.timeZone != "UTC", let refusal = plan.zoneRefusal {
@@ -46,8 +46,11 @@ public struct QueryBinder: Sendable {
     }
 
     /// The views that are wrong, in the catalog's order; empty when all are right.
-    public func viewErrors() -> [ViewErrors] {
-        let views = ViewBindings(catalog)
+    ///
+    /// - Parameter hasStateTTL: whether a query has a `state_ttl`. A join that only this bounds is then no
+    ///   fault of the view, but of a query that reads the view without having one.
+    public func viewErrors(hasStateTTL: Bool = false) -> [ViewErrors] {
+        let views = ViewBindings(catalog, stateTTL: hasStateTTL ? .max / 4 : nil)
         return catalog.views.compactMap { view in
             if catalog.tables.contains(where: { $0.name == view.name }) {
                 let start = TextPosition(line: 1, column: 1)
@@ -89,7 +92,13 @@ final class ViewBindings {
         let diagnostic: Diagnostic
     }
 
-    init(_ catalog: Catalog) { self.catalog = catalog }
+    /// See `QuerySettings.stateTTLMilliseconds`.
+    let stateTTL: Int64?
+
+    init(_ catalog: Catalog, stateTTL: Int64?) {
+        self.catalog = catalog
+        self.stateTTL = stateTTL
+    }
 
     /// The relation that a whole text gives.
     func relation(of sql: String) -> Result<Relation, DiagnosticList> {

@@ -14,9 +14,17 @@ public struct QuerySettings: Hashable, Sendable {
     /// How long after its end a window still takes late rows and is corrected, ms; nil for not at all.
     public var allowedLatenessMilliseconds: Int64?
 
-    public init(timeZone: String = "UTC", allowedLatenessMilliseconds: Int64? = nil) {
+    /// How far apart, in ms of event time, rows may lie that a join without a condition on time brings
+    /// together; nil where such joins are refused.
+    public var stateTTLMilliseconds: Int64?
+
+    public init(
+        timeZone: String = "UTC", allowedLatenessMilliseconds: Int64? = nil,
+        stateTTLMilliseconds: Int64? = nil
+    ) {
         self.timeZone = timeZone
         self.allowedLatenessMilliseconds = allowedLatenessMilliseconds
+        self.stateTTLMilliseconds = stateTTLMilliseconds
     }
 }
 

@@ -1,4 +1,5 @@
-// What a configuration says of a query beside its text: the time zone and the allowed lateness, in the plan.
+// What a configuration says of a query beside its text: the time zone, the allowed lateness and the end of
+// state, in the plan.
 
 import Testing
 import WeirCore
