@@ -42,6 +42,8 @@ TABLES = {
 DELAY_S = 4
 # q13's small table, which both read once: a value for each key.
 SIDE_ROWS = 10_000
+# What a query's configuration says beside its text: far longer than the events are apart, as Flink keeps all.
+SETTINGS = {"q3": ['state_ttl = "7d"']}
 
 
 def used(sql):
@@ -57,7 +59,7 @@ def query(name):
     return "\n".join(line for line in text.splitlines() if not line.startswith("--"))
 
 
-def configuration(sql, data):
+def configuration(name, sql, data):
     lines = ["[agent]", 'id = "bench"', 'state_dir = "state"']
     for table in used(sql):
         lines += ["[[source]]", f'name = "{table}"', 'type = "file"', f'path = "{data}/{table}.ndjson"', "[source.columns]"]
@@ -69,12 +71,12 @@ def configuration(sql, data):
         lines += [
             "[[table]]", 'name = "side_input"', f'path = "{data}/side_input.ndjson"', 'format = "ndjson"', 'key = ["key"]',
             "[table.columns]", 'key = "BIGINT"', 'value = "STRING"']
-    return "\n".join(lines + ["[[query]]", 'name = "q"', f"sql = '''\n{sql}\n'''"]) + "\n"
+    return "\n".join(lines + ["[[query]]", 'name = "q"', *SETTINGS.get(name, []), f"sql = '''\n{sql}\n'''"]) + "\n"
 
 
 def run_weir(weir, name, sql, data, work):
     config, state, out = work / f"{name}.toml", work / "state", work / f"{name}.weir.ndjson"
-    config.write_text(configuration(sql, data))
+    config.write_text(configuration(name, sql, data))
     shutil.rmtree(state, ignore_errors=True)
     before = resource.getrusage(resource.RUSAGE_CHILDREN)
     with open(out, "wb") as sink:

@@ -20,7 +20,7 @@ def interval_join(rng, seed):
 def regular_join(rng, seed):
     """Joins without a condition on time, whose rows are kept for longer than the streams are."""
     pair = "SELECT l.k, l.g, l.v, q.v AS rv, q.t FROM s AS l JOIN r AS q ON l.k = q.k"
-    rest = rng.choice(["l.v < q.v", "l.b", "q.w > 0 OR l.w < 0", "l.ts <= q.ts", "l.x + q.x > 10"])
+    rest = rng.choice(["l.v < q.v", "l.b", "(q.w > 0 OR l.w < 0)", "l.ts <= q.ts", "l.x + q.x > 10"])
     queries = {
         "plain": pair,
         "rest": f"{pair} AND {rest}",
