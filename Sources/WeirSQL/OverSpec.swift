@@ -16,12 +16,19 @@ public struct OverSpec: Hashable, Sendable {
     public let frame: OverFrame
     /// One column of the output each, behind the input's columns.
     public let calls: [OverCall]
+    /// How long after its last row, in ms of event time, a partition is kept that would be kept for ever: its
+    /// next row is then its first one again. nil for ever, and where the frame ends by itself.
+    public let stateTTL: Int64?
 
-    public init(time: Int, partition: [BoundExpression], frame: OverFrame, calls: [OverCall]) {
+    public init(
+        time: Int, partition: [BoundExpression], frame: OverFrame, calls: [OverCall],
+        stateTTL: Int64? = nil
+    ) {
         self.time = time
         self.partition = partition
         self.frame = frame
         self.calls = calls
+        if case .range(_?) = frame { self.stateTTL = nil } else { self.stateTTL = stateTTL }
     }
 
     /// The columns of the input that are computed with.
@@ -33,7 +40,8 @@ public struct OverSpec: Hashable, Sendable {
     func mapping(calls kept: [Int], _ place: (Int) -> Int) -> OverSpec {
         OverSpec(
             time: place(time), partition: partition.map { $0.renumbered(place) }, frame: frame,
-            calls: kept.map { index in calls[index].mapping { $0.renumbered(place) } })
+            calls: kept.map { index in calls[index].mapping { $0.renumbered(place) } },
+            stateTTL: stateTTL)
     }
 
     /// As a line of a plan's text.
@@ -41,6 +49,7 @@ public struct OverSpec: Hashable, Sendable {
         let keys = partition.map { PlanText.expressionText($0, column) }.joined(separator: ", ")
         let list = calls.map { $0.text(column) }.joined(separator: ", ")
         return "over \(frame.text) on \(column(time)) by (\(keys)) compute (\(list))"
+            + (stateTTL.map { " by state_ttl \($0) ms" } ?? "")
     }
 }
 

@@ -18,7 +18,7 @@ def interval_join(rng, seed):
 
 
 def regular_join(rng, seed):
-    """Joins without a condition on time, whose rows are kept for longer than the streams are."""
+    """Joins without a condition on time and OVER without a bound, kept for longer than the streams are."""
     pair = "SELECT l.k, l.g, l.v, q.v AS rv, q.t FROM s AS l JOIN r AS q ON l.k = q.k"
     rest = rng.choice(["l.v < q.v", "l.b", "(q.w > 0 OR l.w < 0)", "l.ts <= q.ts", "l.x + q.x > 10"])
     queries = {
@@ -31,6 +31,8 @@ def regular_join(rng, seed):
         "three": "SELECT a.k, a.v, b.v AS w, c.v AS u FROM s AS a JOIN r AS b ON a.k = b.k JOIN s AS c ON b.g = c.g AND a.v = c.v",
         "of_windows": "SELECT w.k, w.n, q.v FROM (SELECT k, COUNT(*) AS n FROM TABLE(TUMBLE(TABLE s, DESCRIPTOR(ts), "
                       "INTERVAL '1' MINUTE)) GROUP BY k, window_start, window_end) AS w JOIN r AS q ON w.k = q.k",
+        "first": "SELECT k, g, ts, v FROM (SELECT *, ROW_NUMBER() OVER (PARTITION BY k, g ORDER BY ts) AS n FROM s) WHERE n = 1",
+        "running": "SELECT k, ts, SUM(v) OVER w AS v, COUNT(*) OVER w AS n FROM s WINDOW w AS (PARTITION BY k ORDER BY ts)",
         "united": "SELECT l.k, l.v FROM s AS l JOIN r AS q ON l.k = q.k AND l.g = q.g UNION ALL SELECT k, v FROM s WHERE b",
     }
     inputs = {"s": stream(rng, 50, late=0), "r": stream(rng, 50, late=0)}

@@ -99,8 +99,9 @@ enum QueryFields {
             + "in the column `revision`, which the result then has. Default: not at all.")
     static let stateTTL = Setting.duration(
         "state_ttl", .optional, from: "1s", to: "3660d",
-        "How far apart in event time rows may be that an inner join without a condition on time brings together; so "
-            + "long it keeps them. Default: such joins are refused.")
+        "How far apart in event time rows may be that an inner join without a condition on time brings together; and "
+            + "how long after its last row an unbounded OVER, the first row of a key among them, knows a partition. "
+            + "Default: such joins are refused, such partitions are kept for ever.")
 
     static let section = SectionDeclaration(
         "query", isList: true,

@@ -141,7 +141,8 @@ struct QueryBinding {
         guard values[QueryFields.stateTTL] != nil, !plan.root.hasStateTTL else { return }
         log.error(
             values.position(of: QueryFields.stateTTL),
-            "state_ttl bounds joins without a condition on time, and this query has none; leave it out")
+            "state_ttl bounds joins without a condition on time and OVER without a bound of time, and this query "
+                + "has neither; leave it out")
     }
 
     /// Warns of sources and views that no query reads.

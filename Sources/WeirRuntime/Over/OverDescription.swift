@@ -13,10 +13,11 @@ extension LogicalPlan {
             return StateDescription(kept: waiting, duration: wait, size: rows)
         }
         let types = layout.arguments.map(\.type)
+        let end = spec.stateTTL.map { "\(span($0)) after its last row (state_ttl), at most half as long again" }
         let kept: (rows: String, width: RowWidth, duration: String)? =
             switch layout.kept {
             case .none: nil
-            case .last(let count): ("its last \(count) rows", RowWidth(types), "for ever")
+            case .last(let count): ("its last \(count) rows", RowWidth(types), end ?? "for ever")
             case .within(let preceding):
                 (
                     "its rows of \(span(preceding))", RowWidth(types + [.bigint]),
@@ -45,7 +46,7 @@ extension LogicalPlan {
         return StateDescription(
             kept: "\(partitions) running values" + (kept.map { " and \($0.rows)" } ?? "")
                 + "; and \(waiting)",
-            duration: "a partition \(kept?.duration ?? "for ever"); rows \(wait)",
+            duration: "a partition \(kept?.duration ?? end ?? "for ever"); rows \(wait)",
             size: sizes.joined(separator: ", "))
     }
 }

@@ -11,7 +11,8 @@
 // comes. After a restart all of them come back that way.
 //
 // Partitions whose frame has ended are deleted, those in memory at commits, the others by a walk through
-// them that goes on a little with each commit. No result depends on when.
+// them that goes on a little with each commit. No result depends on when. What is saved beside the record of
+// one that starts over (`state_ttl`) is deleted by the next commit, which writes it anew.
 
 import WeirCore
 import WeirSQL
@@ -39,6 +40,8 @@ final class OverDurability {
     private var mayWalk = true
     /// Saved partitions that have ended, and their blocks.
     private var ended: [(key: [UInt8], blocks: Range<Int64>)] = []
+    /// Blocks and changes of partitions that have started over.
+    private var discarded: [(key: [UInt8], blocks: Range<Int64>, changes: Range<Int64>)] = []
     private var changedCount = 0
 
     private static let blockRows: Int64 = 64
@@ -198,6 +201,7 @@ final class OverDurability {
 
     /// Writes what changed since the last commit, and lets go of what memory has no room for.
     func checkpoint(_ over: OverProcessor, into writer: any StateWriter) {
+        deleteDiscarded(into: writer)
         deleteEnded(over, into: writer)
         expire(over, into: writer)
         changedCount = over.keys.dirty.count
@@ -294,23 +298,42 @@ final class OverDurability {
         encoder.encode(batch).withUnsafeBytes { writer.write($0) }
     }
 
-    private func delete(_ key: [UInt8], _ blocks: Range<Int64>, _ writer: any StateWriter) {
+    private func delete(
+        _ key: [UInt8], _ blocks: Range<Int64>, of over: OverProcessor, _ writer: any StateWriter
+    ) {
         writer.delete(recordPrefix + key)
         for number in blocks { writer.delete(blockKey(key, number)) }
+        if !over.gathering.isEmpty { writer.deleteRange(changeKey(key, 0), changeKey(key, .max)) }
         savedCount -= 1
+    }
+
+    /// Takes note that a partition starts over.
+    func discardSaved(_ slot: Int32, of over: OverProcessor) {
+        let entry = over.keys[slot]
+        (over.keys[slot].blocks, over.keys[slot].changes, over.keys[slot].changeBytes) = (0..<0, 0..<0, 0)
+        if entry.blocks.isEmpty, entry.changes.isEmpty { return }
+        discarded.append((over.keys.bytes(entry.number), entry.blocks, entry.changes))
+    }
+
+    private func deleteDiscarded(into writer: any StateWriter) {
+        for (key, blocks, changes) in discarded {
+            for number in blocks { writer.delete(blockKey(key, number)) }
+            writer.deleteRange(changeKey(key, changes.lowerBound), changeKey(key, changes.upperBound))
+        }
+        discarded.removeAll()
     }
 
     // MARK: Partitions that have ended
 
     /// Forgets the partitions in memory that no later row can reach, now and then.
     private func expire(_ over: OverProcessor, into writer: any StateWriter) {
-        guard case .within(let preceding) = over.kept, over.now > nextExpiry else { return }
-        let limit = over.now - preceding
-        nextExpiry = over.now == Watermark.end ? over.now : over.now + max(1_000, preceding / 2)
+        guard let reach = over.reach, over.now > nextExpiry else { return }
+        let limit = over.now - reach
+        nextExpiry = over.now == Watermark.end ? over.now : over.now + max(1_000, reach / 2)
         let slots = over.keys.live.filter { over.keys[$0].time <= limit }
         for slot in slots {
             let entry = over.keys[slot]
-            if entry.isSaved { delete(over.keys.bytes(entry.number), entry.blocks, writer) }
+            if entry.isSaved { delete(over.keys.bytes(entry.number), entry.blocks, of: over, writer) }
             over.keys[slot].isDirty = false
         }
         if !slots.isEmpty { over.close(slots) }
@@ -320,10 +343,9 @@ final class OverDurability {
     /// through all of them.
     func findForgotten(_ over: OverProcessor) throws(Failure) {
         let isEnd = over.now == Watermark.end
-        guard case .within(let preceding) = over.kept, spilledCount > 0, mayWalk || isEnd, let reader
-        else { return }
+        guard let reach = over.reach, spilledCount > 0, mayWalk || isEnd, let reader else { return }
         mayWalk = false
-        let limit = over.now - preceding
+        let limit = over.now - reach
         var left = isEnd ? Int.max : max(Self.walkedMin, 2 * changedCount)
         if isEnd {
             cursor = recordPrefix
@@ -347,7 +369,7 @@ final class OverDurability {
         for (key, blocks) in ended {
             // One that is in memory is looked after there.
             if key.withUnsafeBufferPointer({ over.keys.slot(of: $0) }) != nil { continue }
-            delete(key, blocks, writer)
+            delete(key, blocks, of: over, writer)
             spilledCount -= 1
         }
         ended.removeAll()

@@ -6,7 +6,9 @@
 //
 // What is kept of a partition is a value's running state, the rows that the frame or LAG reaches back to,
 // and how many rows there were. A frame bounded by time ends: when the last row has left it, the
-// partition is forgotten. All others are kept for ever, as in Flink.
+// partition is forgotten. All others are kept for ever, as in Flink, or until the query's `state_ttl` has
+// passed since their last row: then they start over. That happens when the next row comes, whether the
+// partition has been forgotten by then or not.
 
 import WeirCore
 import WeirSQL
@@ -33,6 +35,10 @@ final class OverProcessor: OrderedProcessor {
     private let isBounded: Bool
     private let sharesTimes: Bool
     let kept: Kept
+    /// How long after its last row, in ms, no later row can reach a partition; nil where one always can.
+    let reach: Int64?
+    /// The length after which a partition starts over; nil where its frame ends by itself, or never.
+    private let stateTTL: Int64?
     let keys: OverKeys
     /// nil where no rows are kept.
     let rows: OverRows?
@@ -55,6 +61,8 @@ final class OverProcessor: OrderedProcessor {
         self.schema = schema
         let layout = try OverLayout(spec, seed: options.hashSeed)
         (arguments, columns, kept) = (layout.arguments, layout.columns, layout.kept)
+        stateTTL = spec.stateTTL
+        if case .within(let preceding) = kept { reach = preceding } else { reach = stateTTL }
         stateful = columns.compactMap(\.self)
         recorded = stateful.filter { !$0.gathers }
         gathering = stateful.filter(\.gathers)
@@ -187,6 +195,9 @@ final class OverProcessor: OrderedProcessor {
     private func take(_ slot: Int32, _ row: Int, _ time: Int64, _ base: Int32, _ places: Places) {
         keys.touch(slot)
         let entry = keys.entry(slot)
+        if let stateTTL, entry.pointee.taken > 0, entry.pointee.time < time - stateTTL {
+            startOver(slot, entry)
+        }
         entry.pointee.time = time
         entry.pointee.wave = wave
         entry.pointee.taken += 1
@@ -194,6 +205,15 @@ final class OverProcessor: OrderedProcessor {
         guard rows != nil else { return }
         removeOld(slot, entry, time, places)
         link(entry, base + Int32(truncatingIfNeeded: row), places)
+    }
+
+    /// Makes a partition one without rows.
+    private func startOver(_ slot: Int32, _ entry: UnsafeMutablePointer<OverKeys.Entry>) {
+        liveRows -= Int(entry.pointee.length)
+        entry.pointee.length = 0
+        entry.pointee.taken = 0
+        durability.discardSaved(slot, of: self)
+        steps.append(OverSteps.Kind.clear, slot: slot, place: -1)
     }
 
     /// Rows that came, then values that are due.

@@ -16,6 +16,8 @@ struct OverCalls {
     let time: Int?
     /// The column that the rows' windows were formed over, if it is still there.
     let formerTime: Int?
+    /// See `QuerySettings.stateTTLMilliseconds`.
+    let stateTTL: Int64?
     private(set) var stages: [Stage] = []
     private var count = 0
 
@@ -33,11 +35,15 @@ struct OverCalls {
     /// Placeholder columns start here and go down.
     private static let firstPlaceholder = -1_000_000
 
-    init(_ windows: [NamedOverSyntax], over relation: Relation, time: Int?, formerTime: Int?) {
+    init(
+        _ windows: [NamedOverSyntax], over relation: Relation, time: Int?, formerTime: Int?,
+        stateTTL: Int64?
+    ) {
         named = Dictionary(windows.map { ($0.name.name, $0.over) }) { first, _ in first }
         self.relation = relation
         self.time = time
         self.formerTime = formerTime
+        self.stateTTL = stateTTL
     }
 
 
@@ -91,7 +97,9 @@ struct OverCalls {
             switch stage.kind {
             case .over(let partition, let frame, let calls):
                 node = .over(
-                    OverSpec(time: time, partition: partition, frame: frame, calls: calls))
+                    OverSpec(
+                        time: time, partition: partition, frame: frame, calls: calls,
+                        stateTTL: stateTTL))
                 let names = result.plan.schema.fields.map(\.name)
                 fields = calls.map { call in
                     Field(call.text { PlanText.name(names, $0) }, call.type)

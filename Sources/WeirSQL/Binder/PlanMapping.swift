@@ -66,7 +66,7 @@ extension OrderedStage {
             .over(
                 OverSpec(
                     time: spec.time, partition: spec.partition.map(replace), frame: spec.frame,
-                    calls: spec.calls.map { $0.mapping(replace) }))
+                    calls: spec.calls.map { $0.mapping(replace) }, stateTTL: spec.stateTTL))
         case .rank(let spec):
             .rank(
                 RankSpec(

@@ -143,8 +143,11 @@ extension LogicalPlan {
     /// Whether `state_ttl` bounds what an operator of the plan keeps.
     public var hasStateTTL: Bool {
         contains { node in
-            guard case .ordered(.join(let spec), _, _) = node else { return false }
-            return spec.stateTTLMilliseconds != nil
+            switch node {
+            case .ordered(.join(let spec), _, _): spec.stateTTLMilliseconds != nil
+            case .ordered(.over(let spec), _, _): spec.stateTTL != nil
+            default: false
+            }
         }
     }
 }

@@ -46,7 +46,7 @@ struct SelectBinder {
         var binder = ExpressionBinder(scope, .select)
         binder.overs = OverCalls(
             select.windows, over: relation, time: time,
-            formerTime: select.hasOver ? formerTime : nil)
+            formerTime: select.hasOver ? formerTime : nil, stateTTL: session.stateTTL)
         guard let output = bindItems(select, relation, scope, &binder, session) else { return nil }
         return relation.projecting(output, over: binder.overs)
     }

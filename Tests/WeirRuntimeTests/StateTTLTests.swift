@@ -1,0 +1,115 @@
+// Queries with a `state_ttl`: neither cuts nor commits nor crashes nor a lack of memory show in joins that it
+// bounds and in partitions that start over, and what has ended leaves nothing behind. What values there are is
+// worked out in Tests/Cases/*state_ttl.case.
+
+import Testing
+import WeirCore
+
+@testable import WeirRuntime
+@testable import WeirSQL
+
+@Suite struct StateTTLTests {
+    private static func plan(_ sql: String, milliseconds: Int64) throws -> QueryPlan {
+        let table = Catalog.Table(name: "readings", schema: Reading.schema, timeColumn: "ts")
+        return try QueryBinder(catalog: Catalog(tables: [table], views: []))
+            .bind(sql, QuerySettings(stateTTLMilliseconds: milliseconds)).get()
+    }
+
+    private static let over = """
+        SELECT device, ts, ROW_NUMBER() OVER w, COUNT(*) OVER w, SUM(value) OVER w, LISTAGG(note) OVER w, \
+        COUNT(DISTINCT line) OVER w, MAX(note) OVER w, LAG(line, 2) OVER w FROM readings \
+        WINDOW w AS (PARTITION BY device ORDER BY ts)
+        """
+
+    static let queries = [
+        over,
+        """
+        SELECT device, ts, SUM(value) OVER (PARTITION BY flag ORDER BY ts ROWS 90 PRECEDING) AS s FROM readings
+        """,
+        """
+        SELECT device, line, ts FROM (SELECT *, ROW_NUMBER() OVER (PARTITION BY device, line ORDER BY ts) AS rn
+        FROM readings) WHERE rn = 1
+        """,
+        """
+        SELECT a.device, a.ts, b.ts AS bt, a.value FROM readings AS a JOIN readings AS b
+        ON a.device = b.device AND a.line = b.line AND a.value < b.value
+        """,
+        """
+        SELECT a.device, a.ts, b.ts AS bt, c.ts AS ct FROM readings AS a JOIN readings AS b
+        ON a.device = b.device AND a.line = b.line AND a.value < b.value
+        JOIN readings AS c ON b.device = c.device AND b.small = c.small
+        """,
+    ]
+
+    private func run(
+        _ sql: String, _ readings: [Reading], _ schedule: Schedule, ttl: Int64 = 2_000,
+        options: QueryOptions = QueryOptions()
+    ) throws -> QueryHarness {
+        let harness = try QueryHarness(
+            Self.plan(sql, milliseconds: ttl), options: options, clock: WatermarkOptions(delay: 3_000))
+        try harness.run(readings, schedule)
+        return harness
+    }
+
+    @Test(arguments: queries) func cutsCommitsCrashesAndLackOfMemoryDoNotShow(_ sql: String) throws {
+        for seed in 1...2 as ClosedRange<UInt64> {
+            let readings = Reading.random(seed: seed, count: 500, isExact: false)
+            let whole = try run(sql, readings, .whole())
+            let expected = whole.committed.results
+            #expect(expected.count > 50)
+            for rows in [1, 13] {
+                #expect(try run(sql, readings, .every(rows)).committed.results == expected)
+            }
+            for memory in [1, 30_000, 64 << 20] {
+                let chaotic = try run(
+                    sql, readings, .chaotic(seed: seed + UInt64(memory % 7), batchMax: 25),
+                    options: QueryOptions(memoryBudgetBytes: memory, emittedRowsMax: 40))
+                #expect(chaotic.crashCount > 0)
+                #expect(chaotic.committed.results == expected, "\(memory) bytes, seed \(seed)")
+                #expect(chaotic.committed.late == whole.committed.late)
+            }
+        }
+    }
+
+    @Test func aLengthBeyondTheDataChangesNothing() throws {
+        let readings = Reading.random(seed: 3, count: 400)
+        let kept = try QueryHarness(PatternTests.plan(Self.over), clock: WatermarkOptions(delay: 3_000))
+        try kept.run(readings, .whole())
+        let ending = try run(Self.over, readings, .whole(), ttl: 86_400_000)
+        #expect(ending.committed.results == kept.committed.results)
+        let short = try run(Self.over, readings, .whole())
+        #expect(short.committed.results != kept.committed.results)
+    }
+
+    @Test(arguments: [1, 64 << 20]) func partitionsAndRowsThatHaveEndedAreForgottenOnTheWay(
+        _ memory: Int
+    ) throws {
+        // Each device is heard of once.
+        let readings = (0..<4_000).map { index in
+            Reading(device: "d\(index)", line: 1, time: 1_700_000_000_000 + Int64(index) * 100, value: 1)
+        }
+        let join = "SELECT a.device FROM readings AS a JOIN readings AS b ON a.device = b.device"
+        for sql in [Self.over, join] {
+            let harness = try QueryHarness(
+                Self.plan(sql, milliseconds: 1_000), options: QueryOptions(memoryBudgetBytes: memory),
+                clock: WatermarkOptions(delay: 3_000))
+            var most = 0
+            for start in stride(from: 0, to: readings.count, by: 50) {
+                try harness.process(Array(readings[start..<start + 50]))
+                harness.commit()
+                most = max(most, harness.store.pairs.count)
+            }
+            #expect(most < 600, "\(memory) bytes")
+        }
+    }
+
+    @Test func keysThatGoByTheirOwnClocksMeetThemselves() throws {
+        let readings = Reading.random(seed: 9, count: 400)
+        let options = QueryOptions(watermarkBy: "device")
+        let whole = try run(Self.queries[3], readings, .whole(), ttl: 60_000, options: options)
+        #expect(whole.committed.results.count > 100)
+        let chaotic = try run(
+            Self.queries[3], readings, .chaotic(seed: 4, batchMax: 20), ttl: 60_000, options: options)
+        #expect(chaotic.committed.results == whole.committed.results)
+    }
+}
