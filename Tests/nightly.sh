@@ -14,5 +14,6 @@ done
 python3 -m venv .build/delta-readers
 .build/delta-readers/bin/pip install -q -r Tests/Delta/requirements.txt
 .build/delta-readers/bin/python Tests/Delta/readers.py --weir .build/release/weir --s3 --seed "${1:-$(date +%Y%m%d)}"
+.build/delta-readers/bin/python Tests/Parquet/java_reader.py --weir .build/release/weir --seed "${1:-$(date +%Y%m%d)}"
 python3 Tests/Differential/flink.py --weir .build/release/weir --seed "${1:-$(date +%Y%m%d)}"
 .build/venv/bin/python Tests/Parquet/footers.py --weir .build/release/weir --seed "${1:-$(date +%Y%m%d)}"
