@@ -7,14 +7,34 @@
 import Synchronization
 import WeirCore
 
+/// Encoded bytes that a segment should have.
+public struct SegmentBytes: Sendable {
+    /// A segment ends with the block that brings it to so many.
+    public var wanted: Int
+    /// It has no more than this, unless its first row alone has; rows of a block count in proportion.
+    public var limit: Int
+
+    public init(wanted: Int, limit: Int = .max) {
+        self.wanted = wanted
+        self.limit = limit
+    }
+}
+
 extension Outbox {
-    /// The oldest unsealed rows that can be one segment: of one schema, at most `rowsMax`, and not
-    /// beyond the block that brings them to `bytesMax` encoded bytes. Nil when nothing is unsealed.
+    /// As `sealableRange(of:rowsMax:bytes:)`, without a limit.
     public func sealableRange(
         of stream: StreamID, rowsMax: UInt64 = .max, bytesMax: Int = .max
     ) -> SealableRange? {
+        sealableRange(of: stream, rowsMax: rowsMax, bytes: SegmentBytes(wanted: bytesMax))
+    }
+
+    /// The oldest unsealed rows that can be one segment: of one schema, at most `rowsMax`, and not
+    /// beyond `bytes`. Nil when nothing is unsealed.
+    public func sealableRange(
+        of stream: StreamID, rowsMax: UInt64 = .max, bytes: SegmentBytes
+    ) -> SealableRange? {
         state.withLock { state in
-            state.streams[stream.index].sealable(rowsMax: rowsMax, bytesMax: bytesMax).map {
+            state.streams[stream.index].sealable(rowsMax: rowsMax, bytes: bytes).map {
                 SealableRange(
                     stream: stream, first: $0.first, last: $0.last, rowCount: $0.rowCount,
                     bytes: $0.bytes)

@@ -28,12 +28,15 @@ extension Outbox {
         state.withLock { $0.sinks[segment.sink.index].claimed = nil }
     }
 
-    /// The bytes that a segment's rows take, as blocks or in files.
+    /// The bytes that a segment's rows take, as blocks or in files. Of a block that it shares with others,
+    /// its rows' part.
     public func byteCount(of segment: Segment) -> Int {
         if let staged = segment.staged { return staged.byteCount }
         return state.withLock { state in
             let stream = state.streams[segment.stream.index]
-            return stream.bytes(of: stream.blocks(overlapping: segment))
+            return stream.blocks[stream.blocks(overlapping: segment)].reduce(0) {
+                $0 + $1.bytes(ofRows: segment.first, segment.last)
+            }
         }
     }
 

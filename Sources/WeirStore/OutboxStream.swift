@@ -21,6 +21,13 @@ struct OutboxBlock: Hashable, Sendable {
     /// written beside those that they replace.
     var generation: UInt8 = 0
 
+    /// The part of its bytes that rows `from ... to` take, those of them that it has.
+    func bytes(ofRows from: UInt64, _ to: UInt64) -> Int {
+        let (start, end) = (max(first, from), min(lastRow, to))
+        guard start <= end else { return 0 }
+        return Int(UInt64(byteCount) * (end - start + 1) / UInt64(rowCount))
+    }
+
     /// The number of its last row.
     var lastRow: UInt64 { first + UInt64(rowCount) - 1 }
     /// The last number that is its.
@@ -132,25 +139,31 @@ struct OutboxStream: Sendable {
     }
 
     /// The longest run of unsealed rows from the oldest on that has one schema and no more than
-    /// `rowsMax` rows; it ends with the block that brings it to `bytesMax`.
+    /// `rowsMax` rows; it ends with the block that brings it to `bytes.wanted`, or within one, before it
+    /// has more than `bytes.limit`.
     func sealable(
-        rowsMax: UInt64, bytesMax: Int
+        rowsMax: UInt64, bytes bounds: SegmentBytes
     ) -> (first: UInt64, last: UInt64, rowCount: UInt64, bytes: Int)? {
         var index = indexOfUnsealed
         guard index < blocks.count else { return nil }
         let schema = blocks[index].schemaHash
         let rowLimit = max(rowsMax, 1)
         var (last, rowCount, bytes) = (nextUnsealed - 1, UInt64(0), 0)
-        let bytesLimit = max(bytesMax, 1)
         while index < blocks.count, blocks[index].schemaHash == schema, rowCount < rowLimit,
-            bytes < bytesLimit
+            bytes < max(bounds.wanted, 1)
         {
             let block = blocks[index]
             let rows = block.lastRow - last
-            let taken = min(rows, rowLimit - rowCount)
+            var taken = min(rows, rowLimit - rowCount)
+            let (size, room) = (block.bytes(ofRows: last + 1, last + taken), bounds.limit - bytes)
+            if size > room {
+                taken = max(rowCount == 0 ? 1 : 0, taken * UInt64(max(0, room)) / UInt64(size))
+                if taken == 0 { break }
+            }
+            bytes += block.bytes(ofRows: last + 1, last + taken)
             last = taken == rows ? block.last : last + taken
             rowCount += taken
-            bytes += Int(block.byteCount)
+            if taken < rows { break }
             index += 1
         }
         return (nextUnsealed, last, rowCount, bytes)

@@ -42,17 +42,17 @@ public struct UplinkRecords: Sendable {
         return counts
     }
 
-    /// Puts a day's and a month's counts, and drops those of periods before `firstDay` and `firstMonth`;
-    /// durable on return, or, without `isSynced`, with the next synced write.
+    /// Puts a day's and a month's counts, and drops those of forgotten periods; durable on return, or,
+    /// without `isSynced`, with the next synced write.
     public func write(
-        day: (period: Int, bytes: Int64), month: (period: Int, bytes: Int64), firstDay: Int,
-        firstMonth: Int, isSynced: Bool
+        day: (period: Int, bytes: Int64), month: (period: Int, bytes: Int64), forgottenDays: [Int] = [],
+        forgottenMonths: [Int] = [], isSynced: Bool
     ) throws(Failure) {
         let change = { (writer: any StateWriter) in
             put(writer, Self.key("d", day.period), day.bytes)
             put(writer, Self.key("m", month.period), month.bytes)
-            writer.deleteRange(Self.key("d", Int(Int32.min)), Self.key("d", firstDay))
-            writer.deleteRange(Self.key("m", Int(Int32.min)), Self.key("m", firstMonth))
+            for day in forgottenDays { writer.delete(Self.key("d", day)) }
+            for month in forgottenMonths { writer.delete(Self.key("m", month)) }
         }
         if isSynced { try scope.writeSynced(change) } else { try scope.writeAhead(change) }
     }

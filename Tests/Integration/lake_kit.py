@@ -125,7 +125,12 @@ class AzureLake:
 
     def keys(self):
         if self.files:
-            found = [p.name for p in self.files.get_paths(self.prefix, recursive=True) if not p.is_directory]
+            from azure.core.exceptions import ResourceNotFoundError
+
+            try:
+                found = [p.name for p in self.files.get_paths(self.prefix, recursive=True) if not p.is_directory]
+            except ResourceNotFoundError:
+                found = []
         else:
             found = [blob.name for blob in self.container.list_blobs(name_starts_with=self.prefix + "/")]
         return sorted(key.removeprefix(f"{self.prefix}/") for key in found)

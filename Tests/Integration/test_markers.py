@@ -3,39 +3,12 @@
 import json
 import os
 import random
-from datetime import datetime, timezone
 
 import pytest
 
 from lake_kit import FolderLake, S3Lake, agent, file_sink, query, rows, sensors, sink
+from marker_kit import COLUMNS, HOUR, MINUTES, PLACES, START, TIME, expected, look, markers, message
 from weir_kit import wait_until, weir
-
-COLUMNS = 'device = "STRING", seq = "BIGINT", ts = { type = "TIMESTAMP_LTZ(3)", from = "epoch_ms" }'
-TIME = '[source.time]\ncolumn = "ts"\nwatermark_delay = "10s"\n'
-MINUTES = (
-    "SELECT window_start, window_end, window_time, COUNT(*) AS seq FROM TABLE(TUMBLE(TABLE sensors, "
-    "DESCRIPTOR(ts), INTERVAL '1' MINUTE)) GROUP BY window_start, window_end, window_time"
-)
-START = 1_700_000_000_000 // 3_600_000 * 3_600_000  # 2023-11-14T22:00:00Z
-HOUR = 3_600_000
-
-
-def message(at, number=0):
-    return f'{{"device": "a", "seq": {number}, "ts": {at}}}'
-
-
-def folder(hour):
-    at = datetime.fromtimestamp((START + hour * HOUR) / 1000, timezone.utc)
-    return at.strftime("date=%Y-%m-%d/hour=%H")
-
-
-def markers(lake, stream, name="_SUCCESS"):
-    return [key for key in lake.keys() if key.startswith(stream + "/") and key.endswith("/" + name)]
-
-
-def expected(stream, hours, name="_SUCCESS"):
-    return [f"{stream}/{folder(hour)}/{name}" for hour in hours]
-
 
 def data(lake, stream):
     """The stream's objects; markers have other names."""
@@ -93,8 +66,6 @@ def test_markers_and_kills(broker, start_weir, s3, seed):
         + sink(s3.sink(f"marked-{seed}", keys))
     ).start()
     lake = S3Lake(s3, f"marked-{seed}")
-    places = ["mark.before-write", "mark.after-write", "trim.before-write", "trim.after-write",
-              "commit.before-write", "commit.after-write", "seal.after-write", "put.after"]
     seen = {}
     for step in range(48):
         quarter = [message(START + step * 900_000 + n * 15_000) for n in range(60)]
@@ -102,7 +73,7 @@ def test_markers_and_kills(broker, start_weir, s3, seed):
         if step % 3 == 2:
             running.kill()
             look(lake, seen)
-            running.start(ready=False, environment={"WEIR_CRASH_POINT": chance.choice(places)})
+            running.start(ready=False, environment={"WEIR_CRASH_POINT": chance.choice(PLACES)})
             wait_until(lambda: running.process.poll() is not None or running.pending() == 0, 20, "rest or death")
             running.kill()
             look(lake, seen)
@@ -117,16 +88,6 @@ def test_markers_and_kills(broker, start_weir, s3, seed):
     starts = [row["window_start"] for row in found]
     assert len(starts) == len(set(starts)) == 720
     assert all(row["seq"] == 4 for row in found)
-
-
-def look(lake, seen):
-    """No folder that has its marker ever gets another object."""
-    keys = lake.keys()
-    for key in keys:
-        place, name = key.rsplit("/", 1)
-        if name == "_SUCCESS":
-            content = frozenset(k for k in keys if k.startswith(place + "/"))
-            assert seen.setdefault(place, content) == content, f"{place} has changed behind its marker"
 
 
 def test_outbox_plan_tells_of_windows_beside_the_agent_and_without_it(broker, start_weir):

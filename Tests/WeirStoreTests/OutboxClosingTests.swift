@@ -117,11 +117,11 @@ extension OutboxFixture {
             let records = UplinkRecords(try directory.open())
             for day in [20_000, 20_001, -5, 20_100] {
                 try records.write(
-                    day: (day, Int64(day) * 3), month: (24_000, 77), firstDay: -100, firstMonth: 0,
-                    isSynced: day != 20_100)
+                    day: (day, Int64(day) * 3), month: (24_000, 77), isSynced: day != 20_100)
             }
             try records.write(
-                day: (20_100, 1), month: (24_001, 5), firstDay: 20_001, firstMonth: 24_001, isSynced: true)
+                day: (20_100, 1), month: (24_001, 5), forgottenDays: [-5, 20_000],
+                forgottenMonths: [24_000], isSynced: true)
             try records.write(.init(sent: 70, encoded: 100), sink: "lake", stream: "minutes")
         }
         let records = UplinkRecords(try directory.open())

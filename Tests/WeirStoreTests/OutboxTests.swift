@@ -105,6 +105,27 @@ extension OutboxFixture {
         #expect(least.rowCount >= 1, "a segment is never empty")
     }
 
+    @Test func aSegmentWithALimitEndsWithinABlock() throws {
+        let fixture = try OutboxFixture(TemporaryDirectory())
+        for part in 0..<3 { try fixture.append(rows(part * 1000..<part * 1000 + 1000)) }
+        let blockBytes = fixture.outbox.pending(of: fixture.stream).bytes / 3
+        var sealed: [UInt64] = []
+        while let range = fixture.outbox.sealableRange(
+            of: fixture.stream, bytes: SegmentBytes(wanted: .max, limit: blockBytes * 2 / 5))
+        {
+            #expect(range.bytes <= blockBytes * 2 / 5)
+            let segment = try #require(try fixture.outbox.seal(range, sealedAt: 0))
+            #expect(abs(fixture.outbox.byteCount(of: segment) - range.bytes) <= 1)
+            sealed.append(segment.rowCount)
+        }
+        #expect(sealed.reduce(0, +) == 3000 && (8...9).contains(sealed.count), "\(sealed)")
+        for segment in fixture.outbox.segments(of: fixture.sink) { try fixture.outbox.complete(segment) }
+        try fixture.append(rows(0..<10))
+        let one = try #require(
+            fixture.outbox.sealableRange(of: fixture.stream, bytes: SegmentBytes(wanted: .max, limit: 0)))
+        #expect(one.rowCount == 1, "a row at least")
+    }
+
     @Test func segmentsCompleteInAnyOrderAndFreeOnlyTheirOwnBlocks() throws {
         let fixture = try OutboxFixture(TemporaryDirectory())
         for start in 0..<10 { try fixture.append(rows(start * 100..<start * 100 + 100)) }

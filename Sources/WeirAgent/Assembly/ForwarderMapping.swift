@@ -26,8 +26,7 @@ extension SinkConfiguration {
                 ? TableSettings(
                     checkpointInterval: delta.checkpointInterval, upkeep: delta.upkeepSettings) : nil,
             uploads: uploadRules,
-            marker: uploads.marker.map { $0.split(separator: "{agent}", omittingEmptySubsequences: false)
-                .joined(separator: agent.id) })
+            marker: uploads.marker.map { HourMarker($0, agentID: agent.id) })
     }
 
     /// When, how much and in what order the sink's segments leave.

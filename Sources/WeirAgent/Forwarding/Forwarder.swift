@@ -63,9 +63,10 @@ final class Forwarder {
             sinkName: settings.sinkName, rules: settings.uploads, line: environment.line,
             outbox: outbox, clock: environment.clock, isCancelled: { control.mode == .stopping })
         let logger = environment.logger
-        markers = settings.marker.map { name in
+        let clock = environment.clock
+        markers = settings.marker.map { marker in
             MarkerWriter(
-                sink: sink, sinkName: settings.sinkName, name: name, outbox: outbox, logger: logger)
+                marker, sink: sink, settings, outbox: outbox, clock: clock, logger: logger)
         }
         let gate = gate
         stager?.onStaged = { (stream, encodedBytes, fileBytes) throws(Failure) in
@@ -98,7 +99,7 @@ final class Forwarder {
                     if isDraining { break }
                     let wait = try tend()
                     gate.withdraw()
-                    publish(heldUntil == nil ? "idle" : status.state)
+                    publish(heldUntil == nil ? markers?.complaint ?? "idle" : status.state)
                     if heldUntil != nil { try keepAtRest() }
                     control.wait(milliseconds: min(wait, millisecondsToNextSeal()))
                 }
@@ -112,7 +113,11 @@ final class Forwarder {
 
     /// Lets the delivery look after its connection; returns how long it may be left alone, ms.
     private func tend() throws(Failure) -> Int64 {
-        guard let wait = try delivery.tend() else { return Self.idleWaitMillisecondsMax }
+        // The upkeep of a table sends files; whoever keeps a connection sends next to nothing.
+        if settings.table != nil, !gate.allowsUpkeep { return Self.idleWaitMillisecondsMax }
+        let asked = try delivery.tend()
+        try gate.settle()
+        guard let wait = asked else { return Self.idleWaitMillisecondsMax }
         if status.isFailing { backoff.reset() }
         status.isFailing = false
         return wait
@@ -127,10 +132,10 @@ final class Forwarder {
         heldUntil = nil
         for stream in outbox.streams(of: sink) {
             guard let waiting = waiting(in: stream.id) else { continue }
-            let bytesMax = try bytesMax(of: stream.name)
+            let bytes = try pieceBytes(of: stream.name)
             let isDue = settings.seal.isDue(waiting, now: now)
             if !isDraining {
-                guard isDue || settings.seal.isFull(waiting, bytesMax: bytesMax) else { continue }
+                guard isDue || settings.seal.isFull(waiting, bytesMax: bytes.wanted) else { continue }
                 if hold(waiting) { continue }
             }
             // Everything that waits at the tick goes out with it, in pieces within the bounds; what
@@ -138,11 +143,14 @@ final class Forwarder {
             var rowsLeft = UInt64(waiting.rows)
             while rowsLeft > 0,
                 let range = outbox.sealableRange(
-                    of: stream.id, rowsMax: min(rowsLeft, UInt64(settings.seal.rowsMax)),
-                    bytesMax: bytesMax)
+                    of: stream.id, rowsMax: min(rowsLeft, UInt64(settings.seal.rowsMax)), bytes: bytes)
             {
                 // What does not fill a file of the target size waits for more, until its time comes.
-                if settings.uploads.targetBytes != nil, !isDraining, !isDue, range.bytes < bytesMax { break }
+                if settings.uploads.targetBytes != nil, !isDraining, !isDue,
+                    range.bytes < bytes.wanted, range.rowCount == rowsLeft
+                {
+                    break
+                }
                 // A seal that a power cut undid would let rows that have left be merged with others.
                 let isSynced = settings.outbox.coarsening != nil || settings.rows?.sealsAreSynced ?? true
                 guard let segment = try outbox.seal(range, sealedAt: now, isSynced: isSynced) else { break }
@@ -169,6 +177,7 @@ final class Forwarder {
             return
         }
         try markers.writeDue(by: delivery)
+        try gate.settle()
     }
 
     private func waiting(in stream: StreamID) -> SealPolicy.Waiting? {
@@ -326,12 +335,13 @@ final class Forwarder {
 
     /// What fills a file, and what is sealed, goes to files while it cannot leave.
     private func keepAtRest() throws(Failure) {
-        try stager?.keepAtRest { (stream) throws(Failure) in try bytesMax(of: stream) }
+        try stager?.keepAtRest { (stream) throws(Failure) in try pieceBytes(of: stream) }
     }
 
-    /// Bytes of the outbox that a piece of `stream` may have.
-    private func bytesMax(of stream: String) throws(Failure) -> Int {
-        min(settings.seal.bytesMax, try gate.pieceBytes(of: stream) ?? .max)
+    /// Bytes of the outbox that a piece of `stream` should have.
+    private func pieceBytes(of stream: String) throws(Failure) -> SegmentBytes {
+        let bytes = try gate.pieceBytes(of: stream)
+        return SegmentBytes(wanted: min(settings.seal.bytesMax, bytes.wanted), limit: bytes.limit)
     }
 
     private func size(of segment: Segment) -> UploadSize {

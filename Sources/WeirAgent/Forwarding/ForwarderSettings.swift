@@ -31,8 +31,8 @@ struct ForwarderSettings: Sendable {
     var table: TableSettings?
     /// When, how much and in what order segments leave.
     var uploads = UploadRules()
-    /// Name of the empty object that tells that an hour's folder is complete; nil for none.
-    var marker: String?
+    /// The empty object that tells that an hour's folder is complete; nil for none.
+    var marker: HourMarker?
 
     /// The way that this sink's segments take. Throws `Failure(.configuration, …)` for settings that
     /// cannot work.

@@ -29,10 +29,21 @@ public struct ObjectNaming: Sendable {
             + "\(agentID)-\(padded(first))-\(padded(last))\(fileExtension)"
     }
 
-    /// `stream/date=2026-11-21/hour=13/_SUCCESS`, below the sink's prefix.
-    static func markerKey(stream: String, hour: Int64, name: String) -> String {
+    /// `stream/date=2026-11-21/hour=13`, below the sink's prefix.
+    static func hourFolder(stream: String, hour: Int64) -> String {
         let (date, hour) = folder(of: hour)
-        return "\(stream)/date=\(date)/hour=\(hour)/\(name)"
+        return "\(stream)/date=\(date)/hour=\(hour)"
+    }
+
+    /// The agent in an object's name, without its folder; nil for names that are not as `key` makes them.
+    static func agent(ofObject name: some StringProtocol) -> String? {
+        let bytes = Array((name.split(separator: ".").first ?? "").utf8)
+        // AGENT-FIRST-LAST, with twenty digits for each number.
+        let start = bytes.count - 42
+        guard start > 0, bytes[start] == UInt8(ascii: "-"), bytes[start + 21] == UInt8(ascii: "-"),
+            bytes[(start + 1)...].filter({ (48...57).contains($0) }).count == 40
+        else { return nil }
+        return String(decoding: bytes[..<start], as: UTF8.self)
     }
 
     /// The UTC date and hour of an instant, as folder names: ("2026-11-21", "13").

@@ -37,6 +37,9 @@ final class OutboxCoarsening {
     /// The row from which on windows of a width may be found in a stream; what is before is as wide, or
     /// is to stay as it is.
     private var looked: [Look: UInt64] = [:]
+    /// The window of a width, by its beginning, that the last row of a stream fell in when nothing could
+    /// be merged: until a row of a later one comes, there is no need to read all rows once more.
+    private var waitsFor: [Look: Int64] = [:]
     /// Rows appended when there was nothing more to merge.
     private var exhaustedAt: UInt64?
 
@@ -103,6 +106,12 @@ final class OutboxCoarsening {
         let start = blocks.index(at: looked[look] ?? 0)
         var scan = CoarseScan(
             coarsener.plan, width: width, beginsWithFirstRow: start == 0 && blocks.beginsWithFirstRow)
+        if let open = waitsFor[look], start < blocks.count,
+            try scan.wideStart(ofLastRowIn: try read(blocks.count - 1)) == open
+        {
+            return false
+        }
+        waitsFor[look] = nil
         var (index, foundBytes) = (start, 0)
         while index < blocks.count, !scan.isEnded, foundBytes < Self.bytesAtOnceMax {
             try scan.take(try read(index), block: index)
@@ -115,6 +124,7 @@ final class OutboxCoarsening {
             // Next time the row before the open window must be seen again.
             let from = max(start, (scan.openBlock ?? blocks.count) - 1)
             if from < blocks.count { looked[look] = blocks.first(of: from) }
+            if scan.found.isEmpty { waitsFor[look] = scan.openStart }
             return false
         }
         for window in scan.found {

@@ -30,6 +30,9 @@ protocol SegmentDelivery: AnyObject {
 
     /// Writes an empty object under `key`; may be repeated. Asked only of sinks that can have a `marker`.
     func mark(_ key: ObjectKey) throws(Failure)
+
+    /// The agent, other than `agentID`, that has an object in `folder`; nil when none has.
+    func otherAgent(than agentID: String, in folder: String) throws(Failure) -> String?
 }
 
 extension SegmentDelivery {
@@ -43,6 +46,9 @@ extension SegmentDelivery {
     func mark(_ key: ObjectKey) throws(Failure) {
         preconditionFailure("a sink without folders has no marker")
     }
+
+    /// Only files lie in folders.
+    func otherAgent(than agentID: String, in folder: String) throws(Failure) -> String? { nil }
 }
 
 extension SegmentDelivery {
@@ -71,4 +77,21 @@ final class ObjectDelivery: SegmentDelivery {
     }
 
     func mark(_ key: ObjectKey) throws(Failure) { try store.put(key, .bytes([])) }
+
+    func otherAgent(than agentID: String, in folder: String) throws(Failure) -> String? {
+        var last: ObjectKey?
+        while true {
+            let page = try store.list(
+                prefix: folder + "/", startAfter: last, max: Self.listedAtOnceMax)
+            for object in page {
+                if let agent = ObjectNaming.agent(ofObject: object.key.name), agent != agentID {
+                    return agent
+                }
+            }
+            guard page.count == Self.listedAtOnceMax else { return nil }
+            last = page.last?.key
+        }
+    }
+
+    private static let listedAtOnceMax = 1000
 }

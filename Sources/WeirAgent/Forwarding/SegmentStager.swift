@@ -63,11 +63,11 @@ final class SegmentStager {
     /// Rows that cannot go now come to rest: seals what fills a file, and stages what is sealed. Does
     /// nothing most of the time; a full disk is noted, and left for a while.
     ///
-    /// - Parameter bytesMax: the outbox's bytes that fill a file of a stream.
-    func keepAtRest(bytesMax: (String) throws(Failure) -> Int) throws(Failure) {
+    /// - Parameter pieceBytes: the outbox's bytes that fill a file of a stream.
+    func keepAtRest(pieceBytes: (String) throws(Failure) -> SegmentBytes) throws(Failure) {
         guard clock.monotonicNanoseconds() >= nextTry else { return }
         do throws(Failure) {
-            try sealFullPieces(bytesMax)
+            try sealFullPieces(pieceBytes)
             for segment in outbox.segments(of: sink) where segment.staged == nil {
                 guard control.mode != .stopping, outbox.claim(segment) else { continue }
                 defer { outbox.release(segment) }
@@ -82,19 +82,20 @@ final class SegmentStager {
     /// During an outage rows are sealed when they fill a file of the size that the sink asks for, not by
     /// the schedule: days of it become files of that size. Rows that can be merged when the outbox is full
     /// stay as they are, since sealed ones are not.
-    private func sealFullPieces(_ bytesMax: (String) throws(Failure) -> Int) throws(Failure) {
+    private func sealFullPieces(
+        _ pieceBytes: (String) throws(Failure) -> SegmentBytes
+    ) throws(Failure) {
         for (stream, name) in outbox.streams(of: sink) where settings.coarsening?.plans[name] == nil {
-            let bytesMax = try bytesMax(name)
+            let bytes = try pieceBytes(name)
             while control.mode != .stopping,
                 outbox.pending(of: sink).bytes < Int(clamping: settings.outbox.bytesMax)
             {
                 let pending = outbox.pending(of: stream)
                 guard
                     pending.unsealedRows >= UInt64(settings.seal.rowsMax)
-                        || pending.unsealedBytes >= bytesMax,
+                        || pending.unsealedBytes >= bytes.wanted,
                     let range = outbox.sealableRange(
-                        of: stream, rowsMax: UInt64(settings.seal.rowsMax),
-                        bytesMax: bytesMax),
+                        of: stream, rowsMax: UInt64(settings.seal.rowsMax), bytes: bytes),
                     let segment = try outbox.seal(range, sealedAt: clock.nowMilliseconds()),
                     outbox.claim(segment)
                 else { break }

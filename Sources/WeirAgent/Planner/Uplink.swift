@@ -168,6 +168,19 @@ final class Uplink: Sendable {
         try write(periods, of: index)
     }
 
+    /// Charges what line `index` has sent outside of uploads: markers, the upkeep of tables.
+    func settle(_ index: Int) throws(Failure) {
+        let periods = state.withLock { state -> (day: Int, month: Int)? in
+            if case .sending = state.lines[index].phase { return nil }
+            guard state.lines[index].sent > 0 else { return nil }
+            let periods = state.budget.periods(at: clock.nowMilliseconds())
+            state.budget.add(state.lines[index].sent, to: periods)
+            state.lines[index].sent = 0
+            return periods
+        }
+        if let periods { try write(periods, of: index) }
+    }
+
     /// Line `index` has nothing to send for now.
     func withdraw(_ index: Int) {
         let wasDue = state.withLock { state in
@@ -190,17 +203,17 @@ final class Uplink: Sendable {
 
     private func write(_ periods: (day: Int, month: Int), of index: Int) throws(Failure) {
         try writing.withLock { (_) throws(Failure) in
-            let (day, month, isSynced) = state.withLock { state in
-                state.budget.forgetOld(at: periods)
+            let (day, month, isSynced, forgotten) = state.withLock { state in
+                let forgotten = state.budget.forgetOld(at: periods)
                 return (
                     state.budget.days[periods.day, default: 0],
-                    state.budget.months[periods.month, default: 0], state.lines[index].isSynced
+                    state.budget.months[periods.month, default: 0], state.lines[index].isSynced,
+                    forgotten
                 )
             }
             try records.write(
                 day: (periods.day, day), month: (periods.month, month),
-                firstDay: periods.day - 61, firstMonth: periods.month - 23,
-                isSynced: isSynced)
+                forgottenDays: forgotten.days, forgottenMonths: forgotten.months, isSynced: isSynced)
         }
     }
 

@@ -29,6 +29,9 @@ final class UplinkLine: UploadMeter {
     /// Corrects the charge of an upload that has ended; durable on return.
     func end(reported: Int64) throws(Failure) { try uplink.end(index, reported: reported) }
 
+    /// Charges what was sent since the last upload, and in none.
+    func settle() throws(Failure) { try uplink.settle(index) }
+
     /// Nothing is due any more.
     func withdraw() { uplink.withdraw(index) }
 

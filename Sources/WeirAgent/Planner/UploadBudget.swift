@@ -43,10 +43,26 @@ struct UploadBudget: Sendable {
         months[periods.month] = max(0, months[periods.month, default: 0] + bytes)
     }
 
-    /// Forgets periods that lie so far back that no clock is expected to return to them.
-    mutating func forgetOld(at periods: (day: Int, month: Int)) {
-        days = days.filter { $0.key > periods.day - 62 }
-        months = months.filter { $0.key > periods.month - 24 }
+    /// Counts of so many days and months are kept.
+    private static let daysMax = 62
+    private static let monthsMax = 24
+
+    /// Forgets the earliest periods when there are too many, but never those at `periods`; returns them.
+    ///
+    /// It goes by how many there are and not by how long they are past: a clock that jumps ahead by years
+    /// and comes back finds the day as it was spent.
+    mutating func forgetOld(at periods: (day: Int, month: Int)) -> (days: [Int], months: [Int]) {
+        (
+            Self.forget(&days, but: periods.day, most: Self.daysMax),
+            Self.forget(&months, but: periods.month, most: Self.monthsMax)
+        )
+    }
+
+    private static func forget(_ counts: inout [Int: Int64], but current: Int, most: Int) -> [Int] {
+        guard counts.count > most else { return [] }
+        let earliest = counts.keys.filter { $0 != current }.sorted().prefix(counts.count - most)
+        for period in earliest { counts[period] = nil }
+        return Array(earliest)
     }
 
     /// Which budget has no room for `bytes` at `now`; nil when both have.

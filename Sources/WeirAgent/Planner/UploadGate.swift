@@ -47,14 +47,16 @@ final class UploadGate {
 
     // MARK: Sealing
 
-    /// Bytes of the outbox that a piece of `stream` should have, if anything but the sink's bounds says so.
-    func pieceBytes(of stream: String) throws(Failure) -> Int? {
-        var sent = rules.targetBytes
-        if line != nil, let daily = line?.budget.perDay {
-            sent = min(sent ?? .max, max(1, daily / Self.piecesOfBudget))
-        }
-        guard let sent else { return nil }
-        return Int(clamping: Int64(Double(sent) / (try ratio(of: stream))))
+    /// Bytes of the outbox that a piece of `stream` should have, as far as files of a target size and
+    /// budgets say so.
+    func pieceBytes(of stream: String) throws(Failure) -> SegmentBytes {
+        let piece = line?.budget.perDay.map { max(1, $0 / Self.piecesOfBudget) }
+        var bytes = SegmentBytes(wanted: .max)
+        guard let wanted = [rules.targetBytes, piece].compactMap(\.self).min() else { return bytes }
+        let ratio = try ratio(of: stream)
+        bytes.wanted = max(1, Int(clamping: Int64(Double(wanted) / ratio)))
+        if let piece { bytes.limit = max(1, Int(clamping: Int64(Double(piece) / ratio))) }
+        return bytes
     }
 
     /// Whether rows that are due may be sealed: while they could not leave, they gather instead, so that
@@ -104,6 +106,17 @@ final class UploadGate {
         }
         volumes[stream] = volume
         try records.write(volume, sink: sinkName, stream: stream)
+    }
+
+    /// Charges what was sent in no upload: markers, the upkeep of tables.
+    func settle() throws(Failure) { try line?.settle() }
+
+    /// Whether something that nobody waits for may be sent now: nothing but a full budget or closed
+    /// windows speaks against it.
+    var allowsUpkeep: Bool {
+        let now = clock.nowMilliseconds()
+        guard holdsSealing(oldest: now) == .go else { return false }
+        return line?.budget.shortage(of: 1, isHigh: rules.planner.priority == .high, at: now) == nil
     }
 
     /// Nothing is due for now, or its sink cannot be reached: others need not wait.

@@ -55,6 +55,25 @@ public struct CoarseScan {
     /// The block in which the window begins that is not known to be whole yet.
     public var openBlock: Int? { open?.firstRow.block }
 
+    /// The beginning of that window, ms.
+    public var openStart: Int64? { open?.start }
+
+    /// The beginning of the wide window that the last row of `batch` falls in; nil when that row is of
+    /// another query or wider.
+    public func wideStart(ofLastRowIn batch: Batch) throws(Failure) -> Int64? {
+        guard batch.rowCount > 0, batch.schema.fields.last?.name == plan.stateColumn,
+            let state = batch.columns.last
+        else { return nil }
+        let head = try GroupRecord.head(of: state.text(batch.rowCount - 1))
+        let start = wideStart(of: head.start)
+        return head.end <= start + width ? start : nil
+    }
+
+    private func wideStart(of start: Int64) -> Int64 {
+        let rest = (start - plan.offsetMilliseconds) % width
+        return start - (rest < 0 ? rest + width : rest)
+    }
+
     /// Reads the rows of block `index`, the next one; of another query, it ends the windows found.
     public mutating func take(_ batch: Batch, block index: Int) throws(Failure) {
         guard batch.schema.fields.last?.name == plan.stateColumn, let state = batch.columns.last
@@ -83,8 +102,7 @@ public struct CoarseScan {
 
     /// Takes the row at `place`; `isNext` when it follows the one before in a narrow window.
     private mutating func add(_ place: OutboxPlace, _ start: Int64, _ end: Int64, isNext: Bool) {
-        let rest = (start - plan.offsetMilliseconds) % width
-        let wideStart = start - (rest < 0 ? rest + width : rest)
+        let wideStart = wideStart(of: start)
         let behind = OutboxPlace(block: place.block, row: place.row + 1)
         defer { isPreceded = true }
         guard end <= wideStart + width else {

@@ -15,6 +15,10 @@ final class MQTTDelivery: SegmentDelivery {
     private let settings: ForwarderSettings
     private let crashPoint: CrashPoint
     private let logger: Logger
+    /// What paces and counts the messages; nil for nobody.
+    private let line: UplinkLine?
+    /// What MQTT adds to a message at most, beside topic, id and payload: lengths, properties' names.
+    private static let frameBytes = 48
     /// The segment under way.
     private var current: Segment?
     private(set) var refusedRowCount: UInt64 = 0
@@ -29,6 +33,7 @@ final class MQTTDelivery: SegmentDelivery {
         self.settings = settings
         crashPoint = environment.crashPoint
         logger = environment.logger
+        line = environment.line
     }
 
     func tend() throws(Failure) -> Int64? { try publisher.tend() }
@@ -44,9 +49,10 @@ final class MQTTDelivery: SegmentDelivery {
         let prefix = texts.idPrefix(segment.streamName)
         var bytes = 0
         try texts.forEachRow(of: segment, from: publisher.acknowledged + 1) { (row) throws(Failure) in
-            try self.publisher.publish(
-                row.text, to: self.topic.topic(row.batch, row.index, stream: segment.streamName),
-                id: "\(prefix)\(row.number)", number: row.number)
+            let topic = self.topic.topic(row.batch, row.index, stream: segment.streamName)
+            let id = "\(prefix)\(row.number)"
+            try self.pass(row.text.count + topic.utf8.count + id.utf8.count + Self.frameBytes)
+            try self.publisher.publish(row.text, to: topic, id: id, number: row.number)
             bytes += row.text.count
             self.crashPoint.pass("publish.after-row")
         }
@@ -60,5 +66,17 @@ final class MQTTDelivery: SegmentDelivery {
         }
         refusedRowCount = UInt64(publisher.refused.count)
         onSent("\(prefix)\(segment.last)", bytes)
+    }
+
+    /// Waits until the uplink has room for `count` bytes; the connection is looked after meanwhile.
+    private func pass(_ count: Int) throws(Failure) {
+        guard let line else { return }
+        var left = count
+        while left > 0 {
+            let permitted = line.permit(left)
+            left -= permitted
+            if permitted == 0 { _ = try publisher.tend() }
+        }
+        line.count(count)
     }
 }
