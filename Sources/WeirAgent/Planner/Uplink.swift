@@ -152,20 +152,22 @@ final class Uplink: Sendable {
         try write(periods, of: index)
     }
 
-    /// The upload of line `index` has ended, well or not; durable on return.
+    /// The upload of line `index` has ended, well or not; durable on return. Returns the bytes that it took.
     ///
     /// - Parameter reported: bytes that its delivery says have arrived, for ways that count none here.
-    func end(_ index: Int, reported: Int64) throws(Failure) {
-        let periods = state.withLock { state in
+    func end(_ index: Int, reported: Int64) throws(Failure) -> Int64 {
+        let (periods, taken) = state.withLock { state in
             let line = state.lines[index]
             state.lines[index].phase = .idle
             state.lines[index].sent = 0
             state.lines[index].charged = 0
-            state.budget.add(max(line.sent, reported) - line.charged, to: line.periods)
-            return line.periods
+            let taken = max(line.sent, reported)
+            state.budget.add(taken - line.charged, to: line.periods)
+            return (line.periods, taken)
         }
         wakeOthers(than: index)
         try write(periods, of: index)
+        return taken
     }
 
     /// Charges what line `index` has sent outside of uploads: markers, the upkeep of tables.

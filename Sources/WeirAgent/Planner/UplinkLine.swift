@@ -26,8 +26,9 @@ final class UplinkLine: UploadMeter {
     /// Charges an upload that begins; durable on return.
     func begin(estimate: Int64) throws(Failure) { try uplink.begin(index, estimate: estimate) }
 
-    /// Corrects the charge of an upload that has ended; durable on return.
-    func end(reported: Int64) throws(Failure) { try uplink.end(index, reported: reported) }
+    /// Corrects the charge of an upload that has ended; durable on return. Returns the bytes that it took.
+    @discardableResult
+    func end(reported: Int64) throws(Failure) -> Int64 { try uplink.end(index, reported: reported) }
 
     /// Charges what was sent since the last upload, and in none.
     func settle() throws(Failure) { try uplink.settle(index) }

@@ -26,6 +26,10 @@ final class UploadGate {
     private let records: UplinkRecords
     private let clock: any MachineClock
     private var volumes: [String: UplinkRecords.Volume] = [:]
+    /// What the last upload took beside its files or rows: heads of requests, topics.
+    private var headBytes: Int64 = 0
+    /// Heads may be as much as the rest, or this.
+    private static let headBytesMin: Int64 = 4096
     /// Volumes are halved when they reach this, so that they follow what rows are like now.
     private static let remembered: Int64 = 256 << 20
     /// Of a day's budget no piece takes more than this part.
@@ -88,7 +92,8 @@ final class UploadGate {
 
     /// It has ended after `sent` bytes of files; whole, or broken off.
     func end(stream: String, size: UploadSize, sent: Int, isWhole: Bool) throws(Failure) {
-        try line?.end(reported: Int64(sent))
+        let taken = try line?.end(reported: Int64(sent))
+        if isWhole, let taken { headBytes = max(0, taken - Int64(sent)) }
         if isWhole, case .encoded(let encodedBytes) = size {
             try learn(stream: stream, encodedBytes: encodedBytes, sent: sent)
         }
@@ -125,10 +130,12 @@ final class UploadGate {
     private func unmetCondition() -> String? { probe?.unmet() }
 
     private func estimate(_ stream: String, _ size: UploadSize) throws(Failure) -> Int64 {
-        switch size {
-        case .encoded(let bytes): Int64(Double(bytes) * (try ratio(of: stream)))
-        case .files(let bytes): Int64(bytes)
-        }
+        let bytes =
+            switch size {
+            case .encoded(let bytes): Int64(Double(bytes) * (try ratio(of: stream)))
+            case .files(let bytes): Int64(bytes)
+            }
+        return bytes + min(headBytes, max(bytes, Self.headBytesMin))
     }
 
     private func ratio(of stream: String) throws(Failure) -> Double {

@@ -1,0 +1,139 @@
+"""Coarsening with very many keys: memory and CPU while an outbox is full of windows of KEYS groups each.
+
+    coarsen_keys.py WEIR [--keys 1000000] [--minutes 24] [--folder DIR]      room for about 2 GB in DIR
+
+A minute after the other comes from a file, one row a key; the lake is away. Three sinks in turn: one that drops the
+oldest rows (what the work costs without coarsening), one whose outbox has room for some ten minutes, so that
+minutes become tens of minutes, and one with room for fewer, where no wide window is ever whole and every
+commit finds the outbox full. At the end the lake comes back; counted events plus those of dropped rows must be
+all events of the closed windows.
+"""
+
+import argparse
+import glob
+import json
+import os
+import shutil
+import subprocess
+import sys
+import tempfile
+import time
+
+HERE = os.path.dirname(os.path.abspath(__file__))
+sys.path[:0] = [os.path.join(HERE, "..", "Tests", "Integration"), HERE]
+
+import weir_kit  # noqa: E402
+from offline import figures  # noqa: E402
+
+START = 1_760_000_400_000
+
+CONFIGURATION = """
+[agent]
+id = "bench"
+state_dir = "state"
+http = "@HTTP@"
+[[source]]
+name = "sensors"
+type = "file"
+path = "{input}"
+columns = {{ device = "STRING", ts = {{ type = "TIMESTAMP_LTZ(3)", from = "epoch_ms" }}, v = "BIGINT" }}
+time = {{ column = "ts", watermark_delay = "0s" }}
+[[query]]
+name = "minutes"
+sql = '''SELECT window_start, window_end, device, COUNT(*) AS n, SUM(v) AS total, MAX(v) AS high
+  FROM TABLE(TUMBLE(TABLE sensors, DESCRIPTOR(ts), INTERVAL '1' MINUTE)) GROUP BY window_start, window_end, device'''
+sinks = ["lake"]
+[[sink]]
+name = "lake"
+type = "file"
+url = "file:./lake"
+compression = "zstd"
+schedule = "every 1s"
+retry_min = "50ms"
+retry_max = "500ms"
+[sink.outbox]
+max_bytes = "{room}MB"
+{full}
+"""
+
+
+def write_events(path, keys, minutes):
+    with open(path, "w") as file:
+        for minute in range(minutes):
+            for first in range(0, keys, 10_000):
+                at = START + minute * 60_000 + first * 50_000 // keys
+                file.write("".join(
+                    '{"device":"d%07d","ts":%d,"v":%d}\n' % (key, at, key * 7 % 101 + minute)
+                    for key in range(first, min(keys, first + 10_000))))
+        # One that closes the last window.
+        file.write('{"device":"last","ts":%d,"v":0}\n' % (START + minutes * 60_000))
+
+
+def lake_rows(folder):
+    for name in sorted(glob.glob(f"{folder}/lake/minutes/date=*/hour=*/*")):
+        text = subprocess.run(["zstd", "-dc", name], capture_output=True, check=True).stdout
+        yield from text.splitlines()
+
+
+def run(options, name, room, full):
+    folder = f"{options.folder}/{name}"
+    agent = weir_kit.Weir(folder, CONFIGURATION.format(input=f"{options.folder}/events.ndjson", room=room, full=full))
+    lake = f"{folder}/lake"
+    open(lake, "w").close()
+    count = options.keys * options.minutes + 1
+    began = time.monotonic()
+    agent.start(ready=False)
+    try:
+        weir_kit.wait_until(lambda: agent.received("sensors") >= count, 3600, "the intake", every=0.2)
+        intake = time.monotonic() - began
+
+        def stream():
+            return next(s for s in agent.status()["sinks"][0]["streams"] if s["name"] == "minutes")
+
+        last = None
+        while (now := {key: stream()[key] for key in ("appended", "merged", "expired", "pending")}) != last:
+            last = now
+            time.sleep(2)
+        peak, written, cpu = figures(agent.process)
+        found = stream()
+        print(f"{name:24} {room:4} MB: intake {count / intake:,.0f} rows/s, {cpu:.1f} CPU s, peak {peak:.0f} MB, "
+              f"{written / count:.0f} bytes written per event; {found['appended']:,} rows appended, "
+              f"{found['merged']:,} merged into {found['made']:,}, {found['expired']:,} dropped", flush=True)
+        os.remove(lake)
+        weir_kit.wait_until(lambda: agent.pending() == 0, 600, "the drain", every=0.2)
+        assert agent.status()["is_ledger_balanced"]
+        dropped = stream()["expired"]
+    finally:
+        agent.stop()
+    counted = sum(json.loads(line)["n"] for line in lake_rows(folder))
+    # A dropped row may be a wide one, which counts up to ten events.
+    lost = options.keys * options.minutes - counted
+    assert dropped <= lost <= 60 * dropped or lost == dropped == 0, (counted, lost, dropped)
+    shutil.rmtree(folder)
+
+
+def main():
+    parser = argparse.ArgumentParser(description=__doc__.splitlines()[0])
+    parser.add_argument("weir")
+    parser.add_argument("--keys", type=int, default=1_000_000)
+    parser.add_argument("--minutes", type=int, default=24)
+    parser.add_argument("--folder", help="where to work, on a disk (default: a temporary folder)")
+    options = parser.parse_args()
+    weir_kit.WEIR = os.path.abspath(options.weir)
+    is_temporary = options.folder is None
+    options.folder = os.path.abspath(options.folder or tempfile.mkdtemp(prefix="weir-coarsen-"))
+    os.makedirs(options.folder, exist_ok=True)
+    coarsen = 'on_full = "coarsen"\ncoarsen = ["10m", "1h"]\nthen = "drop_oldest"'
+    millions = options.keys / 1_000_000
+    try:
+        write_events(f"{options.folder}/events.ndjson", options.keys, options.minutes)
+        run(options, "drop_oldest", max(1, int(600 * millions)), 'on_full = "drop_oldest"')
+        run(options, "coarsen", max(1, int(600 * millions)), coarsen)
+        run(options, "nothing to merge yet", max(1, int(150 * millions)), coarsen)
+    finally:
+        if is_temporary:
+            shutil.rmtree(options.folder)
+
+
+if __name__ == "__main__":
+    main()
