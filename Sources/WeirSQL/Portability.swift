@@ -51,6 +51,7 @@ public enum Portability {
             }
         }
         return complaints + PortableWindows.complaints(about: tokens)
+            + PortableQualify.complaints(about: tokens)
     }
 
     /// The unit of the first length in months among the arguments that begin with a parenthesis.

@@ -24,13 +24,29 @@ extension Portability {
                     "Flink corrects the result of LIMIT and OFFSET with every row that comes earlier in the "
                         + "order, which a sink of files does not take")
             }
-        case .filter(.ordered(.over(let spec), let inputs, _), let predicate):
-            let width = inputs[0].schema.count
-            for (place, call) in spec.calls.enumerated() where call == .rowNumber {
-                guard let last = lastNumber(predicate, column: width + place), last != 1 else { continue }
+        case .filter(.ordered(.over(let spec), let inputs, let schema), let predicate):
+            // A condition on one ranking alone; of several calls over one window Flink makes an OVER.
+            guard spec.calls.count == 1, let name = schema.fields.last?.name, !isOver(inputs[0]),
+                ["ROW_NUMBER()", "RANK()", "DENSE_RANK()"].contains(name)
+            else { break }
+            let column = inputs[0].schema.count
+            let last = lastNumber(predicate, column: column)
+            if spec.calls[0] == .rowNumber, let last, last != 1 {
                 found.append(
                     "Flink corrects the first \(last) rows of each key with every row that is earlier; "
                         + "rn = 1 it does not correct")
+            } else if last == nil, predicate.conjuncts.contains(where: { isLowerBound($0, column) }) {
+                found.append(
+                    "Flink takes a condition on \(name) alone for a ranking, and ranks only up to a number; "
+                        + "add a condition such as rn <= 10")
+            } else if spec.calls[0] == .rowNumber, last == nil, hasBound(predicate, column) {
+                found.append(
+                    "Flink takes how many rows of a key pass from its first row; compare ROW_NUMBER() with a "
+                        + "constant")
+            } else if spec.calls[0] != .rowNumber, last != nil || hasBound(predicate, column) {
+                found.append(
+                    "Flink takes a condition on \(name) alone for a ranking, and ranks streams by ROW_NUMBER() "
+                        + "only; where no two rows of a key have one time it is the same")
             }
         default: break
         }
@@ -42,5 +58,27 @@ extension Portability {
         let ranking = RankSpec(time: 0, partition: [], order: [])
         let (narrowed, _) = ranking.narrowed(by: predicate.conjuncts, number: column)
         return narrowed.last == .max ? nil : narrowed.last
+    }
+    private static func isOver(_ plan: LogicalPlan) -> Bool {
+        if case .ordered(.over, _, _) = plan { true } else { false }
+    }
+
+    /// Whether `condition` holds for all numbers in `column` from some constant on.
+    private static func isLowerBound(_ condition: BoundExpression, _ column: Int) -> Bool {
+        let ranking = RankSpec(time: 0, partition: [], order: [])
+        let (narrowed, others) = ranking.narrowed(by: [condition], number: column)
+        return others.isEmpty && narrowed.last == .max
+    }
+
+    /// Whether `predicate` demands that `column` is not above another column.
+    private static func hasBound(_ predicate: BoundExpression, _ column: Int) -> Bool {
+        predicate.conjuncts.contains { condition in
+            guard case .call(let function, let operands, _) = condition, operands.count == 2 else { return false }
+            switch function {
+            case .less, .lessOrEqual: return operands[0].plainColumn == column
+            case .greater, .greaterOrEqual: return operands[1].plainColumn == column
+            default: return false
+            }
+        }
     }
 }

@@ -14,6 +14,7 @@ struct ExpressionBinder {
         case filter = "WHERE"
         case groupBy = "GROUP BY"
         case having = "HAVING"
+        case qualify = "QUALIFY"
         case aggregateFilter = "FILTER"
         case define = "DEFINE"
         case measures = "MEASURES"
@@ -32,6 +33,8 @@ struct ExpressionBinder {
     var overs: OverCalls?
     /// The same while the parts of such a call are bound.
     var pendingOvers: OverCalls?
+    /// The columns of the SELECT list by name, where QUALIFY can name them.
+    var outputs: [String: BoundExpression] = [:]
     /// The aggregate whose arguments are being bound.
     var enclosingAggregate: String?
 
@@ -138,6 +141,9 @@ struct ExpressionBinder {
 
     private mutating func bindName(_ parts: [Identifier]) throws(Diagnostic) -> BoundExpression {
         if pattern != nil { return try bindPatternName(parts) }
+        if parts.count == 1, let output = outputs[parts[0].name] {
+            return try bindOutput(output, parts[0])
+        }
         do {
             // What follows the column's name are fields of its rows.
             let depth = try scope.columnNameLength(parts)

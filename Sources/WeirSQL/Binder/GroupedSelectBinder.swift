@@ -1,5 +1,8 @@
-// A SELECT with GROUP BY: finds the window and the keys, binds HAVING and the SELECT list over the
+// A SELECT with GROUP BY: finds the window and the keys, binds HAVING, the SELECT list and QUALIFY over the
 // groups, and builds  scan … filter → windowAggregate → filter → project.
+//
+// OVER beside GROUP BY goes over the groups that HAVING keeps, as it would one level up: its operators are
+// put between that filter and the projection, with the window's time as the time of the rows.
 
 import WeirCore
 
@@ -40,13 +43,31 @@ struct GroupedSelectBinder {
         var binder = ExpressionBinder(scope, .having, grouping: grouping)
         let having = bindHaving(&binder)
         binder.clause = .select
+        binder.overs = OverCalls(
+            select.windows, over: relation, time: WindowColumn.time.rawValue,
+            timeName: timeName(grouping), stateTTL: session.stateTTL)
         let output = bindItems(select, relation, scope, &binder, session)
+        let qualify = output.flatMap { bindQualify(select, $0, &binder, session) }
         guard let window, let output, let grouping = binder.grouping,
-            having != nil || select.having == nil
+            having != nil || select.having == nil, qualify != nil || select.qualify == nil
         else { return nil }
         return session.attempt { () throws(Diagnostic) in
-            try build(window, grouping, having, output)
+            let groups = try build(window, grouping, having)
+            return groups.projecting(
+                output.map { column in
+                    OutputColumn(
+                        name: column.name, expression: grouping.output(column.expression),
+                        isTimeAttribute: column.expression.plainColumn == WindowColumn.time.rawValue,
+                        windowColumn: column.expression.plainColumn.flatMap(WindowColumn.init))
+                }, over: binder.overs?.moved(over: groups, grouping.output),
+                keeping: qualify.map(grouping.output))
         }
+    }
+
+    /// How the time of the groups is written.
+    private func timeName(_ grouping: Grouping) -> String {
+        if let older = grouping.groupWindow { return "\(older.name)_ROWTIME(…)" }
+        return columnName(grouping.groups(.time) ? .time : .end)
     }
 
     // MARK: GROUP BY
@@ -128,9 +149,9 @@ struct GroupedSelectBinder {
 
     // MARK: The plan
 
+    /// The groups that HAVING keeps; its columns are still those of the rows.
     private func build(
-        _ window: WindowSpec, _ grouping: Grouping, _ having: BoundExpression?,
-        _ output: [OutputColumn]
+        _ window: WindowSpec, _ grouping: Grouping, _ having: BoundExpression?
     ) throws(Diagnostic) -> Relation {
         let input = input(window, grouping)
         let names = grouping.keys.map { key in
@@ -162,13 +183,7 @@ struct GroupedSelectBinder {
         result.windowConditions = []
         result.isAggregated = true
         result.windowTimeType = input.window.timeType(over: input.plan.schema)
-        return result.projecting(
-            output.map { column in
-                OutputColumn(
-                    name: column.name, expression: grouping.output(column.expression),
-                    isTimeAttribute: column.expression.plainColumn == WindowColumn.time.rawValue,
-                    windowColumn: column.expression.plainColumn.flatMap(WindowColumn.init))
-            })
+        return result
     }
 
     /// What is aggregated over which windows. Sessions are those of the columns in PARTITION BY; where the

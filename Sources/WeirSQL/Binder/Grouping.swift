@@ -4,6 +4,7 @@
 // SELECT and HAVING are bound over the input, with each aggregate call as a column of a number no input
 // has; `output` then renumbers: grouped expressions, window columns and aggregates become columns of
 // the aggregate's result. What is left over the input was not grouped, and the binder has noted it.
+// Results of OVER are computed above the groups, and keep the numbers that OverCalls gives them.
 
 import WeirCore
 
@@ -27,8 +28,8 @@ struct Grouping: Sendable {
     /// Grouped expressions other than columns, those over window columns included.
     private var groupedExpressions: [BoundExpression] = []
 
-    /// The placeholder of a group's set number.
-    private static let setNumber = -500
+    /// The placeholder of a group's set number; aggregates have lower ones.
+    static let setNumber = -500
     /// Placeholder columns of aggregates start here and go down.
     private static let firstAggregate = -1_000
 
@@ -58,6 +59,8 @@ struct Grouping: Sendable {
     /// Whether `expression` as a whole has one value in a group.
     func contains(_ expression: BoundExpression) -> Bool {
         if let column = expression.plainColumn {
+            // What an OVER call reads was looked at by itself.
+            if column <= OverCalls.firstPlaceholder { return false }
             return column <= Self.setNumber || groupedColumns.contains(column)
         }
         return !groupedExpressions.isEmpty && groupedExpressions.contains(expression)
@@ -77,7 +80,8 @@ struct Grouping: Sendable {
     func output(_ expression: BoundExpression) -> BoundExpression {
         expression.replacing { part in
             if let key = keys.firstIndex(of: part) { return .column(index: key, type: part.type) }
-            guard let column = part.plainColumn, column < 0 else { return nil }
+            guard let column = part.plainColumn, column < 0, column > OverCalls.firstPlaceholder
+            else { return nil }
             if column <= Self.firstAggregate {
                 return .column(index: keyWidth + 3 + Self.firstAggregate - column, type: part.type)
             }

@@ -116,7 +116,8 @@ extension ExpressionBinder {
     ) throws(Diagnostic) -> BoundExpression? {
         guard ["GROUPING", "GROUPING_ID", "GROUP_ID"].contains(name) else { return nil }
         let position = call.name.position
-        guard let grouping, enclosingAggregate == nil, clause == .select || clause == .having else {
+        let isOfGroups = [.select, .having, .qualify].contains(clause)
+        guard let grouping, enclosingAggregate == nil, isOfGroups else {
             throw Diagnostic(
                 position, "\(name) tells grouping sets apart, in SELECT or HAVING of a query with GROUP BY")
         }

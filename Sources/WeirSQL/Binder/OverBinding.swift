@@ -1,7 +1,8 @@
-// OVER: binds the calls of a SELECT list and puts the operators below its projection.
+// OVER: binds the calls of a SELECT list and of QUALIFY and puts the operators below the projection.
 //
 // A call becomes a column of a number that no input has; when the list is bound, each window's calls
-// become one operator, whose results then are columns of the plan. ROW_NUMBER() partitioned by
+// become one operator, whose results then are columns of the plan. Beside GROUP BY what the calls read is
+// bound as everything there is, and moved to the groups' columns with the list. ROW_NUMBER() partitioned by
 // window_start and window_end is a ranking of each window's rows; a condition on its number is built
 // into it where the plan is made (PlanBuilding).
 
@@ -11,9 +12,11 @@ import WeirCore
 struct OverCalls {
     /// The windows that WINDOW names.
     let named: [String: OverSyntax]
-    let relation: Relation
-    /// The event-time column of the input.
-    let time: Int?
+    private(set) var relation: Relation
+    /// The event-time column of the input; beside GROUP BY that of the window.
+    private(set) var time: Int?
+    /// How that column is written, where it has a name.
+    let timeName: String?
     /// The column that the rows' windows were formed over, if it is still there.
     let formerTime: Int?
     /// See `QuerySettings.stateTTLMilliseconds`.
@@ -30,42 +33,64 @@ struct OverCalls {
 
         var kind: Kind
         var placeholders: [Int]
+        /// What the calls are called, where it is not what they compute; nil otherwise.
+        var names: [String?]
     }
 
     /// Placeholder columns start here and go down.
-    private static let firstPlaceholder = -1_000_000
+    static let firstPlaceholder = -1_000_000
 
     init(
-        _ windows: [NamedOverSyntax], over relation: Relation, time: Int?, formerTime: Int?,
-        stateTTL: Int64?
+        _ windows: [NamedOverSyntax], over relation: Relation, time: Int?, timeName: String?,
+        formerTime: Int? = nil, stateTTL: Int64?
     ) {
         named = Dictionary(windows.map { ($0.name.name, $0.over) }) { first, _ in first }
         self.relation = relation
         self.time = time
+        self.timeName = timeName
         self.formerTime = formerTime
         self.stateTTL = stateTTL
     }
 
+    /// Which column of the rows' window `expression` is; nil if it is none.
+    func windowColumn(_ expression: BoundExpression) -> WindowColumn? {
+        guard let column = expression.plainColumn else { return nil }
+        return WindowColumn(rawValue: column)
+            ?? relation.columns.first { $0.index == column }?.windowColumn
+    }
 
-    /// The placeholder of `call` over a window.
+    /// Whether rows in the order of `column` are in that of event time: the time of rows in windows is
+    /// the window's end less 1 ms.
+    func isTime(_ column: Int) -> Bool {
+        column == time || windowColumn(.column(index: column, type: .timestamp)) == .end
+    }
+
+    /// Whether `expression` reads a result of OVER.
+    static func isRead(by expression: BoundExpression) -> Bool {
+        expression.columns.contains { $0 <= firstPlaceholder }
+    }
+
+    /// The placeholder of `call` over a window; `name` is what it is called if that is not what it computes.
     mutating func add(
-        _ call: OverCall, partition: [BoundExpression], frame: OverFrame
+        _ call: OverCall, partition: [BoundExpression], frame: OverFrame, called name: String? = nil
     ) -> BoundExpression {
         let placeholder = takePlaceholder()
         let column = BoundExpression.column(index: placeholder, type: call.type)
         for index in stages.indices {
             guard case .over(partition, frame, let calls) = stages[index].kind else { continue }
             if let known = calls.firstIndex(of: call) {
+                if stages[index].names[known] != name { stages[index].names[known] = nil }
                 return .column(index: stages[index].placeholders[known], type: call.type)
             }
             stages[index].kind = .over(partition: partition, frame: frame, calls: calls + [call])
             stages[index].placeholders.append(placeholder)
+            stages[index].names.append(name)
             return column
         }
         stages.append(
             Stage(
                 kind: .over(partition: partition, frame: frame, calls: [call]),
-                placeholders: [placeholder]))
+                placeholders: [placeholder], names: [name]))
         return column
     }
 
@@ -77,13 +102,35 @@ struct OverCalls {
         stages.append(
             Stage(
                 kind: .rank(partition: partition, order: order, isLatestFirst: isLatestFirst),
-                placeholders: [placeholder]))
+                placeholders: [placeholder], names: [nil]))
         return .column(index: placeholder, type: .bigint)
     }
 
     private mutating func takePlaceholder() -> Int {
         count += 1
         return Self.firstPlaceholder - count
+    }
+
+    /// The calls over `groups`, to whose columns `move` takes what they read.
+    func moved(
+        over groups: Relation, _ move: (BoundExpression) -> BoundExpression
+    ) -> OverCalls {
+        var result = self
+        result.relation = groups
+        result.time = time.flatMap { move(.column(index: $0, type: .timestamp)).plainColumn }
+        for (index, stage) in stages.enumerated() {
+            switch stage.kind {
+            case .over(let partition, let frame, let calls):
+                result.stages[index].kind = .over(
+                    partition: partition.map(move), frame: frame,
+                    calls: calls.map { $0.mapping(move) })
+            case .rank(let partition, let order, let isLatestFirst):
+                result.stages[index].kind = .rank(
+                    partition: partition.map(move), order: order.map { $0.mapping(move) },
+                    isLatestFirst: isLatestFirst)
+            }
+        }
+        return result
     }
 
     /// The relation with the operators in its plan, and where the placeholders' columns are.
@@ -101,8 +148,8 @@ struct OverCalls {
                         time: time, partition: partition, frame: frame, calls: calls,
                         stateTTL: stateTTL))
                 let names = result.plan.schema.fields.map(\.name)
-                fields = calls.map { call in
-                    Field(call.text { PlanText.name(names, $0) }, call.type)
+                fields = zip(calls, stage.names).map { call, name in
+                    Field(name ?? call.text { PlanText.name(names, $0) }, call.type)
                 }
             case .rank(let partition, let order, let isLatestFirst):
                 node = .rank(
@@ -134,12 +181,17 @@ extension Relation {
         return exposed.column
     }
 
-    /// `output`, with the calls' operators below it.
-    func projecting(_ output: [OutputColumn], over calls: OverCalls?) -> Relation {
+    /// `output` of the rows for which `condition` is true, with the calls' operators below both.
+    func projecting(
+        _ output: [OutputColumn], over calls: OverCalls?, keeping condition: BoundExpression?
+    ) -> Relation {
         guard let calls, !calls.stages.isEmpty, let time = calls.time else {
             return projecting(output)
         }
-        let (relation, place) = calls.applied(time: time)
+        var (relation, place) = calls.applied(time: time)
+        if let condition {
+            relation.plan = relation.plan.filtered(by: condition.renumbered { place[$0] ?? $0 })
+        }
         return relation.projecting(
             output.map { column in
                 OutputColumn(
@@ -157,7 +209,7 @@ extension ExpressionBinder {
     mutating func bindOver(
         _ call: CallSyntax, _ over: OverSyntax, _ name: String
     ) throws(Diagnostic) -> BoundExpression {
-        guard let calls = overs else { throw misplaced(over, name) }
+        guard let calls = overs, enclosingAggregate == nil else { throw misplaced(over, name) }
         var window = over
         if let reference = over.name {
             guard let definition = calls.named[reference.name] else {
@@ -191,25 +243,25 @@ extension ExpressionBinder {
         if let refusal = OverRefusals.byName[name] {
             throw Diagnostic(call.name.position, "\(name): \(refusal)")
         }
-        guard NamedFunction.aggregates[name] != nil else {
+        guard let function = NamedFunction.aggregates[name] else {
             throw Diagnostic(
                 call.name.position,
                 "\(name) is no function for OVER; there are the aggregates, ROW_NUMBER, RANK, DENSE_RANK and LAG")
         }
         try checkTimeOrder(window, name)
         let frame = try bindFrame(window)
-        return try bindAggregateOver(call, partition, frame)
+        // Beside GROUP BY the arguments can have aggregates, those of the groups.
+        if grouping == nil { enclosingAggregate = name }
+        defer { enclosingAggregate = nil }
+        let aggregate = try boundAggregate(call, function, name)
+        return pendingOvers?.add(.aggregate(aggregate), partition: partition, frame: frame)
+            ?? .literal(.null, type: aggregate.type)
     }
 
     private func misplaced(_ over: OverSyntax, _ name: String) -> Diagnostic {
         if enclosingAggregate != nil || pendingOvers != nil {
             return Diagnostic(
                 over.position, "\(name) OVER stands inside another call; use a subquery")
-        }
-        if grouping != nil {
-            return Diagnostic(
-                over.position,
-                "\(name) OVER beside GROUP BY is not supported; group in a subquery and put OVER above it")
         }
         return Diagnostic(
             over.position,
@@ -238,9 +290,7 @@ extension ExpressionBinder {
         }
         var order: [OrderKey] = []
         for item in window.orderBy { order.append(try bindOrderKey(item)) }
-        let ofWindow = partition.compactMap { key in
-            calls.relation.columns.first { $0.index == key.plainColumn }?.windowColumn
-        }
+        let ofWindow = partition.compactMap(calls.windowColumn)
         let isInWindow = ofWindow.contains(.start) && ofWindow.contains(.end)
         if isInWindow, calls.time != nil {
             let key = order[0].expression.plainColumn
@@ -312,29 +362,5 @@ extension ExpressionBinder {
         return pendingOvers?.add(
             .lag(value, offset: offset, otherwise: otherwise), partition: partition,
             frame: .range(preceding: nil)) ?? .literal(.null, type: value.type)
-    }
-
-    // MARK: Aggregates
-
-    /// Binds the call as over groups, and takes the aggregates of these.
-    private mutating func bindAggregateOver(
-        _ call: CallSyntax, _ partition: [BoundExpression], _ frame: OverFrame
-    ) throws(Diagnostic) -> BoundExpression {
-        var inner = self
-        inner.pendingOvers = nil
-        inner.grouping = Grouping()
-        let plain = CallSyntax(
-            name: call.name, arguments: call.arguments, isStar: call.isStar,
-            isDistinct: call.isDistinct, filter: nil, over: nil)
-        let bound = try inner.bindCall(plain)
-        let aggregates = inner.grouping?.aggregates ?? []
-        return bound.replacing { part in
-            guard let index = aggregates.firstIndex(where: { aggregate in
-                var grouping = inner.grouping
-                return grouping?.aggregate(aggregate) == part
-            }) else { return nil }
-            return pendingOvers?.add(
-                .aggregate(aggregates[index]), partition: partition, frame: frame)
-        }
     }
 }

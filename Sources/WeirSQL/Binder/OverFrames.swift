@@ -20,9 +20,8 @@ enum OverRefusals {
 
 extension ExpressionBinder {
     /// Refuses a window that is not in the order of event time.
-    func checkTimeOrder(_ window: OverSyntax, _ name: String) throws(Diagnostic) {
-        let relation = pendingOvers?.relation
-        let shown = relation?.timeAttribute.map { "ORDER BY \($0.name)" }
+    mutating func checkTimeOrder(_ window: OverSyntax, _ name: String) throws(Diagnostic) {
+        let shown = pendingOvers?.timeName.map { "ORDER BY \($0)" }
         guard window.orderBy.count == 1 else {
             throw Diagnostic(
                 window.orderBy.dropFirst().first?.expression.start ?? window.position,
@@ -33,9 +32,8 @@ extension ExpressionBinder {
             throw Diagnostic(
                 item.expression.start, "\(name) OVER takes rows as time goes on; drop DESC")
         }
-        guard case .name(let parts) = item.expression.kind,
-            let time = pendingOvers?.time, isTime(try scope.column(parts), time)
-        else {
+        let column = try bind(item.expression).plainColumn
+        guard let column, let calls = pendingOvers, calls.isTime(column) else {
             throw Diagnostic(
                 item.expression.start,
                 "\(name) OVER is computed in the order of event time; "
@@ -52,24 +50,15 @@ extension ExpressionBinder {
             throw Diagnostic(call.name.position, "\(name)() takes no arguments")
         }
         if let frame = window.frame { throw frameless(name, frame, window) }
-        let windows = partition.filter { key in
-            pendingOvers?.relation.columns.contains { $0.index == key.plainColumn && $0.windowColumn != nil }
-                == true
-        }
-        if !windows.isEmpty {
+        if partition.contains(where: { pendingOvers?.windowColumn($0) != nil }) {
             throw Diagnostic(
                 call.name.position, "\(name): the rows of windows are ranked by ROW_NUMBER only, as in Flink")
         }
         try checkTimeOrder(window, name)
         let count = AggregateCall(function: .countStar, argument: nil, type: .bigint)
-        return pendingOvers?.add(.aggregate(count), partition: partition, frame: .range(preceding: nil))
+        return pendingOvers?.add(
+            .aggregate(count), partition: partition, frame: .range(preceding: nil), called: "\(name)()")
             ?? .literal(.null, type: .bigint)
-    }
-
-    /// Whether rows in the order of `column` are in that of event time: the time of rows in windows is
-    /// the window's end less 1 ms.
-    private func isTime(_ column: ScopeColumn, _ time: Int) -> Bool {
-        column.index == time || column.windowColumn == .end
     }
 
     func frameless(_ name: String, _ frame: FrameSyntax, _ window: OverSyntax) -> Diagnostic {

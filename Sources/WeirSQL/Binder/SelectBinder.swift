@@ -31,24 +31,26 @@ struct SelectBinder {
         }
         guard var relation = bindRows(of: select, from) else { return nil }
         let formerTime = relation.window?.timeColumn
-        // GROUP BY TUMBLE(…) makes windows of its own; OVER takes rows that are in their windows.
-        if select.groupBy?.namesWindow == true || select.hasOver {
-            relation = relation.assigningWindow()
-        }
-        let time = select.hasOver ? relation.exposeOrderTime() : nil
-        let scope = Scope(relation, aliases: select.aliases)
         if let groupBy = select.groupBy {
+            // GROUP BY TUMBLE(…) makes windows of its own.
+            if groupBy.namesWindow { relation = relation.assigningWindow() }
             return GroupedSelectBinder(session, relation, select, groupBy).bind()
         }
+        // OVER takes rows that are in their windows.
+        if select.hasOver { relation = relation.assigningWindow() }
+        let time = select.hasOver ? relation.exposeOrderTime() : nil
+        let scope = Scope(relation, aliases: select.aliases)
         if let having = select.having {
             session.report(Diagnostic(having.start, unboundedAdvice("HAVING")))
         }
         var binder = ExpressionBinder(scope, .select)
         binder.overs = OverCalls(
-            select.windows, over: relation, time: time,
+            select.windows, over: relation, time: time, timeName: relation.timeAttribute?.name,
             formerTime: select.hasOver ? formerTime : nil, stateTTL: session.stateTTL)
         guard let output = bindItems(select, relation, scope, &binder, session) else { return nil }
-        return relation.projecting(output, over: binder.overs)
+        let qualify = bindQualify(select, output, &binder, session)
+        if select.qualify != nil, qualify == nil { return nil }
+        return relation.projecting(output, over: binder.overs, keeping: qualify)
     }
 
     /// FROM and WHERE: joins take what they can use of the condition, tests by subqueries come last.

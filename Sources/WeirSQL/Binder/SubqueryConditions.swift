@@ -97,7 +97,7 @@ struct SubqueryBinder {
     private func innerQuery(of test: SubqueryTest) -> InnerQuery? {
         guard case .select(let select) = test.query.body, test.query.with.isEmpty,
             test.query.ordering == nil, select.groupBy == nil, select.having == nil,
-            let from = select.from
+            select.qualify == nil, let from = select.from
         else {
             // A query of its own, which names nothing around it.
             return session.bindQuery(test.query, tables).map {

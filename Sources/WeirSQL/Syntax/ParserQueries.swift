@@ -120,17 +120,22 @@ extension Parser {
         if distinct == nil { _ = takeKeyword("ALL") }
         let overCountBefore = overCount
         let items = try list { (parser) throws(Diagnostic) in try parser.parseSelectItem() }
-        let hasOver = overCount > overCountBefore
+        var hasOver = overCount > overCountBefore
         let from = takeKeyword("FROM") ? try parseFrom() : nil
         let filter = takeKeyword("WHERE") ? try parseExpression() : nil
         let groupBy = isKeyword("GROUP") ? try parseGroupBy() : nil
         let having = takeKeyword("HAVING") ? try parseExpression() : nil
-        if isKeyword("QUALIFY") { throw unsupported("QUALIFY") }
         let windows = isKeyword("WINDOW") ? try parseWindows() : []
+        let overCountBelow = overCount
+        let qualify = takeKeyword("QUALIFY") ? try parseExpression() : nil
+        hasOver = hasOver || overCount > overCountBelow
+        if qualify != nil, isKeyword("HAVING") || isKeyword("WINDOW") {
+            throw Diagnostic(current.position, "\(current.keyword) stands before QUALIFY")
+        }
         return SelectSyntax(
             position: position, distinct: distinct, items: items, from: from, filter: filter,
             groupBy: groupBy,
-            having: having, windows: windows, hasOver: hasOver)
+            having: having, windows: windows, qualify: qualify, hasOver: hasOver)
     }
 
     /// `WINDOW name AS (…), …`.

@@ -32,7 +32,7 @@ indirect enum QueryBodySyntax: Sendable {
     case query(QuerySyntax)
 }
 
-/// SELECT … FROM … WHERE … GROUP BY … HAVING ….
+/// SELECT … FROM … WHERE … GROUP BY … HAVING … WINDOW … QUALIFY ….
 struct SelectSyntax: Sendable {
     let position: TextPosition
     /// Where DISTINCT stands.
@@ -44,7 +44,9 @@ struct SelectSyntax: Sendable {
     let having: ExpressionSyntax?
     /// WINDOW name AS (…).
     var windows: [NamedOverSyntax] = []
-    /// Whether the SELECT list has an OVER.
+    /// The condition of QUALIFY.
+    var qualify: ExpressionSyntax?
+    /// Whether the SELECT list or QUALIFY has an OVER.
     var hasOver = false
 }
 
