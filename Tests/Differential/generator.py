@@ -5,6 +5,7 @@ import random
 
 from expressions import CONDITIONS, SCALARS
 from joins import interval_join, lookups, regular_join, window_join
+from qualify import grouped_over, qualify
 from streams import Batch, stream
 
 # What queries are put together from.
@@ -367,7 +368,7 @@ FAMILIES = {
     "distinct": (distinct, 3), "unnest": (unnest, 2), "nested": (nested, 2), "union_all": (union, 3), "over": (over, 5), "top_n": (top_n, 5),
     "order_by_and_keep_first": (order_by, 3), "interval_join": (interval_join, 4), "regular_join": (regular_join, 4),
     "window_join": (window_join, 4), "lookup_join": (lookups, 4), "match_recognize": (match, 5), "chained_windows_and_views": (chained, 3),
-    "json_aggregates": (json_aggregates, 3), "time_zones": (time_zones, 6),
+    "json_aggregates": (json_aggregates, 3), "time_zones": (time_zones, 6), "qualify": (qualify, 5), "grouped_over": (grouped_over, 5),
 }
 
 
