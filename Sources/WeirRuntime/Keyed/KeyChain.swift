@@ -72,8 +72,9 @@ struct ChainCounts {
     var errors: UInt64 = 0
 }
 
-/// The one way out of all chains: small pieces are put together before they go on.
-final class ChainOutput: Operator {
+/// The one way out of all chains: small pieces are put together before they go on. To each chain it is the
+/// end: what follows is asked once, and not by each chain.
+final class ChainOutput: LastOperator {
     let next: any Operator
     private let schema: Schema
     private let rowsMax: Int
@@ -125,19 +126,4 @@ final class ChainOutput: Operator {
         precondition(held.isEmpty, "results are held over a commit")
         sinceCommit = 0
     }
-
-    // A chain ends here: what follows is asked once, and not by each chain.
-    func flush() throws(Failure) {}
-    func advance(_ trace: ClockTrace) throws(Failure) -> Step { .done }
-    func resume() throws(Failure) -> Step { .done }
-    func checkpoint(into writer: any StateWriter) {}
-    func restore(
-        from reader: any StateReader, clocks: WatermarkTracker, pending: ClockTrace?
-    ) throws(Failure) {}
-    var firstDue: Int64 { .max }
-    var lastDue: Int64 { .min }
-    var memoryBytes: Int { 0 }
-    var spilledCount: Int { 0 }
-    var droppedCount: UInt64 { 0 }
-    var evaluationErrors: UInt64 { 0 }
 }

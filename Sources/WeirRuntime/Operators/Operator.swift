@@ -1,6 +1,6 @@
 // How rows go through a query: each operator gets a run of rows, does its part and hands the result
 // to the next one, down to the output. A stateless operator is two things: `next` and `process`.
-// One with state adds what the defaults below leave out.
+// One with state adds what the defaults below leave out; the end of a chain is `process` alone.
 //
 // Sets of results are of any size, so a stateful operator may stop before it is through: it returns
 // `.suspended`, nothing is lost, and `resume` goes on. Rows behind the stop have then not been
@@ -70,6 +70,27 @@ extension Operator {
     var spilledCount: Int { next.spilledCount }
     var droppedCount: UInt64 { next.droppedCount }
     var evaluationErrors: UInt64 { next.evaluationErrors }
+}
+
+/// The end of a chain: it takes rows, and there is nobody further down to hand them or questions on to. It
+/// keeps nothing over a commit.
+protocol LastOperator: Operator {}
+
+extension LastOperator {
+    var next: any Operator { preconditionFailure("nothing comes after the end of a chain") }
+    func flush() throws(Failure) {}
+    func advance(_ trace: ClockTrace) throws(Failure) -> Step { .done }
+    func resume() throws(Failure) -> Step { .done }
+    func checkpoint(into writer: any StateWriter) {}
+    func restore(
+        from reader: any StateReader, clocks: WatermarkTracker, pending: ClockTrace?
+    ) throws(Failure) {}
+    var firstDue: Int64 { .max }
+    var lastDue: Int64 { .min }
+    var memoryBytes: Int { 0 }
+    var spilledCount: Int { 0 }
+    var droppedCount: UInt64 { 0 }
+    var evaluationErrors: UInt64 { 0 }
 }
 
 /// Rows on their way through a query, and which rows of the source they come from.

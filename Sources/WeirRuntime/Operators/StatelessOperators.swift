@@ -53,13 +53,11 @@ final class ProjectOperator: Operator {
 }
 
 /// The end of the chain: hands results to the query's output.
-final class OutputOperator: Operator {
+final class OutputOperator: LastOperator {
     private let output: any QueryOutput
     private var emittedCount: UInt64 = 0
 
     init(_ output: any QueryOutput) { self.output = output }
-
-    var next: any Operator { preconditionFailure("nothing comes after the output") }
 
     func process(_ run: RowRun) throws(Failure) -> Step {
         guard run.batch.rowCount > 0 else { return .done }
@@ -74,18 +72,4 @@ final class OutputOperator: Operator {
         defer { emittedCount = 0 }
         return emittedCount
     }
-
-    func flush() throws(Failure) {}
-    func advance(_ trace: ClockTrace) throws(Failure) -> Step { .done }
-    func resume() throws(Failure) -> Step { .done }
-    func checkpoint(into writer: any StateWriter) {}
-    func restore(
-        from reader: any StateReader, clocks: WatermarkTracker, pending: ClockTrace?
-    ) throws(Failure) {}
-    var firstDue: Int64 { .max }
-    var lastDue: Int64 { .min }
-    var memoryBytes: Int { 0 }
-    var spilledCount: Int { 0 }
-    var droppedCount: UInt64 { 0 }
-    var evaluationErrors: UInt64 { 0 }
 }

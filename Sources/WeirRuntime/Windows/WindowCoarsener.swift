@@ -144,10 +144,8 @@ public final class WindowCoarsener {
 }
 
 /// The end of the chain: keeps the rows.
-private final class ComputedRows: Operator {
+private final class ComputedRows: LastOperator {
     private var rows: Batch?
-
-    var next: any Operator { preconditionFailure("nothing comes after the rows") }
 
     func process(_ run: RowRun) throws(Failure) -> Step {
         if run.batch.rowCount > 0 { rows = run.batch }
@@ -158,8 +156,6 @@ private final class ComputedRows: Operator {
         defer { rows = nil }
         return rows
     }
-
-    var evaluationErrors: UInt64 { 0 }
 }
 
 /// The blocks that cursors stand in, each once.
