@@ -50,6 +50,25 @@ public protocol ObjectStore: AnyObject {
     func checkAccess() throws(Failure) -> AccessReport
 }
 
+extension ObjectStore {
+    /// Whether the object that has the key is this body: where a place was found taken, it may be by
+    /// ourselves, by a call whose reply was lost.
+    ///
+    /// - Parameters:
+    ///   - length: of the object that is there, nil when there is none.
+    ///   - md5: the one that the store keeps with it, where it does, and the body's; both base64. Without it
+    ///     the bytes are read and compared.
+    func holds(
+        _ body: ObjectBody, at key: ObjectKey, length: Int?,
+        md5: (stored: String?, own: String) = (nil, "")
+    ) throws(Failure) -> Bool {
+        guard length == body.length else { return false }
+        if let stored = md5.stored { return stored == md5.own }
+        guard let present = try get(key, bytesMax: body.length) else { return false }
+        return try body.hasBytes(present)
+    }
+}
+
 /// What a store says of an object.
 public struct ObjectInfo: Sendable, Hashable {
     public let key: ObjectKey

@@ -23,6 +23,33 @@ enum TemporaryName {
     static func isTemporary(_ name: some StringProtocol) -> Bool {
         name.hasPrefix(".") && name.hasSuffix(suffix)
     }
+
+    /// Where stores that keep temporary files in one folder have it, below their base.
+    static let folder = suffix
+
+    /// Temporary files in `folder` that are older than this were left by attempts that nobody will repeat.
+    static let staleAfterMilliseconds: Int64 = 86_400_000
+
+    /// The temporary file of an object in `folder`, from the store's base. Always the same for `put`, so
+    /// that one takes the place of what another left behind.
+    static func path(of key: ObjectKey, marker: String) throws(Failure) -> String {
+        let text = Array(key.text.utf8)
+        let hash = hexadecimal(try ObjectBody.bytes(text).sha256(0..<text.count).prefix(16))
+        return "\(folder)/\(hash)\(marker)-\(key.name.suffix(100))"
+    }
+
+    /// What makes a temporary name one's own, where others may want the same key at the same time.
+    static func uniqueMarker(_ clock: any MachineClock) -> String {
+        "-\(clock.nowMilliseconds())-\(UInt32.random(in: 0 ... .max))"
+    }
+}
+
+extension TreeEntry {
+    /// Whether, in the folder for temporary files, it is one that nobody will come back to.
+    func isStaleTemporary(nowMilliseconds now: Int64) -> Bool {
+        guard !isFolder, let modifiedMilliseconds else { return false }
+        return now - modifiedMilliseconds > TemporaryName.staleAfterMilliseconds
+    }
 }
 
 /// One listing under way.

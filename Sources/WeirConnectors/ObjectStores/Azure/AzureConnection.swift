@@ -1,28 +1,12 @@
-// Sends authorised requests to one container: the address, the signature or token of the moment. What
-// the answers mean is the store's business, except for one thing: a token that the server does not take
-// any more is fetched anew, and the request is sent once more.
+// The way to one container of Azure storage, for both of its protocols: the address, the signature or token
+// of the moment; a token is fetched anew when the server does not take it any more.
 
 import WeirCore
 
-/// A request to the container, before it has an address and a signature.
-struct AzureRequest {
-    var method: String
-    /// The object's whole name in the container, prefix included; empty = the container itself.
-    var key = ""
-    var query: [(name: String, value: String?)] = []
-    /// Signed with the rest; names in lower case.
-    var headers: [(name: String, value: String)] = []
-    var body = HTTPBody.none
-    /// The MD5 of the body, which the server checks; nil for requests without one.
-    var bodyMD5: [UInt8]?
-    /// The whole name of the object that is to get the name `key`.
-    var renameSource: String?
-    var responseBytesMax = 1 << 20
-    var action: String
-}
-
 /// The way to one container.
-final class AzureConnection {
+final class AzureConnection: CloudConnection {
+    static let serviceName = "Azure storage"
+
     /// The version of the protocol that requests are written in.
     private static let version = "2021-12-02"
 
@@ -30,8 +14,8 @@ final class AzureConnection {
     /// What comes before the container: the account, where the address is no name.
     private let basePath: String
     private let options: AzureOptions
-    private let client: HTTPClient
-    private let clock: any MachineClock
+    let client: HTTPClient
+    let clock: any MachineClock
     private let signature: AzureSignature?
     /// Items of the shared access signature, as they go into a URL; empty without one.
     private let accessQuery: String
@@ -41,12 +25,8 @@ final class AzureConnection {
     /// Throws `Failure(.configuration, …)` for an address or a key that cannot be.
     init(_ options: AzureOptions, _ context: ObjectStoreContext) throws(Failure) {
         let endpoint = options.endpoint ?? "https://\(options.host)"
-        guard let address = ServerAddress(endpoint), ["http", "https"].contains(address.scheme) else {
-            throw Failure(
-                .configuration, "reading", "the endpoint \(endpoint)",
-                "it is not http(s)://host:port", advice: "write https://ACCOUNT.blob.core.windows.net")
-        }
-        self.address = address
+        address = try ServerAddress(
+            endpoint: endpoint, example: "https://ACCOUNT.blob.core.windows.net")
         self.options = options
         basePath = Self.isNumericOrLocal(address.host) ? "/\(options.account)" : ""
         scheme = options.interface == .blob ? "https" : "abfss"
@@ -88,7 +68,8 @@ final class AzureConnection {
             || host.utf8.allSatisfy { $0 == UInt8(ascii: ".") || (0x30...0x39).contains($0) }
     }
 
-    /// The object in words, as its URL without anything secret.
+    var host: String { address.authority }
+
     func subject(_ key: String) -> String {
         let rest = key.isEmpty ? "" : "/\(key)"
         switch options.interface {
@@ -97,51 +78,17 @@ final class AzureConnection {
         }
     }
 
-    /// Sends a request; any answer of the server is returned.
-    func send(_ request: AzureRequest) throws(Failure) -> HTTPResponse {
-        let response = try client.perform(authorised(request))
-        guard let tokens, response.status == 401 else { return response }
+    func dropsCredentials(after response: HTTPResponse) -> Bool {
+        guard let tokens, response.status == 401 else { return false }
         tokens.invalidate()
-        return try client.perform(authorised(request))
+        return true
     }
 
-    /// Sends a request; anything but 2xx is a failure.
-    func sendExpectingSuccess(_ request: AzureRequest) throws(Failure) -> HTTPResponse {
-        let response = try send(request)
-        guard response.isSuccess else { throw refusal(of: request, response) }
-        return response
-    }
+    func isOfMissingObject(_ response: HTTPResponse) -> Bool { AzureError(response).isOfMissingObject }
 
-    /// Sends a request that may be repeated at once when no answer comes, since a connection that breaks
-    /// in one part of a long object should not cost the parts before it.
-    func sendPart(_ request: AzureRequest) throws(Failure) -> HTTPResponse {
-        for _ in 1..<3 {
-            do throws(Failure) {
-                return try sendExpectingSuccess(request)
-            } catch {
-                guard error.domain == .external, error.retry == .backoff, !client.isAborted else {
-                    throw error
-                }
-            }
-        }
-        return try sendExpectingSuccess(request)
-    }
-
-    /// The failure for an answer that is a refusal.
-    func refusal(of request: AzureRequest, _ response: HTTPResponse) -> Failure {
-        AzureError(response).failure(
-            HTTPRequest(
-                request.method, "\(address.scheme)://\(address.authority)", action: request.action,
-                subject: subject(request.key)),
-            response, options.credentials, nowMilliseconds: clock.nowMilliseconds())
-    }
-
-    /// The failure for a 2xx answer that Azure does not give: a captive portal's or a proxy's page.
-    func strangeAnswer(to request: AzureRequest, _ what: String) -> Failure {
-        Failure(
-            .external, request.action, subject(request.key),
-            "\(address.authority) \(what): it is no Azure storage",
-            advice: "look at `endpoint`, and for a proxy or captive portal on the way", retry: .backoff)
+    func refusal(_ response: HTTPResponse) -> CloudRefusal {
+        AzureError(response).refusal(
+            by: host, response, options.credentials, nowMilliseconds: clock.nowMilliseconds())
     }
 
     private func path(_ key: String) -> String {
@@ -149,20 +96,21 @@ final class AzureConnection {
             + (key.isEmpty ? "" : "/" + percentEncoded(key, keepingSlashes: true))
     }
 
-    private func authorised(_ request: AzureRequest) throws(Failure) -> HTTPRequest {
+    /// The header of a request that gives the object of key `source` the request's key.
+    func renameHeader(from source: String) -> (name: String, value: String) {
+        // The source has to be authorised too.
+        let access = accessQuery.isEmpty ? "" : "?\(accessQuery)"
+        return (
+            "x-ms-rename-source",
+            "/\(options.container)/" + percentEncoded(source, keepingSlashes: true) + access
+        )
+    }
+
+    func authorised(_ request: CloudRequest) throws(Failure) -> HTTPRequest {
         var headers = request.headers
         headers.append(("x-ms-version", Self.version))
         headers.append(("x-ms-date", HTTPDate.fixdate(clock.nowMilliseconds())))
-        if let hash = request.bodyMD5 { headers.append(("content-md5", Base64.encoded(hash))) }
-        if let source = request.renameSource {
-            // The source has to be authorised too.
-            let access = accessQuery.isEmpty ? "" : "?\(accessQuery)"
-            headers.append(
-                (
-                    "x-ms-rename-source",
-                    "/\(options.container)/" + percentEncoded(source, keepingSlashes: true) + access
-                ))
-        }
+        if let hash = request.bodyDigest { headers.append(("content-md5", Base64.encoded(hash))) }
         if let signature {
             let signable = AzureSignableRequest(
                 method: request.method, path: path(request.key), query: request.query,
@@ -173,13 +121,8 @@ final class AzureConnection {
         }
         let query = [queryString(request.query), accessQuery].filter { !$0.isEmpty }
         let url =
-            "\(address.scheme)://\(address.authority)\(path(request.key))"
+            "\(address.scheme)://\(host)\(path(request.key))"
             + (query.isEmpty ? "" : "?" + query.joined(separator: "&"))
-        var http = HTTPRequest(
-            request.method, url, action: request.action, subject: subject(request.key))
-        http.headers = headers
-        http.body = request.body
-        http.responseBytesMax = request.responseBytesMax
-        return http
+        return request.http(url, subject: subject(request.key), headers: headers)
     }
 }

@@ -51,33 +51,30 @@ struct AzureError {
             || code.isEmpty && status != 404
     }
 
-    /// The failure to report.
+    /// What to report.
     ///
     /// - Parameter nowMilliseconds: this machine's clock.
-    func failure(
-        _ request: HTTPRequest, _ response: HTTPResponse, _ credentials: AzureCredentials,
+    func refusal(
+        by host: String, _ response: HTTPResponse, _ credentials: AzureCredentials,
         nowMilliseconds: Int64
-    ) -> Failure {
-        let host = ServerAddress(request.url)?.authority ?? "the server"
-        var (reason, advice) = ("\(host) answered \(status)", advice(credentials))
-        if !code.isEmpty { reason += " \(code)" }
-        if !message.isEmpty { reason += ": \(message)" }
-        var isTransient = isTransient
+    ) -> CloudRefusal {
+        var refusal = CloudRefusal(
+            host, status, code: code, message: message, advice: advice(credentials),
+            isTransient: isTransient)
         if code == "AuthenticationFailed" {
             if case .accountKey = credentials, let theirs = response.serverDateMilliseconds,
                 abs(theirs - nowMilliseconds) / 1000 > Self.clockOffsetSecondsMax
             {
-                reason = clockSentence(serverMinusOwnMilliseconds: theirs - nowMilliseconds, host)
-                advice = "set the clock (NTP)"
-                isTransient = true
+                refusal.reason = clockSentence(
+                    serverMinusOwnMilliseconds: theirs - nowMilliseconds, host)
+                refusal.advice = "set the clock (NTP)"
+                refusal.isTransient = true
             } else if case .sharedAccessSignature = credentials, let period = Self.period(in: detail) {
-                reason = "\(host) takes sas_token only \(period)"
-                advice = "make a new sas_token, or set the clock (NTP) if it is wrong"
+                refusal.reason = "\(host) takes sas_token only \(period)"
+                refusal.advice = "make a new sas_token, or set the clock (NTP) if it is wrong"
             }
         }
-        return Failure(
-            .external, request.action, request.subject, reason, advice: advice,
-            retry: isTransient ? response.retry(nowMilliseconds: nowMilliseconds) : .never)
+        return refusal
     }
 
     /// "Signature not valid in the specified time frame: Start […] - Expiry […] - Current […]".

@@ -11,16 +11,12 @@ import WeirCore
 
 /// Objects in one file system, below one folder.
 public final class AzureFileSystemStore: ObjectStore {
-    /// Temporary files older than this were left by attempts that nobody will repeat.
-    static let staleAfterMilliseconds: Int64 = 86_400_000
-    private static let temporaryFolder = TemporaryName.suffix
     private static let listBytesMax = 32 << 20
 
     private let connection: AzureConnection
     private let options: AzureOptions
     private let context: ObjectStoreContext
-    /// Empty, or with a slash at its end.
-    private let base: String
+    private let base: BucketPrefix
     private var folderInUse: Substring?
     private var hasCleaned = false
 
@@ -33,18 +29,14 @@ public final class AzureFileSystemStore: ObjectStore {
         self.options = options
         self.context = context
         connection = try AzureConnection(options, context)
-        let segments = options.prefix.split(separator: "/").joined(separator: "/")
-        base = segments.isEmpty ? "" : segments + "/"
-        location = connection.subject(segments)
+        base = BucketPrefix(options.prefix)
+        location = connection.subject(base.folder)
     }
 
-    private func path(of key: ObjectKey) -> String { base + key.text }
+    private func path(of key: ObjectKey) -> String { base.whole(key) }
 
-    /// The same for each `put` of a key, so that one takes the place of what another left behind.
     private func temporaryPath(of key: ObjectKey, marker: String = "") throws(Failure) -> String {
-        let text = Array(key.text.utf8)
-        let hash = hexadecimal(try ObjectBody.bytes(text).sha256(0..<text.count).prefix(16))
-        return "\(base)\(Self.temporaryFolder)/\(hash)\(marker)-\(key.name.suffix(100))"
+        base.text + (try TemporaryName.path(of: key, marker: marker))
     }
 
     public func put(_ key: ObjectKey, _ body: ObjectBody) throws(Failure) {
@@ -66,15 +58,12 @@ public final class AzureFileSystemStore: ObjectStore {
 
     public func putIfAbsent(_ key: ObjectKey, _ body: ObjectBody) throws(Failure) -> Bool {
         try removeStaleTemporaries()
-        // Others may want the same key at the same time, so each has a temporary file of its own.
-        let unique = "-\(context.clock.nowMilliseconds())-\(UInt32.random(in: 0 ... .max))"
-        let temporary = try temporaryPath(of: key, marker: unique)
+        let temporary = try temporaryPath(of: key, marker: TemporaryName.uniqueMarker(context.clock))
         do throws(Failure) {
             let hash = try write(temporary, body)
             try makeFolder(of: key)
-            var request = AzureRequest(
-                method: "PUT", key: path(of: key), renameSource: temporary, action: "renaming to")
-            request.headers = [("if-none-match", "*")]
+            var request = renameRequest(temporary, to: path(of: key))
+            request.headers.append(("if-none-match", "*"))
             let response = try connection.send(request)
             if response.isSuccess { return true }
             // A source that is gone was renamed by a request of ours whose reply was lost on the way.
@@ -83,7 +72,9 @@ public final class AzureFileSystemStore: ObjectStore {
                 throw connection.refusal(of: request, response)
             }
             removeQuietly(temporary)
-            return try isThere(path(of: key), body, hash)
+            let present = try connection.headers(of: path(of: key))
+            return try holds(
+                body, at: key, length: present?.length, md5: (present?.md5, Base64.encoded(hash)))
         } catch {
             folderInUse = nil
             removeQuietly(temporary)
@@ -95,7 +86,7 @@ public final class AzureFileSystemStore: ObjectStore {
 
     /// Writes a file, whole; returns its MD5.
     private func write(_ path: String, _ body: ObjectBody) throws(Failure) -> [UInt8] {
-        let create = AzureRequest(
+        let create = CloudRequest(
             method: "PUT", key: path, query: [("resource", "file")], action: "creating")
         let created = try connection.sendExpectingSuccess(create)
         guard created.status == 201 else {
@@ -108,14 +99,14 @@ public final class AzureFileSystemStore: ObjectStore {
             let hash = try body.md5(range, addingTo: &whole)
             // Appending the same bytes at the same place again changes nothing.
             _ = try connection.sendPart(
-                AzureRequest(
+                CloudRequest(
                     method: "PATCH", key: path,
                     query: [("action", "append"), ("position", String(range.lowerBound))],
-                    body: body.httpBody(range), bodyMD5: hash, action: "uploading"))
+                    body: body.httpBody(range), bodyDigest: hash, action: "uploading"))
         }
         let hash = Array(whole.finalize())
         guard body.length > 0 else { return hash }
-        let flush = AzureRequest(
+        let flush = CloudRequest(
             method: "PATCH", key: path,
             query: [("action", "flush"), ("position", String(body.length)), ("close", "true")],
             headers: [
@@ -126,35 +117,33 @@ public final class AzureFileSystemStore: ObjectStore {
         return hash
     }
 
+    private func renameRequest(_ old: String, to new: String) -> CloudRequest {
+        CloudRequest(
+            method: "PUT", key: new, headers: [connection.renameHeader(from: old)], action: "renaming to")
+    }
+
     /// Renames in place of what has the new name.
     private func move(_ old: String, to new: String, _ length: Int, _ hash: [UInt8]?) throws(Failure) {
-        let request = AzureRequest(method: "PUT", key: new, renameSource: old, action: "renaming to")
+        let request = renameRequest(old, to: new)
         do throws(Failure) {
             let response = try connection.send(request)
             guard response.status == 201 else { throw connection.refusal(of: request, response) }
         } catch {
             // The reply may have been lost to a rename that worked.
-            guard error.retry != .never, !context.abort.isRaised, try status(old) == nil,
-                let present = try status(new), present.entry.length == length,
+            guard error.retry != .never, !context.abort.isRaised,
+                try connection.headers(of: old) == nil,
+                let present = try connection.headers(of: new), present.length == length,
                 hash == nil || present.md5 == nil || present.md5 == hash.map({ Base64.encoded($0) })
             else { throw error }
         }
     }
 
-    /// Whether a file has these bytes.
-    private func isThere(_ path: String, _ body: ObjectBody, _ hash: [UInt8]) throws(Failure) -> Bool {
-        guard let present = try status(path), present.entry.length == body.length else { return false }
-        if let md5 = present.md5 { return md5 == Base64.encoded(hash) }
-        guard let bytes = try read(path, bytesMax: body.length) else { return false }
-        return try body.hasBytes(bytes)
-    }
-
     /// A rename wants its folder to be there.
     private func makeFolder(of key: ObjectKey) throws(Failure) {
         if key.folder == folderInUse { return }
-        let folder = base + key.folder
+        let folder = base.text + key.folder
         if folder.isEmpty { return }
-        let request = AzureRequest(
+        let request = CloudRequest(
             method: "PUT", key: String(folder.dropLast()), query: [("resource", "directory")],
             headers: [("if-none-match", "*")], action: "making the folder")
         let response = try connection.send(request)
@@ -167,12 +156,10 @@ public final class AzureFileSystemStore: ObjectStore {
     /// Once, before the first upload.
     private func removeStaleTemporaries() throws(Failure) {
         if hasCleaned { return }
-        let folder = base + Self.temporaryFolder
+        let folder = base.text + TemporaryName.folder
         let now = context.clock.nowMilliseconds()
-        for entry in try entries(of: folder) where !entry.isFolder {
-            if let modified = entry.modifiedMilliseconds, now - modified > Self.staleAfterMilliseconds {
-                removeQuietly("\(folder)/\(entry.name)")
-            }
+        for entry in try entries(of: folder) where entry.isStaleTemporary(nowMilliseconds: now) {
+            removeQuietly("\(folder)/\(entry.name)")
         }
         hasCleaned = true
     }
@@ -180,50 +167,25 @@ public final class AzureFileSystemStore: ObjectStore {
     // MARK: Reading
 
     public func get(_ key: ObjectKey, bytesMax: Int) throws(Failure) -> [UInt8]? {
-        try read(path(of: key), bytesMax: bytesMax)
-    }
-
-    private func read(_ path: String, bytesMax: Int) throws(Failure) -> [UInt8]? {
-        let request = AzureRequest(
-            method: "GET", key: path,
-            responseBytesMax: max(bytesMax, AzureBlobStore.errorBytesMax), action: "reading")
-        let response = try connection.send(request)
-        if AzureError(response).isOfMissingObject { return nil }
-        guard response.status == 200 else { throw connection.refusal(of: request, response) }
-        guard response.body.count <= bytesMax else {
-            throw Failure(
-                .external, "reading", connection.subject(path),
-                "it has \(response.body.count) bytes, and at most \(bytesMax) are read")
-        }
-        return response.body
+        try connection.read(path(of: key), bytesMax: bytesMax)
     }
 
     public func head(_ key: ObjectKey) throws(Failure) -> ObjectInfo? {
-        guard let entry = try status(path(of: key))?.entry, !entry.isFolder else { return nil }
+        guard let file = try file(path(of: key)) else { return nil }
         return ObjectInfo(
-            key: key, length: entry.length, modifiedMilliseconds: entry.modifiedMilliseconds)
+            key: key, length: file.length, modifiedMilliseconds: file.modifiedMilliseconds)
     }
 
-    /// What is at a path, and the MD5 that its writer left with it; nil when nothing is there.
-    private func status(_ path: String) throws(Failure) -> (entry: TreeEntry, md5: String?)? {
-        let request = AzureRequest(method: "HEAD", key: path, action: "looking at")
-        let response = try connection.send(request)
-        if AzureError(response).isOfMissingObject { return nil }
-        guard response.isSuccess else { throw connection.refusal(of: request, response) }
-        guard let length = response.header("content-length").flatMap({ Int($0) }) else {
-            throw connection.strangeAnswer(to: request, "answered without a length")
-        }
-        let entry = TreeEntry(
-            name: "", isFolder: response.header("x-ms-resource-type") == "directory", length: length,
-            modifiedMilliseconds: response.header("last-modified").flatMap(
-                HTTPDate.milliseconds(fixdate:)))
-        return (entry, response.header("content-md5"))
+    /// What a file's headers say; nil when there is none, or a folder.
+    private func file(_ path: String) throws(Failure) -> ObjectHeaders? {
+        guard let headers = try connection.headers(of: path) else { return nil }
+        return headers.response.header("x-ms-resource-type") == "directory" ? nil : headers
     }
 
     public func list(prefix: String, startAfter: ObjectKey?, max: Int) throws(Failure) -> [ObjectInfo] {
         var listing = TreeListing(prefix: prefix, startAfter: startAfter, max: max) {
             [self] (folder) throws(Failure) in
-            try entries(of: String((base + folder).dropLast()))
+            try entries(of: String((base.text + folder).dropLast()))
         }
         return try listing.run()
     }
@@ -236,10 +198,7 @@ public final class AzureFileSystemStore: ObjectStore {
             let (request, response) = try listPage(folder, continuation, max: 5000)
             if AzureError(response).isOfMissingObject { return [] }
             guard response.isSuccess else { throw connection.refusal(of: request, response) }
-            guard let paths = JSONValue(parsing: response.body)?["paths"]?.elements else {
-                throw connection.strangeAnswer(to: request, "answered without paths")
-            }
-            found += paths.compactMap(Self.entry)
+            found += try requireListing(response, to: request).compactMap(Self.entry)
             continuation = response.header("x-ms-continuation").flatMap { $0.isEmpty ? nil : $0 }
         } while continuation != nil
         return found
@@ -247,8 +206,8 @@ public final class AzureFileSystemStore: ObjectStore {
 
     private func listPage(
         _ folder: String, _ continuation: String?, max: Int
-    ) throws(Failure) -> (AzureRequest, HTTPResponse) {
-        var request = AzureRequest(
+    ) throws(Failure) -> (CloudRequest, HTTPResponse) {
+        var request = CloudRequest(
             method: "GET", responseBytesMax: Self.listBytesMax, action: "listing")
         request.query = [
             ("resource", "filesystem"), ("recursive", "false"), ("maxResults", String(max)),
@@ -256,6 +215,15 @@ public final class AzureFileSystemStore: ObjectStore {
         if !folder.isEmpty { request.query.append(("directory", folder)) }
         if let continuation { request.query.append(("continuation", continuation)) }
         return (request, try connection.send(request))
+    }
+
+    private func requireListing(
+        _ response: HTTPResponse, to request: CloudRequest
+    ) throws(Failure) -> [JSONValue] {
+        guard let paths = JSONValue(parsing: response.body)?["paths"]?.elements else {
+            throw connection.strangeAnswer(to: request, "answered without paths")
+        }
+        return paths
     }
 
     private static func entry(_ path: JSONValue) -> TreeEntry? {
@@ -273,12 +241,7 @@ public final class AzureFileSystemStore: ObjectStore {
     public func delete(_ key: ObjectKey) throws(Failure) { try remove(path(of: key)) }
 
     private func remove(_ path: String) throws(Failure) {
-        let request = AzureRequest(
-            method: "DELETE", key: path, query: [("recursive", "false")], action: "removing")
-        let response = try connection.send(request)
-        guard response.isSuccess || AzureError(response).isOfMissingObject else {
-            throw connection.refusal(of: request, response)
-        }
+        try connection.remove(path, query: [("recursive", "false")])
     }
 
     /// Best effort: what stays has a temporary name, and goes when it is a day old.
@@ -293,29 +256,21 @@ public final class AzureFileSystemStore: ObjectStore {
     public func rename(_ key: ObjectKey, to newKey: ObjectKey) throws(Failure) {
         folderInUse = nil
         try makeFolder(of: newKey)
-        guard let present = try status(path(of: key)), !present.entry.isFolder else {
+        guard let present = try file(path(of: key)) else {
             throw Failure(
                 .external, "renaming", connection.subject(path(of: key)), "there is no such file")
         }
-        try move(path(of: key), to: path(of: newKey), present.entry.length, nil)
+        try move(path(of: key), to: path(of: newKey), present.length, nil)
     }
 
     public func checkAccess() throws(Failure) -> AccessReport {
-        let (request, response) = try listPage(String(base.dropLast()), nil, max: 1)
-        let offset = response.serverDateMilliseconds.map { $0 - context.clock.nowMilliseconds() }
-        // The base folder is made by the first upload.
-        if response.isSuccess || AzureError(response).code == "PathNotFound" {
-            guard !response.isSuccess || JSONValue(parsing: response.body)?["paths"] != nil else {
-                throw connection.strangeAnswer(to: request, "answered without paths")
-            }
-            return .listed(location, clockOffset: offset)
-        }
-        guard AzureError(response).code == "AuthorizationPermissionMismatch" else {
-            throw connection.refusal(of: request, response)
-        }
-        return .unlisted(
-            location,
-            "the folder may not be listed; whether it may be written to shows at the first upload",
-            clockOffset: offset)
+        let (request, response) = try listPage(base.folder, nil, max: 1)
+        if response.isSuccess { _ = try requireListing(response, to: request) }
+        let code = AzureError(response).code
+        return try connection.accessReport(
+            on: response, to: request, at: location,
+            // The base folder is made by the first upload.
+            isListed: response.isSuccess || code == "PathNotFound",
+            isDenied: code == "AuthorizationPermissionMismatch", denial: "the folder may not be listed")
     }
 }

@@ -35,19 +35,10 @@ struct GCSError {
             || reason.isEmpty && status != 404 && status != 403
     }
 
-    /// The failure to report.
-    ///
-    /// - Parameter nowMilliseconds: this machine's clock.
-    func failure(
-        _ request: HTTPRequest, _ response: HTTPResponse, nowMilliseconds: Int64
-    ) -> Failure {
-        let host = ServerAddress(request.url)?.authority ?? "the server"
-        var sentence = "\(host) answered \(status)"
-        if !reason.isEmpty { sentence += " \(reason)" }
-        if !message.isEmpty { sentence += ": \(message)" }
-        return Failure(
-            .external, request.action, request.subject, sentence, advice: advice,
-            retry: isTransient ? response.retry(nowMilliseconds: nowMilliseconds) : .never)
+    /// What to report.
+    func refusal(by host: String) -> CloudRefusal {
+        CloudRefusal(
+            host, status, code: reason, message: message, advice: advice, isTransient: isTransient)
     }
 
     private var advice: String {

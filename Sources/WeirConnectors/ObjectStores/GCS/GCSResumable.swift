@@ -60,7 +60,7 @@ extension GCSStore {
                     failure = connection.refusal(of: request, response)
                 }
             } catch {
-                guard error.domain == .external, error.retry == .backoff, !connection.isAborted else {
+                guard error.domain == .external, error.retry == .backoff, !connection.client.isAborted else {
                     throw error
                 }
                 mustAsk = true
@@ -72,9 +72,9 @@ extension GCSStore {
     }
 
     /// The request that carries the next chunk, or asks how far the server has got.
-    private func chunk(of upload: GCSUpload, from start: Int, isQuestion: Bool) -> GCSRequest {
+    private func chunk(of upload: GCSUpload, from start: Int, isQuestion: Bool) -> CloudRequest {
         let length = upload.body.length
-        var request = GCSRequest(method: "PUT", key: upload.key, action: "uploading")
+        var request = CloudRequest(method: "PUT", key: upload.key, action: "uploading")
         guard !isQuestion else {
             request.headers = [("content-range", "bytes */\(length)")]
             return request
@@ -99,7 +99,7 @@ extension GCSStore {
 
     /// Best effort: the failure that led here is the one to report.
     private func cancel(_ upload: GCSUpload, _ session: String) {
-        let request = GCSRequest(method: "DELETE", key: upload.key, action: "cancelling the upload of")
+        let request = CloudRequest(method: "DELETE", key: upload.key, action: "cancelling the upload of")
         do throws(Failure) {
             _ = try connection.send(request, toSession: session)
         } catch {

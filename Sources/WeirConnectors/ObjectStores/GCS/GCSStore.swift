@@ -10,15 +10,13 @@ import WeirCore
 
 /// Objects in one bucket, below one prefix.
 public final class GCSStore: ObjectStore {
-    private static let errorBytesMax = 64 << 10
     private static let listBytesMax = 32 << 20
     private static let listPageMax = 1000
 
     let connection: GCSConnection
     let options: GCSOptions
     let context: ObjectStoreContext
-    /// Empty, or with a slash at its end.
-    private let prefix: String
+    private let prefix: BucketPrefix
 
     public let location: String
     public var canRename: Bool { false }
@@ -30,15 +28,14 @@ public final class GCSStore: ObjectStore {
         self.options = options
         self.context = context
         connection = try GCSConnection(options, context)
-        let segments = options.prefix.split(separator: "/").joined(separator: "/")
-        prefix = segments.isEmpty ? "" : segments + "/"
-        location = connection.subject(segments)
+        prefix = BucketPrefix(options.prefix)
+        location = connection.subject(prefix.folder)
     }
 
     public func put(_ key: ObjectKey, _ body: ObjectBody) throws(Failure) {
         context.crashPoint.pass("put.before")
         let upload = GCSUpload(
-            key: prefix + key.text, body: body, md5: Base64.encoded(try body.md5()), onlyIfAbsent: false)
+            key: prefix.whole(key), body: body, md5: Base64.encoded(try body.md5()), onlyIfAbsent: false)
         let response = try send(upload)
         guard response.isSuccess else { throw connection.refusal(of: upload.description, response) }
         context.crashPoint.pass("put.after")
@@ -46,17 +43,16 @@ public final class GCSStore: ObjectStore {
 
     public func putIfAbsent(_ key: ObjectKey, _ body: ObjectBody) throws(Failure) -> Bool {
         let upload = GCSUpload(
-            key: prefix + key.text, body: body, md5: Base64.encoded(try body.md5()), onlyIfAbsent: true)
+            key: prefix.whole(key), body: body, md5: Base64.encoded(try body.md5()), onlyIfAbsent: true)
         let response = try send(upload)
         if response.isSuccess { return true }
         guard response.status == 412 else {
             throw connection.refusal(of: upload.description, response)
         }
         // Somebody won; after a lost reply it may have been us.
-        guard let (info, md5) = try properties(key), info.length == body.length else { return false }
-        if let md5 { return md5 == upload.md5 }
-        guard let present = try get(key, bytesMax: body.length) else { return false }
-        return try body.hasBytes(present)
+        let present = try properties(key)
+        return try holds(
+            body, at: key, length: present?.info.length, md5: (present?.md5, upload.md5))
     }
 
     /// Sends an object; a 2xx that is returned describes it.
@@ -72,27 +68,14 @@ public final class GCSStore: ObjectStore {
     }
 
     public func get(_ key: ObjectKey, bytesMax: Int) throws(Failure) -> [UInt8]? {
-        let request = GCSRequest(
-            method: "GET", key: prefix + key.text, query: [("alt", "media")],
-            responseBytesMax: max(bytesMax, Self.errorBytesMax), action: "reading")
-        let response = try connection.send(request)
-        if GCSError(response).isOfMissingObject { return nil }
-        guard response.status == 200 else { throw connection.refusal(of: request, response) }
-        guard response.body.count <= bytesMax else {
-            throw Failure(
-                .external, "reading", connection.subject(request.key),
-                "it has \(response.body.count) bytes, and at most \(bytesMax) are read")
-        }
-        return response.body
+        try connection.read(prefix.whole(key), query: [("alt", "media")], bytesMax: bytesMax)
     }
 
     public func head(_ key: ObjectKey) throws(Failure) -> ObjectInfo? { try properties(key)?.info }
 
     private func properties(_ key: ObjectKey) throws(Failure) -> (info: ObjectInfo, md5: String?)? {
-        let request = GCSRequest(method: "GET", key: prefix + key.text, action: "looking at")
-        let response = try connection.send(request)
-        if GCSError(response).isOfMissingObject { return nil }
-        guard response.isSuccess else { throw connection.refusal(of: request, response) }
+        let request = CloudRequest(method: "GET", key: prefix.whole(key), action: "looking at")
+        guard let response = try connection.answer(about: request) else { return nil }
         guard let document = JSONValue(parsing: response.body), let info = object(document) else {
             throw connection.strangeAnswer(to: request, "answered without an object")
         }
@@ -100,8 +83,7 @@ public final class GCSStore: ObjectStore {
     }
 
     private func object(_ document: JSONValue) -> ObjectInfo? {
-        guard let name = document["name"]?.string, name.hasPrefix(prefix),
-            let key = ObjectKey(encoded: name.dropFirst(prefix.count)),
+        guard let key = document["name"]?.string.flatMap(prefix.key(whole:)),
             let length = document["size"]?.string.flatMap({ Int($0) })
         else { return nil }
         return ObjectInfo(
@@ -116,15 +98,15 @@ public final class GCSStore: ObjectStore {
             // The service begins with the name it is given, where there is one.
             let wanted = min(max - found.count + 1, Self.listPageMax)
             let page = try listPage(
-                self.prefix + prefix, from: startAfter.map { self.prefix + $0.text }, token, max: wanted)
+                self.prefix.text + prefix, from: startAfter.map(self.prefix.whole), token, max: wanted)
             found += page.objects.filter { $0.key != startAfter }
             token = page.next
         } while token != nil && found.count < max
         return Array(found.prefix(max))
     }
 
-    private func listRequest(_ prefix: String, max: Int) -> GCSRequest {
-        GCSRequest(
+    private func listRequest(_ prefix: String, max: Int) -> CloudRequest {
+        CloudRequest(
             method: "GET",
             query: [
                 ("prefix", prefix), ("maxResults", String(max)),
@@ -138,8 +120,7 @@ public final class GCSStore: ObjectStore {
         var request = listRequest(prefix, max: max)
         if let from { request.query.append(("startOffset", from)) }
         if let token { request.query.append(("pageToken", token)) }
-        let response = try connection.send(request)
-        guard response.isSuccess else { throw connection.refusal(of: request, response) }
+        let response = try connection.sendExpectingSuccess(request)
         let document = try requireList(response, request)
         return (
             (document["items"]?.elements ?? []).compactMap(object), document["nextPageToken"]?.string
@@ -147,7 +128,7 @@ public final class GCSStore: ObjectStore {
     }
 
     private func requireList(
-        _ response: HTTPResponse, _ request: GCSRequest
+        _ response: HTTPResponse, _ request: CloudRequest
     ) throws(Failure) -> JSONValue {
         guard let document = JSONValue(parsing: response.body),
             document["kind"]?.string == "storage#objects"
@@ -155,33 +136,18 @@ public final class GCSStore: ObjectStore {
         return document
     }
 
-    public func delete(_ key: ObjectKey) throws(Failure) {
-        let request = GCSRequest(method: "DELETE", key: prefix + key.text, action: "removing")
-        let response = try connection.send(request)
-        guard response.isSuccess || GCSError(response).isOfMissingObject else {
-            throw connection.refusal(of: request, response)
-        }
-    }
+    public func delete(_ key: ObjectKey) throws(Failure) { try connection.remove(prefix.whole(key)) }
 
     public func rename(_ key: ObjectKey, to newKey: ObjectKey) throws(Failure) {
-        throw Failure(
-            .internalError, "renaming", connection.subject(prefix + key.text), "buckets have no rename")
+        throw connection.renameFailure(prefix.whole(key), "buckets have no rename")
     }
 
     public func checkAccess() throws(Failure) -> AccessReport {
-        let request = listRequest(prefix, max: 1)
+        let request = listRequest(prefix.text, max: 1)
         let response = try connection.send(request)
-        let offset = response.serverDateMilliseconds.map { $0 - context.clock.nowMilliseconds() }
-        if response.isSuccess {
-            _ = try requireList(response, request)
-            return .listed(location, clockOffset: offset)
-        }
-        guard GCSError(response).reason == "forbidden" else {
-            throw connection.refusal(of: request, response)
-        }
-        return .unlisted(
-            location,
-            "the bucket may not be listed; whether it may be written to shows at the first upload",
-            clockOffset: offset)
+        if response.isSuccess { _ = try requireList(response, request) }
+        return try connection.accessReport(
+            on: response, to: request, at: location, isListed: response.isSuccess,
+            isDenied: GCSError(response).reason == "forbidden", denial: "the bucket may not be listed")
     }
 }

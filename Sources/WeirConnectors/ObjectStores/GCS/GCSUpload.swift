@@ -14,7 +14,7 @@ struct GCSUpload {
     let onlyIfAbsent: Bool
 
     /// A request that stands for the upload in failures.
-    var description: GCSRequest { GCSRequest(method: "POST", key: key, action: "uploading") }
+    var description: CloudRequest { CloudRequest(method: "POST", key: key, action: "uploading") }
 
     /// The object's description, as JSON.
     var metadata: [UInt8] {
@@ -24,15 +24,15 @@ struct GCSUpload {
     }
 
     /// The request that begins or is an upload of this type.
-    func request(_ type: String) -> GCSRequest {
-        var request = GCSRequest(method: "POST", key: key, isUpload: true, action: "uploading")
+    func request(_ type: String) -> CloudRequest {
+        var request = CloudRequest(method: "POST", key: key, isUpload: true, action: "uploading")
         request.query = [("uploadType", type)]
         if onlyIfAbsent { request.query.append(("ifGenerationMatch", "0")) }
         return request
     }
 
     /// The whole upload in one request: description and bytes (RFC 2387).
-    func multipart(_ bytes: [UInt8]) -> GCSRequest {
+    func multipart(_ bytes: [UInt8]) -> CloudRequest {
         // Sixteen bytes of chance would do; the hash of what is inside cannot be inside as well.
         let boundary = "weir-" + hexadecimal(md5.utf8)
         var content = Array("--\(boundary)\r\ncontent-type: application/json; charset=UTF-8\r\n\r\n".utf8)

@@ -1,44 +1,27 @@
-// Sends signed requests to one bucket: the address (path or virtual-host style), the signature, the
-// credentials of the moment. What the answers mean is the store's business, except for one thing:
-// credentials that the server calls expired are fetched anew and the request is sent once more.
+// The way to one bucket of S3: the address (path or virtual-host style), the signature, the credentials of
+// the moment, which are fetched anew when the server calls them expired.
 
 import WeirCore
 
-/// A request to the bucket, before it has an address and a signature.
-struct S3Request {
-    var method: String
-    /// The object's whole key in the bucket, prefix included; empty = the bucket itself.
-    var key = ""
-    var query: [(name: String, value: String?)] = []
-    /// Signed with the rest; names in lower case.
-    var headers: [(name: String, value: String)] = []
-    var body = HTTPBody.none
-    /// SHA-256 of the body, lower-case hexadecimal.
-    var payloadHash = AWSSignature.emptyPayloadHash
-    var responseBytesMax = 1 << 20
-    var action: String
-}
-
 /// The way to one bucket.
-final class S3Connection {
+final class S3Connection: CloudConnection {
+    static let serviceName = "S3 server"
+
     /// Where requests go.
     private let address: ServerAddress
     /// What comes before the key: the endpoint's own path, and the bucket in path style.
     private let basePath: String
-    private let host: String
+    let host: String
+    let client: HTTPClient
+    let clock: any MachineClock
     private let options: S3Options
-    private let client: HTTPClient
     private let credentials: S3CredentialProvider
-    private let clock: any MachineClock
 
+    /// Throws `Failure(.configuration, …)` for an endpoint or a bucket that cannot be.
     init(_ options: S3Options, _ context: ObjectStoreContext) throws(Failure) {
         let awsSuffix = options.region.hasPrefix("cn-") ? "amazonaws.com.cn" : "amazonaws.com"
         let endpoint = options.endpoint ?? "https://s3.\(options.region).\(awsSuffix)"
-        guard let address = ServerAddress(endpoint), ["http", "https"].contains(address.scheme) else {
-            throw Failure(
-                .configuration, "reading", "the endpoint \(endpoint)",
-                "it is not http(s)://host:port", advice: "write https://s3.example.org")
-        }
+        let address = try ServerAddress(endpoint: endpoint, example: "https://s3.example.org")
         guard Self.isBucketName(options.bucket) else {
             throw Failure(
                 .configuration, "reading", "the bucket name \(options.bucket)",
@@ -79,36 +62,18 @@ final class S3Connection {
         "\(options.dialect.scheme)://\(options.bucket)" + (key.isEmpty ? "" : "/\(key)")
     }
 
-    /// Sends a request; any answer of the server is returned.
-    func send(_ request: S3Request) throws(Failure) -> HTTPResponse {
-        let response = try client.perform(signed(request))
+    func dropsCredentials(after response: HTTPResponse) -> Bool {
         guard credentials.canRefresh, response.status == 400 || response.status == 403,
             S3Error(response).isOfExpiredCredentials
-        else { return response }
+        else { return false }
         credentials.invalidate()
-        return try client.perform(signed(request))
+        return true
     }
 
-    /// Sends a request; anything but 2xx is a failure.
-    func sendExpectingSuccess(_ request: S3Request) throws(Failure) -> HTTPResponse {
-        let response = try send(request)
-        guard response.isSuccess else { throw refusal(of: request, response) }
-        return response
-    }
+    func isOfMissingObject(_ response: HTTPResponse) -> Bool { S3Error(response).isOfMissingObject }
 
-    /// The failure for an answer that is a refusal.
-    func refusal(of request: S3Request, _ response: HTTPResponse) -> Failure {
-        S3Error(response).failure(
-            HTTPRequest(
-                request.method, url(request), action: request.action, subject: subject(request.key)),
-            response, nowMilliseconds: clock.nowMilliseconds())
-    }
-
-    /// The failure for a 2xx answer that no S3 server gives: a captive portal's or a proxy's page.
-    func strangeAnswer(to request: S3Request, _ what: String) -> Failure {
-        Failure(
-            .external, request.action, subject(request.key), "\(host) \(what): it is no S3 server",
-            advice: "look at `endpoint`, and for a proxy or captive portal on the way", retry: .backoff)
+    func refusal(_ response: HTTPResponse) -> CloudRefusal {
+        S3Error(response).refusal(by: host, response, nowMilliseconds: clock.nowMilliseconds())
     }
 
     private func path(_ key: String) -> String {
@@ -117,17 +82,15 @@ final class S3Connection {
         return path.isEmpty ? "/" : path
     }
 
-    private func url(_ request: S3Request) -> String {
-        let query = request.query.isEmpty ? "" : "?" + queryString(request.query)
-        return "\(address.scheme)://\(host)\(path(request.key))\(query)"
-    }
-
-    private func signed(_ request: S3Request) throws(Failure) -> HTTPRequest {
+    func authorised(_ request: CloudRequest) throws(Failure) -> HTTPRequest {
+        precondition(
+            request.bodyDigest != nil || request.body.length == 0, "the hash of a body is signed")
         let credentials = try credentials.current()
         let date = HTTPDate.basicISO(clock.nowMilliseconds())
+        let payloadHash = request.bodyDigest.map { hexadecimal($0) } ?? AWSSignature.emptyPayloadHash
         var headers = request.headers
         let dialect = options.dialect.signature
-        headers.append((dialect.headerPrefix + "content-sha256", request.payloadHash))
+        headers.append((dialect.headerPrefix + "content-sha256", payloadHash))
         headers.append((dialect.headerPrefix + "date", date))
         if let token = credentials.sessionToken {
             headers.append((dialect.headerPrefix + "security-token", token))
@@ -135,16 +98,15 @@ final class S3Connection {
         let signature = AWSSignature(
             accessKey: credentials.accessKey, secretKey: credentials.secretKey, region: options.region,
             service: dialect.service, dialect: dialect)
+        let path = path(request.key)
         let authorization = signature.authorization(
             AWSSignableRequest(
-                method: request.method, path: path(request.key), query: request.query,
-                headers: headers + [("host", host)], payloadHash: request.payloadHash),
+                method: request.method, path: path, query: request.query,
+                headers: headers + [("host", host)], payloadHash: payloadHash),
             date: date)
-        var http = HTTPRequest(
-            request.method, url(request), action: request.action, subject: subject(request.key))
-        http.headers = headers + [("authorization", authorization)]
-        http.body = request.body
-        http.responseBytesMax = request.responseBytesMax
-        return http
+        let query = request.query.isEmpty ? "" : "?" + queryString(request.query)
+        return request.http(
+            "\(address.scheme)://\(host)\(path)\(query)", subject: subject(request.key),
+            headers: headers + [("authorization", authorization)])
     }
 }

@@ -27,6 +27,9 @@ struct S3Error {
             || (code.isEmpty && (status == 400 || status == 403))
     }
 
+    /// No such object; a missing bucket is another matter. An answer to HEAD has no document to tell.
+    var isOfMissingObject: Bool { status == 404 && (code.isEmpty || code == "NoSuchKey") }
+
     private var isTransient: Bool {
         let transientCodes: Set = [
             "SlowDown", "ServiceUnavailable", "InternalError", "RequestTimeout", "OperationAborted",
@@ -38,22 +41,18 @@ struct S3Error {
             || transientCodes.contains(code) || isOfExpiredCredentials
     }
 
-    /// The failure to report.
+    /// What to report.
     ///
     /// - Parameter nowMilliseconds: this machine's clock.
-    func failure(
-        _ request: HTTPRequest, _ response: HTTPResponse, nowMilliseconds: Int64
-    ) -> Failure {
-        let host = ServerAddress(request.url)?.authority ?? "the server"
-        var reason = "\(host) answered \(status)"
-        if !code.isEmpty { reason += " \(code)" }
-        if !message.isEmpty { reason += ": \(message)" }
+    func refusal(
+        by host: String, _ response: HTTPResponse, nowMilliseconds: Int64
+    ) -> CloudRefusal {
+        var refusal = CloudRefusal(
+            host, status, code: code, message: message, advice: advice, isTransient: isTransient)
         if code == "RequestTimeTooSkewed", let theirs = response.serverDateMilliseconds {
-            reason = clockSentence(serverMinusOwnMilliseconds: theirs - nowMilliseconds, host)
+            refusal.reason = clockSentence(serverMinusOwnMilliseconds: theirs - nowMilliseconds, host)
         }
-        return Failure(
-            .external, request.action, request.subject, reason, advice: advice,
-            retry: isTransient ? response.retry(nowMilliseconds: nowMilliseconds) : .never)
+        return refusal
     }
 
     private var advice: String {

@@ -7,9 +7,6 @@
 import WeirCore
 
 extension S3Store {
-    /// Sends one part at most so often when no answer comes.
-    private static let partAttemptsMax = 3
-
     func putInParts(_ key: String, _ body: ObjectBody) throws(Failure) {
         try abortLeftovers(of: key)
         let uploadID = try createUpload(key)
@@ -29,7 +26,7 @@ extension S3Store {
     }
 
     private func createUpload(_ key: String) throws(Failure) -> String {
-        let request = S3Request(
+        let request = CloudRequest(
             method: "POST", key: key, query: [("uploads", nil)],
             headers: [("content-type", "application/octet-stream")], action: "starting the upload of")
         let response = try connection.sendExpectingSuccess(request)
@@ -42,33 +39,12 @@ extension S3Store {
     private func putPart(
         _ index: Int, of key: String, _ uploadID: String, _ body: ObjectBody, _ range: Range<Int>
     ) throws(Failure) -> String {
-        let request = S3Request(
+        let request = CloudRequest(
             method: "PUT", key: key,
             query: [("partNumber", String(index + 1)), ("uploadId", uploadID)],
-            body: body.httpBody(range), payloadHash: hexadecimal(try body.sha256(range)),
+            body: body.httpBody(range), bodyDigest: try body.sha256(range),
             action: "uploading part \(index + 1) of")
-        let response = try sendPart(request)
-        guard let entityTag = response.header("etag"), !entityTag.isEmpty else {
-            throw connection.strangeAnswer(to: request, "answered \(response.status) without an ETag")
-        }
-        return entityTag
-    }
-
-    /// A connection that breaks in one part should not cost the parts before it: the part is sent again
-    /// at once. What the server refuses is left to the forwarder's back-off.
-    private func sendPart(_ request: S3Request) throws(Failure) -> HTTPResponse {
-        for _ in 1..<Self.partAttemptsMax {
-            do throws(Failure) {
-                let response = try connection.send(request)
-                guard response.isSuccess else { throw connection.refusal(of: request, response) }
-                return response
-            } catch {
-                guard error.domain == .external, error.retry == .backoff, !context.abort.isRaised else {
-                    throw error
-                }
-            }
-        }
-        return try connection.sendExpectingSuccess(request)
+        return try connection.entityTag(in: connection.sendPart(request), to: request)
     }
 
     private func complete(_ key: String, _ uploadID: String, _ entityTags: [String]) throws(Failure) {
@@ -78,10 +54,10 @@ extension S3Store {
         let document = Array(
             ("<CompleteMultipartUpload xmlns=\"http://s3.amazonaws.com/doc/2006-03-01/\">"
                 + parts.joined() + "</CompleteMultipartUpload>").utf8)
-        let request = S3Request(
+        let request = CloudRequest(
             method: "POST", key: key, query: [("uploadId", uploadID)],
             headers: [("content-type", "application/xml")], body: .bytes(document),
-            payloadHash: hexadecimal(try ObjectBody.bytes(document).sha256(0..<document.count)),
+            bodyDigest: try ObjectBody.bytes(document).sha256(0..<document.count),
             action: "completing the upload of")
         let response = try connection.sendExpectingSuccess(request)
         // The server answers 200 before it has put the parts together, and may then report an error.
@@ -94,7 +70,7 @@ extension S3Store {
 
     /// Best effort: the failure that led here is the one to report.
     private func abortUpload(_ key: String, _ uploadID: String) {
-        let request = S3Request(
+        let request = CloudRequest(
             method: "DELETE", key: key, query: [("uploadId", uploadID)],
             action: "aborting the upload of")
         do throws(Failure) {
@@ -105,7 +81,7 @@ extension S3Store {
     }
 
     private func abortLeftovers(of key: String) throws(Failure) {
-        let request = S3Request(
+        let request = CloudRequest(
             method: "GET", query: [("max-uploads", "100"), ("prefix", key), ("uploads", nil)],
             action: "looking for unfinished uploads of")
         let response = try connection.send(request)

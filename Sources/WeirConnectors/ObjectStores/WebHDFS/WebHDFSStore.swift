@@ -18,10 +18,6 @@ public final class WebHDFSStore: ObjectStore {
     private var folderInUse: String?
     private var hasCleaned = false
 
-    /// Temporary files older than this were left by attempts that nobody will repeat.
-    static let staleAfterMilliseconds: Int64 = 86_400_000
-    private static let temporaryFolder = TemporaryName.suffix
-
     public let location: String
     public var canRename: Bool { true }
 
@@ -41,12 +37,9 @@ public final class WebHDFSStore: ObjectStore {
 
     private func path(of key: ObjectKey) -> String { "\(base)/\(key.text)" }
 
-    /// The same for each attempt at a key, so that one takes the place of what another left behind.
     private func temporaryPath(of key: ObjectKey, marker: String = "") throws(Failure) -> String {
-        let text = Array(key.text.utf8)
-        let hash = hexadecimal(try ObjectBody.bytes(text).sha256(0..<text.count).prefix(16))
-        let readable = key.name.suffix(100).replacing("%", with: "_")
-        return "\(base)/\(Self.temporaryFolder)/\(hash)\(marker)-\(readable)"
+        let path = try TemporaryName.path(of: key, marker: marker)
+        return "\(base)/\(path.replacing("%", with: "_"))"
     }
 
     public func put(_ key: ObjectKey, _ body: ObjectBody) throws(Failure) {
@@ -67,9 +60,7 @@ public final class WebHDFSStore: ObjectStore {
     }
 
     public func putIfAbsent(_ key: ObjectKey, _ body: ObjectBody) throws(Failure) -> Bool {
-        // Others may want the same key at the same time, so each has a temporary file of its own.
-        let unique = "-\(context.clock.nowMilliseconds())-\(UInt32.random(in: 0 ... .max))"
-        let temporary = try temporaryPath(of: key, marker: unique)
+        let temporary = try temporaryPath(of: key, marker: TemporaryName.uniqueMarker(context.clock))
         do throws(Failure) {
             try create(temporary, body)
             try requireLength(of: temporary, body.length)
@@ -82,10 +73,7 @@ public final class WebHDFSStore: ObjectStore {
         }
         // The place is taken, perhaps by ourselves: a lost reply may have been to a rename that worked.
         removeQuietly(temporary)
-        guard let info = try head(key), info.length == body.length,
-            let present = try get(key, bytesMax: body.length)
-        else { return false }
-        return try body.hasBytes(present)
+        return try holds(body, at: key, length: head(key)?.length)
     }
 
     /// CREATE in two steps; takes the place of what is there.
@@ -272,12 +260,10 @@ public final class WebHDFSStore: ObjectStore {
     /// Once, before the first upload.
     private func removeStaleTemporaries() throws(Failure) {
         if hasCleaned { return }
-        let folder = "\(base)/\(Self.temporaryFolder)"
+        let folder = "\(base)/\(TemporaryName.folder)"
         let now = context.clock.nowMilliseconds()
-        for entry in try entries(of: folder) where !entry.isFolder {
-            if let modified = entry.modifiedMilliseconds, now - modified > Self.staleAfterMilliseconds {
-                removeQuietly("\(folder)/\(entry.name)")
-            }
+        for entry in try entries(of: folder) where entry.isStaleTemporary(nowMilliseconds: now) {
+            removeQuietly("\(folder)/\(entry.name)")
         }
         hasCleaned = true
     }
