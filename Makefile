@@ -68,6 +68,10 @@ install: build
 	install -D -m 755 -s $(WEIR) $(DESTDIR)/usr/bin/weir
 	install -D -m 644 systemd/weir.service $(DESTDIR)/lib/systemd/system/weir.service
 	install -D -m 644 systemd/weir@.service $(DESTDIR)/lib/systemd/system/weir@.service
+	install -D -m 644 README.md $(DESTDIR)/usr/share/doc/weir/README.md
+	install -D -m 644 -t $(DESTDIR)/usr/share/doc/weir/docs docs/*.md
+	install -D -m 644 -t $(DESTDIR)/usr/share/doc/weir/configs configs/*.toml
+	install -d $(DESTDIR)/etc/weir
 
 clean:
 	rm -rf .build

@@ -46,6 +46,16 @@ def test_the_units_are_sandboxed(unit, tmp_path):
     assert answer.returncode == 0, answer.stdout[-2000:] + answer.stderr
 
 
+@pytest.mark.parametrize("unit, folder", [("weir.service", "weir"), ("weir@.service", "weir/%i")])
+def test_a_wrong_configuration_stays_down_and_relative_paths_begin_in_the_state_directory(unit, folder):
+    with open(os.path.join(ROOT, "systemd", unit), encoding="utf-8") as text:
+        lines = text.read().splitlines()
+    # RestartPreventExitStatus is about the main process: a check before it would be repeated for ever.
+    assert "RestartPreventExitStatus=78" in lines
+    assert not any(line.startswith("ExecStartPre") for line in lines)
+    assert f"StateDirectory={folder}" in lines and f"WorkingDirectory=/var/lib/{folder}" in lines
+
+
 def test_the_service_manager_hears_ready_watchdog_and_stopping(broker, start_weir, tmp_path):
     path = str(tmp_path / "notify")
     heard = []
