@@ -62,7 +62,8 @@ struct OverCalls {
     /// Whether rows in the order of `column` are in that of event time: the time of rows in windows is
     /// the window's end less 1 ms.
     func isTime(_ column: Int) -> Bool {
-        column == time || windowColumn(.column(index: column, type: .timestamp)) == .end
+        guard let time else { return false }
+        return column == time || windowColumn(.column(index: column, type: .timestamp)) == .end
     }
 
     /// Whether `expression` reads a result of OVER.

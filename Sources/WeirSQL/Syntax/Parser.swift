@@ -198,7 +198,7 @@ struct Parser {
     /// `instead` or of the clauses' keywords.
     func unexpected(_ expectation: String, instead: [String] = []) -> Diagnostic {
         let keywords =
-            instead + ["SELECT", "FROM", "WHERE", "GROUP", "HAVING", "ORDER", "JOIN", "UNION"]
+            instead + ["SELECT", "FROM", "WHERE", "GROUP", "HAVING", "QUALIFY", "ORDER", "JOIN", "UNION"]
         for token in [current, previous] {
             guard let token, token.kind == .word, token.text.utf8.count > 3,
                 let keyword = nearestSpelling(of: token.keyword, among: keywords),

@@ -30,6 +30,7 @@ extension Parser {
         do throws(Diagnostic) {
             var parser = try Parser(macro: macro, values, within: self, at: position)
             let body = try parser.parseExpression()
+            overCount += parser.overCount
             guard parser.current.kind == .end else {
                 throw Diagnostic(position, "expected the end, found \(parser.current.shown)")
             }

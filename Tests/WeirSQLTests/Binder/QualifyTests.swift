@@ -34,6 +34,18 @@ import WeirSQL
         #expect(try plan(pair.qualify).fingerprint == plan(pair.subquery).fingerprint)
     }
 
+    @Test func macrosCanHaveTheOver() throws {
+        var own = catalog
+        own.macros = [
+            Catalog.Macro(
+                name: "place", parameters: [Catalog.Macro.Parameter("x")],
+                sql: "ROW_NUMBER() OVER (PARTITION BY window_start, window_end ORDER BY x)")
+        ]
+        let sql = "SELECT device FROM minutes QUALIFY place(temperature) <= 3"
+        let written = try plan(sql.replacing("place(temperature)", with: Self.ranks))
+        #expect(try QueryBinder(catalog: own).bind(sql).get().fingerprint == written.fingerprint)
+    }
+
     @Test func overBesideGroupByGoesOverWhatHavingKeeps() throws {
         let text = try plan(
             """
