@@ -28,7 +28,8 @@ enum PortableQualify {
         if condition.contains(where: { tokens[$0].kind == .word && tokens[$0].keyword == "OVER" }) { return nil }
         let computed = clauses.items.compactMap { computedName($0, in: tokens) }
         let plain = condition.first { index in
-            isName(index, in: tokens) && !computed.contains(tokens[index].text)
+            // What follows AS is a type.
+            isName(index, in: tokens) && !isAs(index - 1, in: tokens) && !computed.contains(tokens[index].text)
         }
         return plain.map { index in
             Diagnostic(

@@ -64,6 +64,7 @@ import WeirSQL
         ("SELECT device, \(ranks) AS rn FROM minutes QUALIFY rn <= 3 AND device <> 'x'", "device"),
         ("SELECT device AS d, \(ranks) AS rn FROM minutes QUALIFY (rn <= 3 AND d <> 'x') LIMIT 3", "d"),
         ("SELECT UPPER(device) AS d, \(ranks) AS rn FROM minutes QUALIFY rn <= 3 AND d <> 'x'", nil),
+        ("SELECT device, \(ranks) AS rn FROM minutes QUALIFY CAST(rn AS INT) <= 3 AND rn IS NOT NULL", nil),
         ("SELECT device FROM minutes QUALIFY \(ranks) <= 3 AND device <> 'x'", nil),
         ("SELECT device FROM (SELECT device, \(ranks) r FROM minutes QUALIFY r < 3) WHERE device > 'x'", nil),
         ("SELECT device \(groups) QUALIFY \(ranks) <= 3", "GROUP BY"),
