@@ -15,8 +15,8 @@ struct PatternAutomaton {
     /// A way from one state to another.
     struct Edge {
         let target: Int
-        /// Variables whose conditions must not hold for the row.
-        var excluded: [Int] = []
+        /// Variables whose conditions must not hold for the row, as bits.
+        var excluded: UInt64 = 0
     }
 
     /// A state other than the final one.
@@ -67,9 +67,7 @@ struct PatternAutomaton {
             if let target = states[state].take?.target {
                 edges += way(from: target).map { states[$0].proceed }
             }
-            for variable in edges.flatMap({ $0?.excluded ?? [] }) {
-                found |= 1 << UInt64(variable)
-            }
+            for edge in edges { found |= edge?.excluded ?? 0 }
         }
         return found
     }
@@ -116,7 +114,7 @@ struct PatternAutomaton {
     }
 
     private mutating func exclude(_ variable: Int, from state: Int) {
-        states[state].take?.excluded.append(variable)
-        states[state].proceed?.excluded.append(variable)
+        states[state].take?.excluded |= 1 << UInt64(variable)
+        states[state].proceed?.excluded |= 1 << UInt64(variable)
     }
 }

@@ -1,21 +1,28 @@
 // The conditions of DEFINE. The parts that read nothing but the row at hand are computed for a whole
 // slice at once; what is left is computed once a row for all matches of the key that may ask for it.
+//
+// What holds is kept as bits, one a variable, because it is asked for every edge of every match.
 
 import WeirCore
 import WeirSQL
 
 /// Tells whether a row can be mapped to a variable.
 final class PatternConditions {
-    private let pattern: PatternSpec
+    private let inputWidth: Int
+    private let references: [PatternReference]
     private let rows: PatternRows
     private let pool: MatchPool
     private let accumulators: PatternAccumulators
     private let automaton: PatternAutomaton
-    private var variables: [Variable] = []
+    @exclusivity(unchecked) private var variables: [Variable] = []
+    /// For each variable the values in `slice`, which keeps them; nil where the row rules nothing out.
+    @exclusivity(unchecked) private var sliceValues: [UnsafeMutablePointer<UInt8>?] = []
     /// Variables whose condition does not read the row alone, as bits.
     private var dependent: UInt64 = 0
-    /// The row at hand, in the slice.
-    private var row = 0
+    /// The variables that the row at hand does not rule out by itself, as bits.
+    @exclusivity(unchecked) private var possible: UInt64 = 0
+    /// For each match of the queue the variables of `dependent` whose condition holds, as bits.
+    @exclusivity(unchecked) private var truths: [UInt64] = []
     /// The places in the queue of the matches that a condition is computed for.
     private var asking: [Int] = []
 
@@ -30,15 +37,14 @@ final class PatternConditions {
         var read: [Int] = []
         /// `ofMatch` for one match at a time; nil where there is no such way, or an aggregate is read.
         var scalar: ScalarCondition?
-        /// The matches of `ofMatch` for the row at hand, by their place in the queue.
-        var truths: [Bool] = []
     }
 
     init(
         _ pattern: PatternSpec, _ automaton: PatternAutomaton, _ rows: PatternRows,
         _ pool: MatchPool, _ accumulators: PatternAccumulators
     ) throws(Failure) {
-        self.pattern = pattern
+        inputWidth = pattern.inputWidth
+        references = pattern.defineValues.references
         self.automaton = automaton
         self.rows = rows
         self.pool = pool
@@ -49,6 +55,7 @@ final class PatternConditions {
             if !variable.read.allSatisfy({ $0 < plainWidth }) { variable.scalar = nil }
             if variable.ofMatch != nil { dependent |= 1 << UInt64(index) }
             variables.append(variable)
+            sliceValues.append(nil)
         }
     }
 
@@ -83,50 +90,55 @@ final class PatternConditions {
     /// Computes for the rows of a slice what depends on them alone.
     func begin(_ columns: [Column], rowCount: Int) {
         for index in variables.indices {
-            variables[index].slice = variables[index].ofRow?.evaluate(
-                columns: columns, rowCount: rowCount)
+            let slice = variables[index].ofRow?.evaluate(columns: columns, rowCount: rowCount)
+            variables[index].slice = slice
+            sliceValues[index] = slice?.bools
         }
     }
 
     /// Whether row `row` of the slice alone rules out all of `candidates` (bits).
     func rulesOut(_ candidates: UInt64, row: Int) -> Bool {
         for index in variables.indices where candidates & (1 << UInt64(index)) != 0 {
-            guard let slice = variables[index].slice, slice.bools[row] == 0 else { return false }
+            guard let values = sliceValues[index], values[row] == 0 else { return false }
         }
         return true
     }
 
     /// Row `row` of the slice, which lies at `place`, is at hand, and with it the matches of `queue`.
     func next(_ queue: MatchQueue, _ key: PatternKey, row: Int, place: Int32) {
-        self.row = row
+        possible = 0
+        for index in variables.indices {
+            // The value of NULL is 0, so the value alone says whether it is TRUE.
+            if let values = sliceValues[index], values[row] == 0 { continue }
+            possible |= 1 << UInt64(index)
+        }
         guard dependent != 0 else { return }
+        while truths.count < queue.matches.count { truths.append(0) }
+        for index in queue.matches.indices { truths[index] = 0 }
         // All at once, because matches change as they take the row.
-        for index in variables.indices where variables[index].ofMatch != nil {
-            if let slice = variables[index].slice, slice.bools[row] == 0 { continue }
-            compute(index, queue, key, place)
+        var left = possible & dependent
+        while left != 0 {
+            compute(left.trailingZeroBitCount, queue, key, place)
+            left &= left - 1
         }
     }
 
     /// Whether the row can be mapped to `variable` by match `index` of the queue.
     func holds(_ variable: Int, _ index: Int) -> Bool {
-        // The value of NULL is 0, so the value alone says whether it is TRUE.
-        if let slice = variables[variable].slice, slice.bools[row] == 0 { return false }
-        return variables[variable].ofMatch == nil || variables[variable].truths[index]
+        let bit: UInt64 = 1 << UInt64(variable)
+        return possible & bit != 0 && (dependent & bit == 0 || truths[index] & bit != 0)
     }
 
     /// Computes the condition of `variable` for all matches that may ask for it.
     private func compute(_ variable: Int, _ queue: MatchQueue, _ key: PatternKey, _ place: Int32) {
         guard let condition = variables[variable].ofMatch else { return }
         let bit: UInt64 = 1 << UInt64(variable)
-        if variables[variable].truths.count < queue.matches.count {
-            variables[variable].truths = Array(repeating: false, count: 2 * queue.matches.count)
-        }
         if let scalar = variables[variable].scalar {
             for (index, match) in queue.matches.enumerated() {
                 let state = match.id < 0 ? automaton.start : pool.state(match.id)
                 if automaton.states[state].consulted & bit == 0 { continue }
-                variables[variable].truths[index] = scalar.isTrue { column in
-                    cell(column, of: match, variable, key, place)
+                if scalar.isTrue({ cell($0, of: match, variable, key, place) }) {
+                    truths[index] |= bit
                 }
             }
             return
@@ -142,8 +154,8 @@ final class PatternConditions {
             value(column, of: matches, variable, key, place)
         }
         let result = condition.evaluate(columns: columns, rowCount: matches.count)
-        for (row, index) in asking.enumerated() {
-            variables[variable].truths[index] = result.bools[row] != 0
+        for (row, index) in asking.enumerated() where result.bools[row] != 0 {
+            truths[index] |= bit
         }
     }
 
@@ -151,10 +163,10 @@ final class PatternConditions {
     private func cell(
         _ column: Int, of match: QueuedMatch, _ variable: Int, _ key: PatternKey, _ place: Int32
     ) -> ScalarCondition.Cell {
-        if column < pattern.inputWidth {
+        if column < inputWidth {
             return ScalarCondition.Cell(rows.columns[column], row: Int(place))
         }
-        let reference = pattern.defineValues.references[column - pattern.inputWidth]
+        let reference = references[column - inputWidth]
         return ScalarCondition.Cell(
             rows.columns[reference.column],
             row: Int(self.place(reference, of: match, variable, key, place)))
@@ -164,19 +176,18 @@ final class PatternConditions {
     private func value(
         _ column: Int, of matches: [QueuedMatch], _ variable: Int, _ key: PatternKey, _ place: Int32
     ) -> Column {
-        if column < pattern.inputWidth {
+        if column < inputWidth {
             return rows.values(column, at: [Int32](repeating: place, count: matches.count))
         }
-        let values = pattern.defineValues
-        let index = column - pattern.inputWidth
-        if index < values.references.count {
-            let reference = values.references[index]
+        let index = column - inputWidth
+        if index < references.count {
+            let reference = references[index]
             return rows.values(
                 reference.column,
                 at: matches.map { self.place(reference, of: $0, variable, key, place) })
         }
         return accumulators.values(
-            index - values.references.count, of: matches.map(\.id), above: pool.capacity,
+            index - references.count, of: matches.map(\.id), above: pool.capacity,
             ifMappedTo: variable, rows, place: place)
     }
 

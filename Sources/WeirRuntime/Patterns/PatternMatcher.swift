@@ -46,11 +46,15 @@ final class PatternMatcher {
     /// Partial matches that were dropped because a limit was reached.
     private(set) var droppedCount: UInt64 = 0
     /// Rows that the matches of all keys need.
-    private(set) var keptRowCount = 0
+    @exclusivity(unchecked) private(set) var keptRowCount = 0
     /// Matches whose AFTER MATCH SKIP named a row that they do not have, or their first.
     private(set) var skipErrorCount: UInt64 = 0
     /// What can take the first row of a match, as bits.
     private let openers: UInt64
+    /// An empty queue with room, for the next row.
+    @exclusivity(unchecked) private var spare = MatchQueue()
+    /// Larger arrays would end up with keys that have few matches.
+    private static let spareMatchesMax = 8
 
     /// The row that is being taken.
     private struct Step {
@@ -60,7 +64,8 @@ final class PatternMatcher {
         let number: Int64
         let time: Int64
         /// The matches before the row.
-        let queue: MatchQueue
+        var queue = MatchQueue()
+        /// Those after it.
         var partial = MatchQueue()
         var complete = MatchQueue()
         /// Whether a match has started with the row.
@@ -95,13 +100,19 @@ final class PatternMatcher {
 
     /// Takes row `row` of the slice, which lies at `place`. Returns whether a match has started with it.
     func take(_ key: PatternKey, row: Int, place: Int32, time: Int64) -> Bool {
-        var step = Step(
-            place: place, number: key.nextRow, time: time, queue: key.partial)
+        var step = Step(place: place, number: key.nextRow, time: time)
+        // The arrays go round, so that a row needs no new one.
+        swap(&step.queue, &key.partial)
+        swap(&step.partial, &spare)
         key.append(place)
         keptRowCount += 1
         conditions.next(step.queue, key, row: row, place: place)
         for index in step.queue.matches.indices { advance(index, &step) }
-        key.partial = step.partial
+        swap(&key.partial, &step.partial)
+        if step.queue.matches.capacity <= Self.spareMatchesMax {
+            step.queue.removeAll()
+            swap(&spare, &step.queue)
+        }
         for match in step.complete.matches { key.complete.push(match) }
         complete(key, time: time)
         if key.partial.matches.count > 1 { enforceLimits(key, time: time) }
@@ -115,23 +126,22 @@ final class PatternMatcher {
         let match = step.queue.matches[index]
         let isEntry = match.id < 0
         var state = isEntry ? automaton.start : pool.state(match.id)
-        // The states with a TAKE that the row can follow.
-        var taking: [Int] = []
+        // The last state found with a TAKE that the row can follow: only the last one of all may take
+        // the match itself, those before it copies.
+        var taking: Int?
         while true {
             let edges = automaton.states[state]
             if let take = edges.take, holds(take, edges.variable, index) {
-                taking.append(state)
+                if let earlier = taking { follow(earlier, match, index, reusing: false, &step) }
+                taking = state
             }
             guard let proceed = edges.proceed, holds(proceed, nil, index) else { break }
             state = proceed.target
         }
-        for (way, state) in taking.enumerated() {
-            let isLast = way == taking.count - 1
-            follow(state, match, index, reusing: isLast && !isEntry, &step)
-        }
+        if let taking { follow(taking, match, index, reusing: !isEntry, &step) }
         if isEntry {
             step.partial.push(match)
-        } else if taking.isEmpty {
+        } else if taking == nil {
             release(match)
         }
     }
@@ -182,7 +192,11 @@ final class PatternMatcher {
 
     private func holds(_ edge: PatternAutomaton.Edge, _ variable: Int?, _ index: Int) -> Bool {
         if let variable, !conditions.holds(variable, index) { return false }
-        for other in edge.excluded where conditions.holds(other, index) { return false }
+        var left = edge.excluded
+        while left != 0 {
+            if conditions.holds(left.trailingZeroBitCount, index) { return false }
+            left &= left - 1
+        }
         return true
     }
 
@@ -280,5 +294,5 @@ final class PatternMatcher {
     func countRows(of key: PatternKey) { keptRowCount += key.keptRange.count }
 
     /// Is told the saved block of each row that is forgotten.
-    var droppedRow: ((Int32) -> Void)?
+    @exclusivity(unchecked) var droppedRow: ((Int32) -> Void)?
 }

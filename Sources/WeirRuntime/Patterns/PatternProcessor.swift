@@ -21,12 +21,12 @@ final class PatternProcessor: OrderedProcessor {
     private let computed: [CompiledExpression]
     private let encoder: KeyEncoder
     private let interner: KeyInterner
-    private var numbers: [Int32] = []
+    @exclusivity(unchecked) private var numbers: [Int32] = []
     /// By number; nil where nothing is pending.
-    private var keys: [PatternKey?] = []
-    private var liveKeyCount = 0
+    @exclusivity(unchecked) private var keys: [PatternKey?] = []
+    @exclusivity(unchecked) private var liveKeyCount = 0
     /// Rows taken since the query's first; gives the rows of a key their numbers.
-    var takenCount: Int64 = 0
+    @exclusivity(unchecked) var takenCount: Int64 = 0
     /// When partial matches end by WITHIN, in the order of their ends.
     private var deadlines: [Deadline] = []
     private var nextDeadline = 0

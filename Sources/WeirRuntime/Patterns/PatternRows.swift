@@ -8,7 +8,7 @@ import WeirSQL
 /// Columns of rows, addressed by place. A place holds until the next clean-up.
 final class PatternRows {
     let schema: Schema
-    private(set) var columns: [Column]
+    @exclusivity(unchecked) private(set) var columns: [Column]
     private(set) var count = 0
 
     init(schema: Schema) {
@@ -70,22 +70,22 @@ final class PatternKey {
     /// The key's number in the interner.
     var number: Int32
     /// The number of `places[0]` among the key's rows.
-    private(set) var firstRow: Int64
+    @exclusivity(unchecked) private(set) var firstRow: Int64
     /// Where the rows are, one after another.
-    private(set) var places: [Int32] = []
+    @exclusivity(unchecked) private(set) var places: [Int32] = []
     /// The saved block that each of them is in; 0 for none.
-    var blocks: [Int32] = []
+    @exclusivity(unchecked) var blocks: [Int32] = []
     /// Rows before it are gone.
-    private(set) var head = 0
-    var partial = MatchQueue()
+    @exclusivity(unchecked) private(set) var head = 0
+    @exclusivity(unchecked) var partial = MatchQueue()
     /// Complete, and waiting for a match that started earlier.
-    var complete = MatchQueue()
+    @exclusivity(unchecked) var complete = MatchQueue()
     /// Whether it has changed since the last commit.
-    var isDirty = false
+    @exclusivity(unchecked) var isDirty = false
     /// Whether the last commit holds it.
     var isSaved = false
     /// Whether it is still the one of its number.
-    var isLive = true
+    @exclusivity(unchecked) var isLive = true
 
     init(number: Int32, firstRow: Int64) {
         self.number = number
