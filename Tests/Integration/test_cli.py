@@ -155,7 +155,7 @@ def test_check_connect_names_what_the_broker_refuses(tmp_path, guarded_broker):
     assert "does not accept the user name or the password" in attempt(user + 'password = "wrong"') or (
         "is not authorised to connect" in attempt(user + 'password = "wrong"')
     )
-    assert "refuses clients without a user name" in attempt("")
+    assert "refuses clients without a user name; set username and password" in attempt("")
 
 
 def test_check_connect_names_what_s3_refuses(tmp_path, broker, s3):
@@ -171,6 +171,8 @@ def test_check_connect_names_what_s3_refuses(tmp_path, broker, s3):
     assert "look at access_key" in attempt(lambda text: text.replace(s3.access_key, "wrong"))
     nowhere = attempt(lambda text: text.replace(f":{s3.port}", f":{free_port()}"))
     assert "cannot connect: Connection refused" in nowhere
+    plain = attempt(lambda text: text.replace("http://127.0.0.1", "https://127.0.0.1"))
+    assert "does not speak TLS on this port; look at the port, or write http:// for https://" in plain
 
 
 def test_check_connect_where_nothing_listens(tmp_path):

@@ -61,6 +61,20 @@ def test_a_wrong_case_is_shown_at_its_line(tmp_path, old, new, complaint):
     assert code == 1 and re.search(complaint, said), said
 
 
+def test_the_example_in_the_documentation_is_one(tmp_path):
+    page = open(f"{ROOT}/docs/testing.md", encoding="utf-8").read()
+    example = re.search(r"\n\n((?:    .*\n)*?    === config .*\n(?:    .*\n)+)", page)[1]
+    text = "".join(line[4:] for line in example.splitlines(keepends=True))
+    code, said = run_case(tmp_path, text.replace("../configs/", f"{ROOT}/configs/"), "--cut", 1, "--kill")
+    assert code == 0 and said.startswith("ok"), said
+
+
+def test_a_whole_number_is_also_a_fraction_of_that_value(tmp_path):
+    text = CASE.replace("COUNT(*)", "SUM(CAST(1 AS DOUBLE))")
+    assert run_case(tmp_path, text)[0] == 0
+    assert "n: 1.0, not 3" in run_case(tmp_path, text.replace('"n": 1}', '"n": 3}'))[1]
+
+
 def test_unordered_rows_may_come_in_any_order(tmp_path):
     rows = CASE.split("=== expected q\n")
     first, second = rows[1].splitlines()

@@ -51,8 +51,13 @@ final class IntakeGate {
             let needed = isRoomOnDisk ? reserveBytes : reserveBytes + reserveBytes / 8
             isRoomOnDisk = freeBytes >= needed
         }
-        reason = isRoomOnDisk ? fullOutbox() ?? "" : "less than free_space_reserve is free on the state's disk"
+        reason = isRoomOnDisk ? fullOutbox() ?? "" : noRoom
         return reason.isEmpty
+    }
+
+    private var noRoom: String {
+        "less than free_space_reserve, \(StatusText.bytes(reserveBytes)), is free on the disk of state_dir; "
+            + "make room there"
     }
 
     private func fullOutbox() -> String? {

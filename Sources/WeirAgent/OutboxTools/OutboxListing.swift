@@ -16,12 +16,14 @@ extension OutboxReader {
         }
         guard !streams.isEmpty else { return "the outbox has never held a row\n" }
         var lines: [String] = []
-        for (index, stream) in streams.enumerated() {
-            let name = stream.report.sinkName
-            if index == 0 || streams[index - 1].report.sinkName != name {
-                lines.append("sink \(name): \(state(of: name, status).text)")
-            }
-            lines.append(line(stream, at: now))
+        // Streams are numbered as they first came; those of one sink need not be neighbours.
+        var names: [String] = []
+        for stream in streams where !names.contains(stream.report.sinkName) {
+            names.append(stream.report.sinkName)
+        }
+        for name in names {
+            lines.append("sink \(name): \(state(of: name, status).text)")
+            lines += streams.filter { $0.report.sinkName == name }.map { line($0, at: now) }
         }
         return lines.joined(separator: "\n") + "\n"
     }
@@ -44,7 +46,8 @@ extension OutboxReader {
         var line = "  \(stream.report.streamName): \(pending.rows) rows wait"
         line += ", \(StatusText.bytes(UInt64(pending.bytes)))"
         if !segments.isEmpty {
-            line += "; \(segments.count) segments in order from row \(segments[0].first)"
+            let noun = segments.count == 1 ? "segment" : "segments in order"
+            line += "; \(segments.count) \(noun) from row \(segments[0].first)"
             let count = segments.count { $0.staged != nil }
             if count > 0 {
                 line += ", \(count) of them in \(pending.fileCount) files "

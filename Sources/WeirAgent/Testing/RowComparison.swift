@@ -50,11 +50,11 @@ enum RowComparison {
 
     private static func named(_ place: String) -> String { place.isEmpty ? "" : "\(place): " }
 
-    /// Whole numbers by their digits; others by value.
+    /// Whole numbers by their digits; others by value. A person who expects 99 of a DOUBLE means 99.0.
     private static func areSame(_ wanted: String, _ found: String) -> Bool {
         if wanted == found { return true }
-        let isWhole = !wanted.contains { ".eE".contains($0) }
-        guard !isWhole, let a = Double(wanted), let b = Double(found) else { return false }
+        let areWhole = !(wanted + found).contains { ".eE".contains($0) }
+        guard !areWhole, let a = Double(wanted), let b = Double(found) else { return false }
         return a == b || (a - b).magnitude <= toleranceOfDoubles * max(a.magnitude, b.magnitude)
     }
 

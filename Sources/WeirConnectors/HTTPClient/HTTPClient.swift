@@ -231,6 +231,10 @@ public final class HTTPClient {
             return (reason, "look at tls.cert_file and tls.key_file")
         case CURLE_COULDNT_RESOLVE_PROXY:
             return (reason, "look at `proxy` or https_proxy in the environment")
+        case CURLE_SSL_CONNECT_ERROR where reason.contains("wrong version number"):
+            return ("it does not speak TLS on this port", "look at the port, or write http:// for https://")
+        case CURLE_UNSUPPORTED_PROTOCOL, CURLE_WEIRD_SERVER_REPLY:
+            return ("what answers there does not speak HTTP (\(reason))", "look at the port")
         case CURLE_INTERFACE_FAILED:
             return (reason, "look at `interface`")
         case CURLE_COULDNT_CONNECT:

@@ -17,7 +17,8 @@ enum MQTTReason {
         case 4, 0x86: "the broker does not accept the user name or the password"
         case 5, 0x87:
             options.username == nil
-                ? "the broker refuses clients without a user name"
+                ? "the broker refuses clients without a user name; set username and password, or let it "
+                    + "allow them (mosquitto: allow_anonymous true)"
                 : "the user \(options.username ?? "") is not authorised to connect"
         case 0x89: "the broker is busy"
         case 0x8A: "the broker has banned this client"
@@ -80,6 +81,10 @@ enum MQTTReason {
         mosquitto_reason_string(Int32(code)).map { String(cString: $0) } ?? "unknown"
     }
 
+    /// A connection that ended without a word: what mosquitto 2.0 does to the first of two clients of one
+    /// id, whom it owes the reason 0x8E.
+    static let closedConnection = "the broker closed the connection"
+
     /// What an errno means.
     static func system(_ code: Int32) -> String { String(cString: strerror(code)) }
 
@@ -87,8 +92,7 @@ enum MQTTReason {
     static func library(_ code: Int32, errorNumber: Int32) -> String {
         switch code {
         case Int32(MOSQ_ERR_ERRNO.rawValue) where errorNumber != 0: system(errorNumber)
-        case Int32(MOSQ_ERR_CONN_LOST.rawValue), Int32(MOSQ_ERR_NO_CONN.rawValue):
-            "the broker closed the connection"
+        case 0, Int32(MOSQ_ERR_CONN_LOST.rawValue), Int32(MOSQ_ERR_NO_CONN.rawValue): closedConnection
         case Int32(MOSQ_ERR_KEEPALIVE.rawValue): "the broker has not answered for twice the keep-alive"
         case Int32(MOSQ_ERR_PROTOCOL.rawValue): "the broker sent what MQTT does not allow"
         default: mosquitto_strerror(code).map { String(cString: $0) } ?? "error \(code)"

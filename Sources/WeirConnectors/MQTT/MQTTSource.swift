@@ -36,6 +36,8 @@ public final class MQTTSource: Source {
     /// What to say while connected, apart from refused subscriptions.
     private var connectedState = ""
     private var lostConnectionCount: UInt64 = 0
+    /// Connections in a row that were taken away at once.
+    private var shortConnectionCount = 0
     /// The last poll found no room: the loop has paused the intake.
     private var isPaused = false
     private var nextPingNanoseconds: Int64 = 0
@@ -168,10 +170,16 @@ public final class MQTTSource: Source {
     /// The connection, or the attempt, has failed.
     private func connectionEnded(_ connection: MQTTConnection, since: Int64, _ reason: String) {
         let now = clock.monotonicNanoseconds()
+        var reason = reason
         if connection.acceptance != nil {
             lostConnectionCount += 1
             // A connection that is taken away at once, by a second client of the same id say, is a failure.
-            if now - since > 10_000_000_000 { delay.reset() }
+            let wasShort = now - since <= 10_000_000_000
+            shortConnectionCount = wasShort ? shortConnectionCount + 1 : 0
+            if !wasShort { delay.reset() }
+            if shortConnectionCount > 1, reason == MQTTReason.closedConnection {
+                reason += " again; is there another client with the client id \(options.clientID)?"
+            }
             addressesLeft = []
         } else if let next = addressesLeft.first {
             addressesLeft.removeFirst()

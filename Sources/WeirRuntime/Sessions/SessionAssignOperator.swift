@@ -223,6 +223,7 @@ extension SessionAssignOperator {
     func restore(
         from reader: any StateReader, clocks: WatermarkTracker, pending: ClockTrace?
     ) throws(Failure) {
+        try refuseOldLayout(reader)
         var last: (end: Int64, key: [UInt8])?
         if let saved = try reader.get(progressKey) {
             try saved.withBytes { (bytes) throws(Failure) in
@@ -250,5 +251,25 @@ extension SessionAssignOperator {
         }
         chunks.keep(sessions.all)
         try next.restore(from: reader, clocks: clocks, pending: pending)
+    }
+
+    /// Rows that wait in the layout before this one lie under keys that are none here; to pass over them
+    /// would lose them.
+    private func refuseOldLayout(_ reader: any StateReader) throws(Failure) {
+        let tag = progressKey[0]
+        var isOld = false
+        let ranges: [(from: [UInt8], to: [UInt8])] = [([tag], [tag, 0x10]), ([tag, 0x10, 0], [tag, 0x11])]
+        for range in ranges where !isOld {
+            try reader.scan(range.from, range.to) { (_, _) throws(Failure) in
+                isOld = true
+                return false
+            }
+        }
+        guard isOld else { return }
+        throw Failure(
+            .state, "reading", "the rows that wait in sessions",
+            "an earlier weir wrote them, by other rules and in another form",
+            advice: "run that weir until the sessions are over, or give the query another name: it then "
+                + "begins without them; nothing was changed")
     }
 }

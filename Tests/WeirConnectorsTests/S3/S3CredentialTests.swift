@@ -61,6 +61,14 @@ private final class MovingClock: MachineClock {
         #expect(try provider.current().sessionToken == "t")
     }
 
+    @Test func withoutAnyCredentialsItIsSaidWhereTheyBelong() throws {
+        let nowhere = ["AWS_EC2_METADATA_SERVICE_ENDPOINT": "http://127.0.0.1:\(freePort())"]
+        let provider = try provider(.automatic, nowhere)
+        let failed = failure { () throws(Failure) in _ = try provider.current() }
+        #expect(failed?.advice.contains("set access_key and secret_key of the sink") == true)
+        #expect(failed?.retry == .backoff)
+    }
+
     @Test func containerTokenIsReadFromItsFileAndOldCredentialsServeDuringAnOutage() throws {
         let isDown = Mutex(false)
         let server = StubServer { [self] request in

@@ -148,8 +148,19 @@ final class S3CredentialProvider {
         return request
     }
 
+    /// What the instance's metadata service says. Off Amazon's machines it is not there, which then means
+    /// that nobody has given any credentials.
     private func text(of request: HTTPRequest) throws(Failure) -> String {
-        let response = try client.perform(request)
+        let response: HTTPResponse
+        do throws(Failure) {
+            response = try client.perform(request)
+        } catch {
+            throw Failure(
+                error.domain, error.action, error.subject, error.reason,
+                advice: "set access_key and secret_key of the sink, or AWS_ACCESS_KEY_ID and "
+                    + "AWS_SECRET_ACCESS_KEY, unless this machine has a role of Amazon's",
+                retry: error.retry)
+        }
         guard response.isSuccess, !response.body.isEmpty else { throw refusal(response, request) }
         return trimmed(response.text)
     }
