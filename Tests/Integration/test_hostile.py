@@ -104,7 +104,11 @@ def test_every_hostile_payload_is_a_row_or_is_rejected_with_its_reason(broker, s
     client.disconnect()
     client.loop_stop()
     wait_received(weir, 2 * len(PAYLOADS))
+    last = weir.status()["sources"][0]["last_rejection"]
     results, rejected = finish(weir)
+    assert last == rejected[-1]["reason"]
+    told = re.findall(r"rejects rows: (.*) source=sensors", weir.log())
+    assert 0 < len(told) == len(set(told)) <= 20 and set(told) <= {row["reason"] for row in rejected}
     assert sum(row["device"] == "good" for row in results) == len(PAYLOADS)
     rows_of = {row["level"]: row for row in results if row["device"] != "good"}
     rejected_of = {row["topic"]: row for row in rejected}

@@ -54,7 +54,7 @@ final class AgentLoop {
             }
             try engine.tick(isReading: isReading)
             forwarding.notifyIfAppended()
-            changes.note(engine.sources.map(\.source), pauseReason: gate.reason, logger)
+            changes.note(engine.sources, pauseReason: gate.reason, logger)
             reporter.report(engine, pauseReason: gate.reason, phase: isReading ? "running" : "paused")
             serviceManager.status(reporter.line)
             if !mayHaveMore { wait(isReading: isReading) }

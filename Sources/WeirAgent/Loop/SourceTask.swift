@@ -25,6 +25,8 @@ final class SourceTask {
     private let received: Ledger.CounterID
     private let decoded: Ledger.CounterID
     private let rejected: Ledger.CounterID
+    /// Why the last rejected row of this run was; nil when there was none.
+    private(set) var lastRejection: String?
     /// Whether the source has handed over its last message.
     private(set) var hasEnded = false
 
@@ -120,6 +122,7 @@ final class SourceTask {
 
     private func reject(_ rows: Batch) {
         ledger.add(rejected, UInt64(rows.rowCount))
+        if rows.rowCount > 0 { lastRejection = rows.columns[0].string(rows.rowCount - 1) }
         for target in rejects { target.append(rows) }
     }
 
@@ -132,6 +135,7 @@ final class SourceTask {
         status.rows.received = ledger.settledValue(received)
         status.rows.decoded = ledger.settledValue(decoded)
         status.rows.rejected = ledger.settledValue(rejected)
+        status.lastRejection = lastRejection
         status.messages = report.messages
         status.bytes = report.bytes
         status.duplicates = report.duplicates

@@ -36,6 +36,8 @@ public struct StatusSnapshot: Codable, Sendable, Equatable {
         /// A sentence on the connection.
         public var state = ""
         public var rows = Rows()
+        /// Why the last rejected row since the start was; nil when there was none.
+        public var lastRejection: String?
         public var messages: UInt64 = 0
         public var bytes: UInt64 = 0
         public var duplicates: UInt64 = 0

@@ -48,6 +48,7 @@ public enum StatusText {
         var line =
             "source \(source.name): \(source.rows.received) rows = \(source.rows.decoded) decoded "
             + "+ \(source.rows.rejected) rejected"
+        if let reason = source.lastRejection { line += " (the last: \(reason))" }
         if source.duplicates > 0 { line += ", \(source.duplicates) redeliveries dropped" }
         if let watermark = source.watermark { line += "; watermark \(duration(now - watermark)) behind" }
         return [line, "  \(source.state)"]
