@@ -93,6 +93,12 @@ public final class Ledger {
     /// What was counted when the counters were last settled: what to show to others.
     public func settledValue(_ counter: CounterID) -> UInt64 { settled[counter.index] }
 
+    /// All counters' values when they were last settled, by their dense numbers.
+    public var settledValues: [UInt64] { settled }
+
+    /// How a counter is called.
+    public func name(of counter: CounterID) -> (name: String, labels: [Label]) { names[counter.index] }
+
     /// Puts the counters that changed since the last call into `commit`.
     public func flush(into commit: Commit) {
         let writer = commit.writer(for: scope)

@@ -87,6 +87,8 @@ public final class Outbox: Sendable {
     struct State: Sendable {
         var sinks: [Sink] = []
         var streams: [OutboxStream] = []
+        /// The ledger's counts as they were settled with the newest rows; empty before the first commit.
+        var counts: [UInt64] = []
     }
 
     final class Lane: Sendable {

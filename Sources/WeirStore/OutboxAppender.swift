@@ -10,13 +10,15 @@ import WeirCore
 
 /// Appends rows to an outbox. Owned by the loop's thread; there is one for an outbox.
 public final class OutboxAppender {
-    private let outbox: Outbox
+    let outbox: Outbox
     private let encoder = BatchEncoder()
     private var inputs: [StreamInput] = []
     /// Streams whose names are not in a commit yet.
     private var unnamed: [Int] = []
     private var uncommitted: [(stream: Int, block: OutboxBlock)] = []
     private var flushedHours: [(stream: Int, hours: StreamHours)] = []
+    /// Streams that other counters tell of than a commit says (OutboxAccounts.swift).
+    var changedAccounts: Set<Int> = []
     /// Blocks are cut at about twice this, and collected rows become a block at this, in bytes of
     /// memory.
     private static let blockBytes = 128 << 10
@@ -94,6 +96,7 @@ public final class OutboxAppender {
     public func flush(into commit: Commit, appendedAt: Int64) {
         precondition(uncommitted.isEmpty, "didCommit is called between two flushes")
         putNames(into: commit.batch)
+        putAccounts(into: commit.batch)
         for index in inputs.indices {
             closeBlock(index)
             flushHours(of: index, into: commit.batch)
@@ -114,9 +117,12 @@ public final class OutboxAppender {
     }
 
     /// The commit that was flushed into is durable: forwarders may see its rows.
-    public func didCommit() {
-        guard !uncommitted.isEmpty || !flushedHours.isEmpty else { return }
+    ///
+    /// - Parameter counts: the ledger's counts that were settled with it; nil when none were.
+    public func didCommit(counts: [UInt64]? = nil) {
+        guard counts != nil || !uncommitted.isEmpty || !flushedHours.isEmpty else { return }
         outbox.state.withLock { state in
+            if let counts { state.counts = counts }
             for (stream, block) in uncommitted { state.streams[stream].append(block) }
             for (stream, hours) in flushedHours {
                 state.streams[stream].hours.lastRows.merge(hours.lastRows) { $1 }
@@ -125,6 +131,13 @@ public final class OutboxAppender {
         }
         flushedHours.removeAll()
         uncommitted.removeAll(keepingCapacity: true)
+    }
+
+    private func putAccounts(into batch: WriteBatch) {
+        guard !changedAccounts.isEmpty else { return }
+        let streams = outbox.state.withLock { $0.streams }
+        for index in changedAccounts { batch.put(streams[index].account, of: index) }
+        changedAccounts.removeAll()
     }
 
     private func putNames(into batch: WriteBatch) {

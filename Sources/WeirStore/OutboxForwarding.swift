@@ -51,8 +51,11 @@ extension Outbox {
     ) throws(Failure) -> Segment? {
         let sink = state.withLock { SinkID(index: $0.streams[range.stream.index].sink) }
         return try inLane(of: sink) { () throws(Failure) in
-            let (stream, number) = state.withLock { state in
-                (state.streams[range.stream.index], state.sinks[sink.index].nextSealNumber)
+            let (stream, number, counts) = state.withLock { state in
+                (
+                    state.streams[range.stream.index], state.sinks[sink.index].nextSealNumber,
+                    state.counts
+                )
             }
             guard stream.nextUnsealed == range.first else { return nil }
             let segment = Segment(
@@ -61,8 +64,13 @@ extension Outbox {
                 rowCount: stream.rowCount(range.first, range.last))
             var progress = stream.progress
             progress.nextUnsealed = range.last + 1
+            let taken = stream.account.taken(counts)
+            var account = stream.account
+            account.seal(at: taken)
             let batch = database.makeBatch()
             batch.put(segment)
+            batch.put(taken, of: range.stream.index, first: range.first)
+            if !taken.isEmpty { batch.put(account, of: range.stream.index) }
             batch.put(progress, of: range.stream.index)
             database.options.crashPoint.pass("seal.before-write")
             try database.write(batch, isSynced: isSynced)
@@ -70,6 +78,7 @@ extension Outbox {
             state.withLock { state in
                 state.sinks[sink.index].nextSealNumber += 1
                 state.streams[range.stream.index].seal(segment)
+                state.streams[range.stream.index].account = account
             }
             return segment
         }

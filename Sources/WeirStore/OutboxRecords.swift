@@ -8,6 +8,8 @@
 //     'f' stream          → next unsealed, forwarded, expired   written by the sink's forwarder
 //     's' stream first    → the segment                      written by the sink's forwarder
 //     'm' stream first    → the files of a segment at rest   written by the sink's forwarder
+//     'c', 't'            → what was taken in (OutboxAccounts.swift)
+//     'h', 'w', 'k'       → which hours are complete (OutboxClosing.swift)
 //
 // Numbers in keys are big endian, so that they sort. What says where blocks are is kept apart from
 // the blocks, because a start would otherwise read every byte that waits.
@@ -140,6 +142,9 @@ struct OutboxLoading {
         }
         let blocks = Dictionary(grouping: infos, by: \.stream)
         let hours = try HoursLoading(database: database).load()
+        let accounts = try records("c") { (fields) throws(Malformed) in
+            try StreamAccount(from: &fields)
+        }
         for (index, name) in names.enumerated() {
             guard name.stream == index else { throw damaged("stream \(index) has no name") }
             let sink = state.indexOfSink(named: name.record.sink)
@@ -160,6 +165,7 @@ struct OutboxLoading {
                 blocks: (blocks[index] ?? []).map { $0.record.beginning(with: $0.first) },
                 segments: segments)
             stream.hours = hours[index] ?? StreamHours()
+            stream.account = accounts.first { $0.stream == index }?.record ?? StreamAccount()
             try check(stream, of: name.record.sink)
             let number = segments.last.map { $0.number + 1 } ?? 1
             state.sinks[sink].nextSealNumber = max(state.sinks[sink].nextSealNumber, number)

@@ -180,6 +180,7 @@ struct SegmentEnding {
     func delete(in batch: WriteBatch, _ stream: OutboxStream) {
         let index = segment.stream.index
         batch.delete(.outbox, OutboxKey.segment(index, segment.first))
+        batch.delete(.outbox, OutboxKey.taken(index, segment.first))
         if segment.staged != nil {
             batch.delete(.outbox, OutboxKey.manifest(index, segment.first))
         }

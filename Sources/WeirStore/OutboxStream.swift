@@ -54,6 +54,8 @@ struct OutboxStream: Sendable {
     private(set) var segments: [Segment] = []
     /// What is known of the hours that its rows fall in.
     var hours = StreamHours()
+    /// Who counts what is taken in for it.
+    var account = StreamAccount()
     private var byteCount = 0
     private var fileByteCount = 0
     private var fileCount = 0

@@ -22,7 +22,7 @@ struct AgentParts {
 
 /// A running agent's sources and targets: brokers and the outbox.
 struct LiveParts: EngineParts {
-    let appender: OutboxAppender
+    let outbox: CountedOutbox
     let clock: any MachineClock
     let isRecording = false
     /// The folder for copies of tables.
@@ -57,7 +57,7 @@ struct LiveParts: EngineParts {
     func resultTargets(of query: QueryConfiguration) -> [any RowTarget] {
         query.sinks.map { name in
             OutboxTarget(
-                appender, sink: name, stream: query.name,
+                outbox, sink: name, stream: query.name, counters: counters(of: query),
                 partition: sinks.first { $0.name == name }?.partitionRule(of: query.plan),
                 columnCount: mergingSinks.contains(name) ? nil : query.plan.schema.count)
         }
@@ -66,12 +66,21 @@ struct LiveParts: EngineParts {
     func lateTargets(of query: QueryConfiguration) -> [any RowTarget] {
         guard query.plan.root.hasWindows else { return [] }
         return query.sinks.filter(fileSinks.contains).map {
-            OutboxTarget(appender, sink: $0, stream: "_late/\(query.name)")
+            OutboxTarget(
+                outbox, sink: $0, stream: "_late/\(query.name)", counters: counters(of: query))
         }
     }
 
+    private func counters(of query: QueryConfiguration) -> [Ledger.CounterID] {
+        outbox.ledger.counters(sources: query.plan.sources, query: query.name)
+    }
+
     func rejectTargets(of source: SourceConfiguration, sinks: [String]) -> [any RowTarget] {
-        sinks.filter(fileSinks.contains).map { OutboxTarget(appender, sink: $0, stream: "_rejected/\(source.name)") }
+        sinks.filter(fileSinks.contains).map {
+            OutboxTarget(
+                outbox, sink: $0, stream: "_rejected/\(source.name)",
+                counters: outbox.ledger.counters(sources: [source.name], query: nil))
+        }
     }
 }
 
@@ -91,7 +100,8 @@ struct AgentBuilder {
             path: settings.stateDirectory, isDurable: true,
             memoryBudgetBytes: storeBudget(settings), freeBytesMin: 0, crashPoint: crashPoint)
         let live = LiveParts(
-            appender: storage.appender, clock: clock, tableFolder: "\(settings.stateDirectory)/tables",
+            outbox: CountedOutbox(appender: storage.appender, ledger: storage.ledger), clock: clock,
+            tableFolder: "\(settings.stateDirectory)/tables",
             fileSinks: configuration.fileSinks, sinks: configuration.sinks,
             mergingSinks: configuration.mergingSinks)
         let builder = EngineBuilder(

@@ -107,7 +107,8 @@ struct ReplayBuilder {
         let parts = ReplayEngineParts(
             inputs: inputs, files: files, 
             live: LiveParts(
-                appender: storage.appender, clock: clock, tableFolder: "",
+                outbox: CountedOutbox(appender: storage.appender, ledger: storage.ledger), clock: clock,
+                tableFolder: "",
                 fileSinks: configuration.fileSinks, sinks: [],
                 mergingSinks: files == nil ? configuration.mergingSinks : []),
             batchRowsMax: options.batchRowsMax)

@@ -109,9 +109,10 @@ final class SegmentWriter {
     ) throws(Failure) {
         var objects: [Int64: ObjectWriter] = [:]
         let format = settings.format.sharingMemory(among: files.count)
+        let metadata = metadata(of: segment) + (try outbox.taken(of: segment)).metadata
         for file in files {
             objects[file.hour] = ObjectWriter(
-                format: format, metadata: metadata(of: segment),
+                format: format, metadata: metadata,
                 place: file.place(of: segment, temporaryFolder: settings.stagingDirectory),
                 memoryBytesMax: Self.memoryBytesMax / files.count)
         }

@@ -86,7 +86,12 @@ final class DeltaDelivery: SegmentDelivery {
         } catch {
             // Whether the commit is there is not known. A table that was refused may be put right, or
             // another in its place.
-            if error.domain == .configuration { table.forget() } else { table.expectMore() }
+            if error.domain == .configuration {
+                table.forget()
+                stored = nil
+            } else {
+                table.expectMore()
+            }
             throw error
         }
         checkpointIfDue(table)
@@ -171,7 +176,7 @@ final class DeltaDelivery: SegmentDelivery {
         for attempt in 0..<Self.attemptsMax {
             let version = try nextVersion(table)
             let actions = try table.actions(of: append)
-            let bytes = entry(append, segment, actions).bytes
+            let bytes = entry(append, segment, actions, try outbox.taken(of: segment)).bytes
             crashPoint.pass("delta.before-commit")
             if try table.log.add(bytes, version: version) {
                 crashPoint.pass("delta.after-commit")
@@ -207,7 +212,7 @@ final class DeltaDelivery: SegmentDelivery {
     }
 
     private func entry(
-        _ append: TableAppend, _ segment: Segment, _ actions: [DeltaAction]
+        _ append: TableAppend, _ segment: Segment, _ actions: [DeltaAction], _ taken: [TakenCount]
     ) -> DeltaLogEntry {
         DeltaLogEntry(
             timestamp: append.timestamp, operation: "WRITE",
@@ -219,7 +224,7 @@ final class DeltaDelivery: SegmentDelivery {
             info: [
                 ("engineInfo", "weir/\(version)"), ("agent", settings.agentID),
                 ("rows", "\(segment.first)-\(segment.last)"),
-            ], actions: actions)
+            ] + taken.metadata.map { ($0.key, $0.value) }, actions: actions)
     }
 
     /// Waits for a random while, longer the more often the number was taken.

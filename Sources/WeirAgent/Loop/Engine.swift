@@ -57,12 +57,13 @@ final class Engine {
 
     /// Takes back the committed state and finishes what was under way; then starts the sources.
     func recover() throws(Failure) {
+        storage.appender.bindAccounts(to: storage.ledger)
         for table in tables { try table.start(now: clock.nowMilliseconds()) }
         for source in sources { try source.restore() }
         try extraState?.restore()
         crashPoint.pass("recovery.after-restore")
         // Queries that are new or changed get their numbers before any of them spills under its own.
-        try storage.write(appendedAt: clock.nowMilliseconds())
+        try storage.write(appendedAt: clock.nowMilliseconds(), isSettled: isSettled)
         try finishSuspended()
         for source in sources { try source.source.start() }
         crashPoint.pass("recovery.after-start")
@@ -127,14 +128,16 @@ final class Engine {
         for query in queries { query.checkpoint() }
         for table in tables { table.checkpoint() }
         try extraState?.prepare()
-        try storage.write(appendedAt: clock.nowMilliseconds())
+        try storage.write(appendedAt: clock.nowMilliseconds(), isSettled: isSettled)
         commitTimes.add(nanoseconds: clock.monotonicNanoseconds() - started)
         groupOpenedAt = nil
         batchesInGroup = 0
-        if !queries.contains(where: \.isSuspended) { storage.ledger.settle() }
         for table in tables { table.didCommit() }
         try acknowledge()
     }
+
+    /// Whether no query has taken rows in and not accounted for them.
+    private var isSettled: Bool { !queries.contains(where: \.isSuspended) }
 
     /// How long the loop may wait before it has to commit, ms; nil when nothing waits.
     func millisecondsToCommit() -> Int? {
@@ -146,7 +149,7 @@ final class Engine {
 
     /// Says of each query's results up to which time they are complete, as part of the next commit.
     private func closePassedTime() {
-        if queries.contains(where: \.isSuspended) { return }
+        guard isSettled else { return }
         for query in queries { query.closePassedTime() }
     }
 

@@ -35,12 +35,13 @@ final class EngineStorage {
         crashPoint.pass("recovery.after-load")
     }
 
-    /// Makes everything put so far durable, as one.
-    func write(appendedAt: Int64) throws(Failure) {
+    /// Makes everything put so far durable, as one. `isSettled` says that the ledger's identities hold.
+    func write(appendedAt: Int64, isSettled: Bool) throws(Failure) {
         registry.flush(into: commit)
         appender.flush(into: commit, appendedAt: appendedAt)
         ledger.flush(into: commit)
         try database.commit(commit)
-        appender.didCommit()
+        if isSettled { ledger.settle() }
+        appender.didCommit(counts: isSettled ? ledger.settledValues : nil)
     }
 }

@@ -45,14 +45,11 @@ final class QueryTask {
         let evaluationErrors: Ledger.CounterID
 
         init(_ ledger: Ledger, query: String) {
-            func counter(_ name: String) -> Ledger.CounterID {
-                ledger.register("query_rows_\(name)", [.init("query", query)])
-            }
-            rowsIn = counter("in")
-            used = counter("used")
-            filtered = counter("filtered")
-            late = counter("late")
-            emitted = counter("emitted")
+            rowsIn = ledger.counter(ofQuery: query, "in")
+            used = ledger.counter(ofQuery: query, "used")
+            filtered = ledger.counter(ofQuery: query, "filtered")
+            late = ledger.counter(ofQuery: query, "late")
+            emitted = ledger.counter(ofQuery: query, "emitted")
             evaluationErrors = ledger.register("query_evaluation_errors", [.init("query", query)])
         }
     }

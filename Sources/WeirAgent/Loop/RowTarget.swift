@@ -32,15 +32,17 @@ final class OutboxTarget: RowTarget {
     private var hours: Set<Int64> = []
 
     /// - Parameters:
+    ///   - counters: by which the ledger counts what is taken in for the stream.
     ///   - partition: given when hours of the stream are to be told complete.
     ///   - columnCount: of rows with more columns the first so many are taken; nil for all.
     init(
-        _ appender: OutboxAppender, sink: String, stream: String, partition: PartitionRule? = nil,
-        columnCount: Int? = nil
+        _ outbox: CountedOutbox, sink: String, stream: String, counters: [Ledger.CounterID],
+        partition: PartitionRule? = nil, columnCount: Int? = nil
     ) {
-        self.appender = appender
+        appender = outbox.appender
         self.partition = partition
         self.stream = appender.register(sink: sink, stream: stream)
+        appender.account(self.stream, by: counters, of: outbox.ledger)
         self.columnCount = columnCount
     }
 

@@ -48,12 +48,9 @@ final class SourceTask {
         clockScope = scopes.clock
         clockWriter = engine.commit.writer(for: scopes.clock)
         ledger = engine.ledger
-        func counter(_ name: String) -> Ledger.CounterID {
-            engine.ledger.register("source_rows_\(name)", [.init("source", source.name)])
-        }
-        received = counter("received")
-        decoded = counter("decoded")
-        rejected = counter("rejected")
+        received = ledger.counter(ofSource: source.name, "received")
+        decoded = ledger.counter(ofSource: source.name, "decoded")
+        rejected = ledger.counter(ofSource: source.name, "rejected")
     }
 
     /// Where a source keeps its position and its clock.

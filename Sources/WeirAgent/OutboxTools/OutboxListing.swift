@@ -12,7 +12,14 @@ extension OutboxReader {
         let status = StatusClient.status(of: configuration.agent)
         let now = SystemClock().nowMilliseconds()
         if asJSON {
-            return jsonArray(streams.map { json($0, state(of: $0.report.sinkName, status)) })
+            var objects: [String] = []
+            for stream in streams {
+                objects.append(
+                    json(
+                        stream, state(of: stream.report.sinkName, status),
+                        try outbox.takenSinceSeal(of: stream.report.stream)))
+            }
+            return jsonArray(objects)
         }
         guard !streams.isEmpty else { return "the outbox has never held a row\n" }
         var lines: [String] = []
@@ -61,7 +68,9 @@ extension OutboxReader {
         return line
     }
 
-    private func json(_ stream: Stream, _ state: (text: String, isFailing: Bool?)) -> String {
+    private func json(
+        _ stream: Stream, _ state: (text: String, isFailing: Bool?), _ taken: [TakenCount]
+    ) -> String {
         let (report, pending) = (stream.report, stream.report.pending)
         var members = JSONMembers()
         members.put("sink", report.sinkName)
@@ -78,6 +87,7 @@ extension OutboxReader {
         members.put("file_bytes", pending.fileBytes)
         members.put("unsealed_rows", pending.unsealedRows)
         members.put("oldest_appended_at", time: pending.oldestAppendedAt)
+        members.put("taken_since_seal", raw: taken.json)
         return members.object
     }
 
@@ -89,7 +99,8 @@ extension OutboxReader {
     public func show(
         sink: String, stream: String, row: UInt64?, asJSON: Bool
     ) throws(Failure) -> String {
-        var found = try streams(sink: sink, stream: stream).flatMap(\.segments)
+        let streams = try streams(sink: sink, stream: stream)
+        var found = streams.flatMap(\.segments)
         if let row {
             found = found.filter { $0.first <= row && row <= $0.last }
             guard !found.isEmpty else {
@@ -101,19 +112,35 @@ extension OutboxReader {
         var lines: [String] = []
         for segment in found {
             let files = row == nil ? [] : try outbox.files(of: segment)
+            let taken = try outbox.taken(of: segment)
             lines.append(
                 asJSON
-                    ? json(segment, row == nil ? nil : files) : describe(segment, files))
+                    ? json(segment, row == nil ? nil : files, taken) : describe(segment, files, taken))
         }
         if asJSON { return jsonArray(lines) }
-        return lines.isEmpty ? "no segments wait\n" : lines.joined()
+        if lines.isEmpty { lines.append("no segments wait\n") }
+        if row == nil {
+            for stream in streams { lines.append(try describeTail(of: stream.report)) }
+        }
+        return lines.joined()
     }
 
-    private func describe(_ segment: Segment, _ files: [StagedFile]) -> String {
+    /// What no segment holds yet: its rows, and what was taken in for them.
+    private func describeTail(of report: OutboxStreamReport) throws(Failure) -> String {
+        let taken = try outbox.takenSinceSeal(of: report.stream)
+        let head = "\(report.pending.unsealedRows) rows not sealed"
+        guard !taken.isEmpty else { return head + "\n" }
+        return head + "; since the last seal\n" + taken.lines.map { "  \($0)\n" }.joined()
+    }
+
+    private func describe(
+        _ segment: Segment, _ files: [StagedFile], _ taken: [TakenCount]
+    ) -> String {
         var text = "rows \(segment.first)–\(segment.last) (\(segment.rowCount)), sealed "
         text += "\(TimestampFormatter.isoString(segment.sealedAt)), "
         text += StatusText.bytes(UInt64(outbox.byteCount(of: segment)))
         text += segment.staged.map { " in \($0.fileCount) files\n" } ?? " in the database\n"
+        text += taken.lines.map { "  taken in by \($0)\n" }.joined()
         for file in files {
             text += "  \(file.key)\n    \(file.rowCount) rows, \(file.length) bytes, "
             text += "SHA-256 \(hexadecimal(file.sha256))\n    in \(outbox.folder.path(of: file.name))\n"
@@ -121,7 +148,7 @@ extension OutboxReader {
         return text
     }
 
-    private func json(_ segment: Segment, _ files: [StagedFile]?) -> String {
+    private func json(_ segment: Segment, _ files: [StagedFile]?, _ taken: [TakenCount]) -> String {
         var members = JSONMembers()
         members.put("first", segment.first)
         members.put("last", segment.last)
@@ -130,6 +157,7 @@ extension OutboxReader {
         members.put("bytes", outbox.byteCount(of: segment))
         members.put("is_in_files", raw: "\(segment.staged != nil)")
         members.put("file_count", segment.staged?.fileCount ?? 0)
+        members.put("taken", raw: taken.json)
         guard let files else { return members.object }
         let objects = files.map { file in
             var members = JSONMembers()
