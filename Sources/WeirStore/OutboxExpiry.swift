@@ -1,7 +1,7 @@
 // Keeping the outbox within its bounds: giving up the oldest rows when it is full or when they have
 // waited too long. What has gone to files goes by whole segments, what is in blocks and not sealed
-// goes block by block. The segment that is next to be delivered is never given up: parts of it may
-// have arrived. Nor is a segment that is sealed and not in files yet.
+// goes block by block. The segment of a stream that is next to be delivered is never given up: parts
+// of it may have arrived. Nor is a segment that is sealed and not in files yet.
 
 import Synchronization
 import WeirCore
@@ -105,11 +105,11 @@ private struct ExpiryPlan {
         olderThan time: Int64
     ) {
         let own = streams.indices.filter { streams[$0].sink == sink.index }
-        let head = own.flatMap { streams[$0].segments }.map(\.number).min()
+        let heads = Set(own.compactMap { streams[$0].segments.first?.number })
         var segments = streams.map { stream in
             stream.sink == sink.index
                 ? stream.segments.filter {
-                    $0.staged != nil && $0.number != head && $0.number != claimed
+                    $0.staged != nil && !heads.contains($0.number) && $0.number != claimed
                 }[...] : []
         }
         var blocks = streams.map(\.indexOfUnsealed)

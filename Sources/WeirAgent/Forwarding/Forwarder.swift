@@ -5,7 +5,7 @@
 // What makes it exactly-once: a segment's boundary is durable before its first byte leaves; names and
 // bytes are functions of the segment alone; a delivery may be repeated; and only when a segment is
 // delivered whole are its rows trimmed, in one synced write. A crash anywhere between leads to the same
-// delivery again.
+// delivery again. A stream that is refused waits alone (StreamHolds).
 
 import Logging
 import WeirCore
@@ -28,6 +28,8 @@ final class Forwarder {
     private let clock: any MachineClock
     private let logger: Logger
     private var backoff: Backoff
+    /// Streams that have been refused and wait alone.
+    private var holds: StreamHolds
     private var random: any RandomNumberGenerator & Sendable
     private var status: StatusSnapshot.SinkStatus
     private var nextMerge: Int64 = 0
@@ -72,6 +74,7 @@ final class Forwarder {
         stager?.onStaged = { (stream, encodedBytes, fileBytes) throws(Failure) in
             try gate.learn(stream: stream, encodedBytes: encodedBytes, sent: fileBytes)
         }
+        holds = StreamHolds(retryMilliseconds: settings.retryMilliseconds)
         backoff = Backoff(
             minimumMilliseconds: settings.retryMilliseconds.lowerBound,
             maximumMilliseconds: settings.retryMilliseconds.upperBound)
@@ -89,19 +92,17 @@ final class Forwarder {
             do throws(Failure) {
                 try enforceBounds()
                 try writeMarkers()
-                if let segment = outbox.segments(of: sink).first {
+                let segments = outbox.segments(of: sink)
+                let now = clock.monotonicNanoseconds()
+                if let segment = segments.first(where: { !holds.isHeld($0.stream, at: now) }) {
                     if isDraining {
                         try forward(segment)
                     } else {
                         try forwardWhenAllowed(segment)
                     }
                 } else if try !sealWhatIsDue(isDraining) {
-                    if isDraining { break }
-                    let wait = try tend()
-                    gate.withdraw()
-                    publish(heldUntil == nil ? markers?.complaint ?? "idle" : status.state)
-                    if heldUntil != nil { try keepAtRest() }
-                    control.wait(milliseconds: min(wait, millisecondsToNextSeal()))
+                    if isDraining, segments.isEmpty { break }
+                    try idle(blocked(segments))
                 }
             } catch {
                 if isFatal(error) { return error }
@@ -109,6 +110,23 @@ final class Forwarder {
             }
         }
         return nil
+    }
+
+    /// Waits for rows, for the next tick, or until a stream that was refused is to be tried again.
+    private func idle(_ blocked: Set<StreamID>) throws(Failure) {
+        if holds.keep(blocked) { status.isFailing = !holds.isEmpty }
+        let wait = try tend()
+        gate.withdraw()
+        publish(heldUntil == nil ? holds.sentence ?? markers?.complaint ?? "idle" : status.state)
+        if heldUntil != nil || !blocked.isEmpty { try keepAtRest() }
+        let untilTry = holds.millisecondsToNext(at: clock.monotonicNanoseconds()) ?? .max
+        control.wait(milliseconds: min(wait, millisecondsToNextSeal(except: blocked), untilTry))
+        if !holds.isEmpty, control.takeRetry() { holds.release() }
+    }
+
+    /// The streams whose oldest segment was refused: what comes behind it can wait for it unsealed.
+    private func blocked(_ segments: [Segment]) -> Set<StreamID> {
+        holds.isEmpty ? [] : Set(segments.map(\.stream).filter(holds.contains))
     }
 
     /// Lets the delivery look after its connection; returns how long it may be left alone, ms.
@@ -119,7 +137,7 @@ final class Forwarder {
         try gate.settle()
         guard let wait = asked else { return Self.idleWaitMillisecondsMax }
         if status.isFailing { backoff.reset() }
-        status.isFailing = false
+        status.isFailing = !holds.isEmpty
         return wait
     }
 
@@ -130,7 +148,8 @@ final class Forwarder {
         let now = clock.nowMilliseconds()
         var hasSealed = false
         heldUntil = nil
-        for stream in outbox.streams(of: sink) {
+        let blocked = blocked(holds.isEmpty ? [] : outbox.segments(of: sink))
+        for stream in outbox.streams(of: sink) where !blocked.contains(stream.id) {
             guard let waiting = waiting(in: stream.id) else { continue }
             let bytes = try pieceBytes(of: stream.name)
             let isDue = settings.seal.isDue(waiting, now: now)
@@ -187,9 +206,10 @@ final class Forwarder {
             rows: Int(pending.unsealedRows), bytes: pending.unsealedBytes, oldestAppendedAt: oldest)
     }
 
-    private func millisecondsToNextSeal() -> Int64 {
+    private func millisecondsToNextSeal(except blocked: Set<StreamID>) -> Int64 {
         let now = clock.nowMilliseconds()
-        let due = outbox.streams(of: sink).compactMap { waiting(in: $0.id) }.map(settings.seal.dueTime)
+        let due = outbox.streams(of: sink).filter { !blocked.contains($0.id) }
+            .compactMap { waiting(in: $0.id) }.map(settings.seal.dueTime)
             .filter { heldUntil == nil || $0 > now }
         guard let next = (due + [heldUntil].compactMap(\.self)).min() else {
             return Self.idleWaitMillisecondsMax
@@ -220,7 +240,25 @@ final class Forwarder {
         status.state = "waiting: \(reason)"
     }
 
-    private func forward(_ sealed: Segment) throws(Failure) {
+    /// Forwards a segment; when it is refused its stream waits, and whoever calls goes on with others.
+    private func forward(_ segment: Segment) throws(Failure) {
+        do throws(Failure) {
+            try bring(segment)
+            holds.end(segment.stream)
+            status.isFailing = !holds.isEmpty
+        } catch where StreamHolds.concernsOneStream(error) {
+            guard control.mode != .stopping else { return }
+            let wait = holds.hold(segment, after: error, clock: clock, using: &random)
+            status.uploadFailures += 1
+            status.isFailing = true
+            publish(status.state)
+            logger.warning(
+                "\(segment.streamName) waits: \(error)",
+                metadata: ["sink": "\(settings.sinkName)", "retry_in": "\(seconds(wait))"])
+        }
+    }
+
+    private func bring(_ sealed: Segment) throws(Failure) {
         guard outbox.claim(sealed) else { return }
         defer { outbox.release(sealed) }
         let segment = try stager?.prepared(sealed) ?? sealed
@@ -232,7 +270,6 @@ final class Forwarder {
             segment, refusedRowCount: delivery.refusedRowCount, isSynced: settings.rows == nil)
         let now = clock.nowMilliseconds()
         backoff.reset()
-        status.isFailing = false
         status.uploadedBytes += UInt64(bytes)
         status.lastUploadAt = now
         status.lastEndToEndMilliseconds = oldest.map { max(0, now - $0) }
@@ -321,6 +358,7 @@ final class Forwarder {
             control.wait(milliseconds: left)
             if control.takeRetry() {
                 backoff.reset()
+                holds.release()
                 return
             }
             if (try? holdOut()) == nil { return }
@@ -359,6 +397,7 @@ final class Forwarder {
             status.nextLookAt = nil
         }
         status.state = state
+        status.held = holds.status
         board.publish(sink: status)
     }
 }

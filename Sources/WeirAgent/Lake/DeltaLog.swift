@@ -97,7 +97,7 @@ final class DeltaLog {
             return try advance(&snapshot, upTo: last)
         }
         throw Failure(
-            .external, "reading the log of", location,
+            .input, "reading the log of", location,
             "its first entry is gone and there is no checkpoint that weir can read",
             advice: "let another writer make a classic checkpoint of the table", retry: .backoff)
     }

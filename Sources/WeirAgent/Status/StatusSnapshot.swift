@@ -114,6 +114,8 @@ public struct StatusSnapshot: Codable, Sendable, Equatable {
         /// When that is looked at again at the latest, ms since the epoch.
         public var nextLookAt: Int64?
         public var streams: [StreamStatus] = []
+        /// Streams that were refused and wait alone, while others go on.
+        public var held: [HeldStream] = []
         public var uploads: UInt64 = 0
         public var uploadFailures: UInt64 = 0
         public var uploadedBytes: UInt64 = 0
@@ -122,6 +124,17 @@ public struct StatusSnapshot: Codable, Sendable, Equatable {
         public var lastObject: String?
         /// From the oldest row's append to its object's completion, for the last segment, ms.
         public var lastEndToEndMilliseconds: Int64?
+
+        public init() {}
+    }
+
+    /// A stream of a sink that was refused: its rows wait until it is mended.
+    public struct HeldStream: Codable, Sendable, Equatable {
+        public var name = ""
+        /// The sentence of the last refusal.
+        public var problem = ""
+        /// When it is tried again, ms since the epoch.
+        public var nextTryAt: Int64 = 0
 
         public init() {}
     }

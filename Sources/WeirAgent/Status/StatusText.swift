@@ -83,6 +83,10 @@ public enum StatusText {
                 line += "; \(bytes(stream.pendingBytes)), oldest \(duration(now - oldest))"
             }
             lines.append(line)
+            for held in sink.held where held.name == stream.name {
+                let next = max(0, held.nextTryAt - now)
+                lines.append("    waits alone: \(held.problem); next try in \(duration(next))")
+            }
         }
         return lines
     }

@@ -78,8 +78,8 @@ public final class MQTTPublisher {
 
     /// Publishes one message; waits for a connection and for room in the window.
     ///
-    /// Throws when the connection cannot be made or is lost, and when the broker refuses: what is not
-    /// `acknowledged` then has to be published again.
+    /// Throws when the connection cannot be made or is lost, and when the broker refuses, which is of the
+    /// domain `.configuration`: what is not `acknowledged` then has to be published again.
     public func publish(
         _ payload: UnsafeRawBufferPointer, to topic: String, id: String, number: UInt64
     ) throws(Failure) {
@@ -91,7 +91,8 @@ public final class MQTTPublisher {
             flights.append(Flight(messageID: messageID, number: number))
         } catch {
             guard skipsRefused, error.isAboutTheMessage else {
-                throw giveUp("\(id): \(error.reason)")
+                throw giveUp(
+                    "\(id): \(error.reason)", error.isAboutTheMessage ? .configuration : .external)
             }
             try flush()
             acknowledged = number
@@ -135,8 +136,9 @@ public final class MQTTPublisher {
         return made
     }
 
-    /// Ends the connection, and with it everything that is not acknowledged.
-    private func giveUp(_ reason: String) -> Failure {
+    /// Ends the connection, and with it everything that is not acknowledged. A message that is refused is a
+    /// failure of the domain `.configuration`: others may pass.
+    private func giveUp(_ reason: String, _ domain: Failure.Domain = .external) -> Failure {
         connection = nil
         flights.removeAll(keepingCapacity: true)
         oldestFlight = 0
@@ -144,7 +146,7 @@ public final class MQTTPublisher {
         // A refused message behind one that is not acknowledged will be published, and refused, again.
         refused.removeAll { $0.number > acknowledged }
         return Failure(
-            .external, "publishing to", options.address.description, reason, retry: .backoff)
+            domain, "publishing to", options.address.description, reason, retry: .backoff)
     }
 
     // MARK: Driving
@@ -157,7 +159,7 @@ public final class MQTTPublisher {
         connection.read { true }
         if let refusal {
             let text = MQTTReason.refusedPublication(refusal.code) ?? ""
-            throw giveUp("row \(refusal.number): \(text)")
+            throw giveUp("row \(refusal.number): \(text)", .configuration)
         }
         if case .closed(let reason) = connection.phase { throw giveUp(reason) }
         connection.keepAlive()

@@ -59,7 +59,7 @@ public struct DeltaLogEntry: Sendable {
                 if let action = try DeltaAction.parse(json) { body(action) }
             } catch {
                 throw Failure(
-                    .external, "reading", name, "line \(number) is no action of a Delta table: \(error.reason)",
+                    .input, "reading", name, "line \(number) is no action of a Delta table: \(error.reason)",
                     advice: "mend or restore the table's log", retry: .backoff)
             }
         }

@@ -21,7 +21,18 @@ final class MQTTDelivery: SegmentDelivery {
     private static let frameBytes = 48
     /// The segment under way.
     private var current: Segment?
+    /// How far the segments of all streams have come: one that was refused goes on where it was, whatever
+    /// its neighbours have sent meanwhile.
+    private var progress: [StreamID: Progress] = [:]
+    /// Rows of the segment under way that were refused for good before another was.
+    private var refusedEarlier: [MQTTPublisher.Refusal] = []
     private(set) var refusedRowCount: UInt64 = 0
+
+    private struct Progress {
+        let segment: Segment
+        let acknowledged: UInt64
+        let refused: [MQTTPublisher.Refusal]
+    }
 
     init(
         _ publisher: MQTTPublisher, topic: TopicTemplate, texts: RowTexts, _ settings: ForwarderSettings,
@@ -42,9 +53,16 @@ final class MQTTDelivery: SegmentDelivery {
         _ segment: Segment, onSent: (_ name: String, _ bytes: Int) -> Void
     ) throws(Failure) {
         if current != segment {
-            publisher.begin(at: segment.first)
+            let known = progress[segment.stream].flatMap { $0.segment == segment ? $0 : nil }
+            publisher.begin(at: known.map { $0.acknowledged + 1 } ?? segment.first)
+            refusedEarlier = known?.refused ?? []
             current = segment
             refusedRowCount = 0
+        }
+        defer {
+            progress[segment.stream] = Progress(
+                segment: segment, acknowledged: publisher.acknowledged,
+                refused: refusedEarlier + publisher.refused)
         }
         let prefix = texts.idPrefix(segment.streamName)
         var bytes = 0
@@ -59,12 +77,13 @@ final class MQTTDelivery: SegmentDelivery {
         crashPoint.pass("publish.before-flush")
         try publisher.flush()
         crashPoint.pass("publish.after-flush")
-        for refusal in publisher.refused {
+        let refused = refusedEarlier + publisher.refused
+        for refusal in refused {
             logger.error(
                 "dropped row \(refusal.number) of \(segment.streamName): \(refusal.reason)",
                 metadata: ["sink": "\(settings.sinkName)"])
         }
-        refusedRowCount = UInt64(publisher.refused.count)
+        refusedRowCount = UInt64(refused.count)
         onSent("\(prefix)\(segment.last)", bytes)
     }
 

@@ -20,13 +20,21 @@ final class PostDelivery: SegmentDelivery {
     private let settings: ForwarderSettings
     private let crashPoint: CrashPoint
     private let logger: Logger
-    /// The segment under way, and its next row.
-    private var current: Segment?
+    /// How far each stream has come: one that was refused goes on where it was, whatever its neighbours
+    /// have sent meanwhile.
+    private var progress: [StreamID: Progress] = [:]
     private var next: UInt64 = 0
     private(set) var refusedRowCount: UInt64 = 0
     /// Rows gathered for a body: their texts one behind the other, and where each ends.
     private var gathered: [UInt8] = []
     private var ends: [Int] = []
+
+    /// The segment under way, its next row, and how many of its rows were refused for good.
+    private struct Progress {
+        let segment: Segment
+        let next: UInt64
+        let refusedRowCount: UInt64
+    }
 
     init(
         _ poster: RowPoster, isCompressed: Bool, texts: RowTexts, _ settings: ForwarderSettings,
@@ -44,10 +52,12 @@ final class PostDelivery: SegmentDelivery {
     func deliver(
         _ segment: Segment, onSent: (_ name: String, _ bytes: Int) -> Void
     ) throws(Failure) {
-        if current != segment {
-            current = segment
-            next = segment.first
-            refusedRowCount = 0
+        let known = progress[segment.stream].flatMap { $0.segment == segment ? $0 : nil }
+        next = known?.next ?? segment.first
+        refusedRowCount = known?.refusedRowCount ?? 0
+        defer {
+            progress[segment.stream] = Progress(
+                segment: segment, next: next, refusedRowCount: refusedRowCount)
         }
         forgetGathered()
         var first = segment.first
@@ -118,10 +128,10 @@ final class PostDelivery: SegmentDelivery {
         try send(middle..<rows.upperBound, from: first, segment, onSent)
     }
 
-    /// A refusal that is waited for: it names the rows, so that somebody can look at them.
+    /// A refusal that is waited for, by its stream alone: it names the rows, so that somebody can look at them.
     private func waiting(_ failure: Failure, _ name: String) -> Failure {
         Failure(
-            failure.domain, failure.action, failure.subject, "\(name): \(failure.reason)",
+            .configuration, failure.action, failure.subject, "\(name): \(failure.reason)",
             advice: "mend the receiver, or set on_reject = \"drop\" to go on without such rows",
             retry: failure.retry)
     }
