@@ -95,11 +95,7 @@ final class Forwarder {
                 let segments = outbox.segments(of: sink)
                 let now = clock.monotonicNanoseconds()
                 if let segment = segments.first(where: { !holds.isHeld($0.stream, at: now) }) {
-                    if isDraining {
-                        try forward(segment)
-                    } else {
-                        try forwardWhenAllowed(segment)
-                    }
+                    try isDraining ? forward(segment) : forwardWhenAllowed(segment)
                 } else if try !sealWhatIsDue(isDraining) {
                     if isDraining, segments.isEmpty { break }
                     try idle(blocked(segments))
@@ -251,7 +247,6 @@ final class Forwarder {
             let wait = holds.hold(segment, after: error, clock: clock, using: &random)
             status.uploadFailures += 1
             status.isFailing = true
-            publish(status.state)
             logger.warning(
                 "\(segment.streamName) waits: \(error)",
                 metadata: ["sink": "\(settings.sinkName)", "retry_in": "\(seconds(wait))"])
