@@ -19,6 +19,11 @@ private func settings(_ file: String) -> AgentConfiguration {
     loadConfiguration(file, resolvesSecrets: false, showsWarnings: false)
 }
 
+/// Does what a command is for, or ends the process with the sentence that says why it could not.
+func orEnd(_ body: () throws(Failure) -> Void) {
+    do throws(Failure) { try body() } catch { end(with: error) }
+}
+
 struct OutboxList: ParsableCommand {
     static let configuration = CommandConfiguration(
         commandName: "list", abstract: "What waits for each sink, where it is, and why it waits.")
@@ -33,11 +38,8 @@ struct OutboxList: ParsableCommand {
     var json = false
 
     func run() {
-        do throws(Failure) {
-            let text = try OutboxReader(settings(file)).list(sink: sink, asJSON: json)
-            print(text, terminator: "")
-        } catch {
-            end(with: error)
+        orEnd { () throws(Failure) in
+            print(try OutboxReader(settings(file)).list(sink: sink, asJSON: json), terminator: "")
         }
     }
 }
@@ -62,12 +64,10 @@ struct OutboxShow: ParsableCommand {
     var json = false
 
     func run() {
-        do throws(Failure) {
+        orEnd { () throws(Failure) in
             let text = try OutboxReader(settings(file)).show(
                 sink: sink, stream: stream, row: row, asJSON: json)
             print(text, terminator: "")
-        } catch {
-            end(with: error)
         }
     }
 }
@@ -94,12 +94,10 @@ struct OutboxExport: ParsableCommand {
     var json = false
 
     func run() {
-        do throws(Failure) {
+        orEnd { () throws(Failure) in
             let found = try OutboxReader(settings(file)).export(
                 to: folder, sink: sink, stream: stream, asJSON: json)
             show(found, "copied", asJSON: json)
-        } catch {
-            end(with: error)
         }
     }
 }
@@ -120,11 +118,9 @@ struct OutboxVerify: ParsableCommand {
     var json = false
 
     func run() {
-        do throws(Failure) {
+        orEnd { () throws(Failure) in
             let found = try OutboxReader(settings(file)).verify(sink: sink, asJSON: json)
             show(found, "read", asJSON: json)
-        } catch {
-            end(with: error)
         }
     }
 }
@@ -154,10 +150,8 @@ struct OutboxRetry: ParsableCommand {
     var sink: String?
 
     func run() {
-        do throws(Failure) {
+        orEnd { () throws(Failure) in
             print(try OutboxRequests.retry(settings(file).agent, sink: sink), terminator: "")
-        } catch {
-            end(with: error)
         }
     }
 }
@@ -200,7 +194,7 @@ struct OutboxDiscardCommand: ParsableCommand {
 
     func run() {
         let rows = first.flatMap { first in last.map { first...$0 } }
-        do throws(Failure) {
+        orEnd { () throws(Failure) in
             let configuration = settings(file)
             guard yes else {
                 let plan = try OutboxRequests.discardPlan(
@@ -212,8 +206,6 @@ struct OutboxDiscardCommand: ParsableCommand {
             let text = try OutboxRequests.discard(
                 configuration.agent, sink: sink, stream: stream, rows: rows, asJSON: json)
             print(text, terminator: "")
-        } catch {
-            end(with: error)
         }
     }
 }

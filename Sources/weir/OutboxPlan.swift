@@ -16,11 +16,9 @@ struct OutboxPlan: ParsableCommand {
     var json = false
 
     func run() {
-        do throws(Failure) {
+        orEnd { () throws(Failure) in
             let settings = loadConfiguration(file, resolvesSecrets: false, showsWarnings: false)
             print(try OutboxReader(settings).plan(asJSON: json), terminator: "")
-        } catch {
-            end(with: error)
         }
     }
 }

@@ -57,7 +57,8 @@ struct LiveParts: EngineParts {
     func resultTargets(of query: QueryConfiguration) -> [any RowTarget] {
         query.sinks.map { name in
             OutboxTarget(
-                outbox, sink: name, stream: query.name, counters: counters(of: query),
+                outbox, sink: name, stream: query.name,
+                counters: fileSinks.contains(name) ? counters(of: query) : [],
                 partition: sinks.first { $0.name == name }?.partitionRule(of: query.plan),
                 columnCount: mergingSinks.contains(name) ? nil : query.plan.schema.count)
         }
@@ -71,6 +72,7 @@ struct LiveParts: EngineParts {
         }
     }
 
+    /// What files say was taken in. Sinks that take rows have no place for it, and seal a few rows at a time.
     private func counters(of query: QueryConfiguration) -> [Ledger.CounterID] {
         outbox.ledger.counters(sources: query.plan.sources, query: query.name)
     }
