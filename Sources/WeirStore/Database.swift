@@ -26,6 +26,9 @@ public final class Database: @unchecked Sendable {
     private let unsynced: WriteOptions
     private let openedWith: [RocksOptions]
     private let failure = Mutex<Failure?>(nil)
+    /// Whether the directory still bears the mark of an earlier layout, and the weir of that layout can take
+    /// it back: until something is written.
+    private let isOfEarlierFormat: Mutex<Bool>
 
     /// Opens the database, creating it in a new directory.
     ///
@@ -40,7 +43,8 @@ public final class Database: @unchecked Sendable {
             RocksOptions.of($0, options, isNew: !directory.isEstablished)
         }
         (handle, families) = try openRocks(directory.databasePath, openedWith)
-        if !directory.isEstablished || directory.isOlder {
+        isOfEarlierFormat = Mutex(directory.isEstablished && directory.isOlder)
+        if !directory.isEstablished {
             do throws(Failure) {
                 try directory.markEstablished()
             } catch {
@@ -57,6 +61,7 @@ public final class Database: @unchecked Sendable {
     /// opening again helps.
     public init(reading directory: StateDirectory) throws(Failure) {
         self.directory = directory
+        isOfEarlierFormat = Mutex(false)
         options = DatabaseOptions()
         synced = WriteOptions(isSynced: true, isLogged: true)
         unsynced = WriteOptions(isSynced: false, isLogged: true)
@@ -103,6 +108,11 @@ public final class Database: @unchecked Sendable {
     func write(_ batch: WriteBatch, isSynced: Bool) throws(Failure) {
         precondition(!isReadOnly, "the state was opened to look into it")
         try checkUsable()
+        try isOfEarlierFormat.withLock { (isEarlier) throws(Failure) in
+            guard isEarlier else { return }
+            try directory.markEstablished()
+            isEarlier = false
+        }
         let (_, text) = withRocksError {
             rocksdb_write(handle, (isSynced ? synced : unsynced).handle, batch.handle, $0)
         }
