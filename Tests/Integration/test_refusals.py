@@ -2,15 +2,16 @@
 and it goes on by itself, in its order, when what was wrong is mended."""
 
 import json
+import signal
 from pathlib import Path
 
 import pytest
 from deltalake import DeltaTable
 
 from lake_kit import agent, file_sink, query, readings, require_balanced, sensors, sink
-from rows_kit import row_sink
+from rows_kit import Subscriber, mqtt_sink, row_sink
 from webhook_server import WebhookServer
-from weir_kit import wait_until, weir
+from weir_kit import Broker, wait_until, weir
 
 DELTA = sink('type = "file"\nurl = "file:./lake"\nformat = "delta"\n')
 COLUMNS = 'device = "STRING", seq = "BIGINT"'
@@ -205,3 +206,34 @@ def test_rows_that_a_receiver_refuses_wait_alone_and_come_once(broker, start_wei
         assert numbers == sorted(numbers), "in order"
     finally:
         server.stop()
+
+
+def test_a_topic_without_rights_holds_up_its_own_query_alone(broker, start_weir, tmp_path):
+    rights = tmp_path / "acl"
+    rights.write_text("topic read #\ntopic readwrite out/two\n")
+    guarded = Broker(tmp_path / "guarded", f"acl_file {rights}\n")
+    listener = Subscriber(guarded, "out/#")
+    try:
+        text = (
+            agent() + sensors(broker) + query("one", "SELECT 'one' AS kind, seq FROM sensors", '["alerts"]')
+            + query("two", "SELECT 'two' AS kind, seq FROM sensors", '["alerts"]') + mqtt_sink(guarded, "out/{kind}")
+        )
+        process = start_weir(text).start()
+
+        def numbers(kind):
+            return [json.loads(payload)["seq"] for topic, _, payload, _ in listener.rows() if topic == f"out/{kind}"]
+
+        for start in (0, 10, 20):
+            broker.publish("plant/1", readings(10, start))
+            wait_until(lambda: set(numbers("two")) == set(range(start + 10)), 20, "the neighbour's rows")
+        said = "the broker does not authorise us to publish to the topic"
+        wait_until(lambda: said in held(process, "alerts").get("one", ""), 20, "the refusal")
+        assert list(held(process, "alerts")) == ["one"] and not numbers("one")
+        rights.write_text("topic readwrite #\n")
+        guarded.process.send_signal(signal.SIGHUP)
+        wait_until(lambda: process.received("sensors") == 30 and process.pending() == 0, 30, "the rest")
+        wait_until(lambda: len(numbers("one")) >= 30, 10, "the rows that waited")
+        assert list(dict.fromkeys(numbers("one"))) == list(range(30)), "in order"
+    finally:
+        listener.stop()
+        guarded.stop()
