@@ -48,6 +48,10 @@ extension Portability {
                     "Flink takes a condition on \(name) alone for a ranking, and ranks streams by ROW_NUMBER() "
                         + "only; where no two rows of a key have one time it is the same")
             }
+        case _ where plan.readsVersionsWithoutKey:
+            found.append(
+                "Flink joins FOR SYSTEM_TIME AS OF with a source, or with a view of one without a condition, "
+                    + "and by columns of it as they are")
         default: break
         }
         return found

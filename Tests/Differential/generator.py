@@ -6,99 +6,13 @@ import random
 from expressions import CONDITIONS, SCALARS
 from joins import interval_join, lookups, regular_join, window_join
 from qualify import grouped_over, qualify
+from ranking import deduplication, order_by, top_n
 from streams import Batch, stream
-
-# What queries are put together from.
-
-NUMBERS = ["v", "w", "x", "v + 1", "CAST(v AS BIGINT)", "x * 2", "ABS(v)"]
-AGGREGATES = ["COUNT(*)", "COUNT({n})", "SUM({n})", "AVG({n})", "MIN({n})", "MAX({n})", "MIN(t)", "MAX(k)", "MAX(b)"]
-MORE_AGGREGATES = [
-    "COUNT(DISTINCT v)", "SUM(DISTINCT g)", "STDDEV_POP(x)", "STDDEV_SAMP(x)", "VAR_POP(x)", "VAR_SAMP(x)",
-    "COUNT(DISTINCT k)", "AVG(DISTINCT x)", "COUNT(DISTINCT t)", "MAX(DISTINCT v)", "STDDEV_POP(v)", "VAR_POP(w / 1000000)",
-]
-WINDOWS = {
-    "tumble": ["TUMBLE(TABLE {s}, DESCRIPTOR(ts), INTERVAL '1' MINUTE)", "TUMBLE(TABLE {s}, DESCRIPTOR(ts), INTERVAL '30' SECOND)",
-               "TUMBLE(TABLE {s}, DESCRIPTOR(ts), INTERVAL '2' MINUTE, INTERVAL '17' SECOND)"],
-    "hop": ["HOP(TABLE {s}, DESCRIPTOR(ts), INTERVAL '30' SECOND, INTERVAL '2' MINUTE)",
-            "HOP(TABLE {s}, DESCRIPTOR(ts), INTERVAL '20' SECOND, INTERVAL '1' MINUTE, INTERVAL '7' SECOND)"],
-    "cumulate": ["CUMULATE(TABLE {s}, DESCRIPTOR(ts), INTERVAL '30' SECOND, INTERVAL '2' MINUTE)",
-                 "CUMULATE(TABLE {s}, DESCRIPTOR(ts), INTERVAL '1' MINUTE, INTERVAL '5' MINUTE)"],
-    "session": ["SESSION(TABLE {s} PARTITION BY k, DESCRIPTOR(ts), INTERVAL '10' SECOND)",
-                "SESSION(TABLE {s} PARTITION BY k, DESCRIPTOR(ts), INTERVAL '25' SECOND)"],
-}
-
-
-def aggregates(rng, pool, count):
-    items = []
-    for index in range(count):
-        call = rng.choice(pool).format(n=rng.choice(NUMBERS))
-        if rng.random() < 0.25:
-            call += f" FILTER (WHERE {rng.choice(CONDITIONS)})"
-        items.append(f"{call} AS c{index}")
-    return ", ".join(items)
-
-
-def window_query(rng, kind, pool=AGGREGATES):
-    window = rng.choice(WINDOWS[kind]).format(s="s")
-    keys = ["k"] if kind == "session" else rng.choice([[], ["k"], ["k", "g"], ["g"]])
-    bounds = "window_start, window_end" + rng.choice(["", ", window_time"])
-    selected = ", ".join([bounds] + keys + [aggregates(rng, pool, rng.randrange(1, 4))])
-    where = f" WHERE {rng.choice(CONDITIONS)}" if rng.random() < 0.4 and kind != "session" else ""
-    having = " HAVING COUNT(*) > 1" if rng.random() < 0.3 else ""
-    return f"SELECT {selected} FROM TABLE({window}){where} GROUP BY {', '.join([bounds] + keys)}{having}"
-
-
-def windows(kind):
-    def family(rng, seed):
-        return Batch(
-            kind, seed, {f"q{i}": window_query(rng, kind) for i in range(6)}, {"s": stream(rng, 150)})
-    return family
-
-
-def aggregate_family(rng, seed):
-    kind = rng.choice(["tumble", "hop", "cumulate", "session"])
-    return Batch(
-        "aggregates", seed, {f"q{i}": window_query(rng, kind, MORE_AGGREGATES) for i in range(6)},
-        {"s": stream(rng, 150)})
-
-
-def older_forms(rng, seed):
-    forms = {
-        "TUMBLE": "INTERVAL '1' MINUTE", "HOP": "INTERVAL '30' SECOND, INTERVAL '90' SECOND",
-        "SESSION": "INTERVAL '15' SECOND",
-    }
-    queries = {}
-    for i in range(6):
-        name = rng.choice(list(forms))
-        call = f"{name}(ts, {forms[name]})"
-        inside = f"(ts, {forms[name]})"
-        keys = rng.choice([["k"], [], ["g"]])
-        chosen = ", ".join(
-            keys + [f"{name}_START{inside} AS s0, {name}_END{inside} AS s1"] + [aggregates(rng, AGGREGATES, 2)])
-        queries[f"q{i}"] = f"SELECT {chosen} FROM s GROUP BY {', '.join(keys + [call])}"
-    return Batch("older_group_windows", seed, queries, {"s": stream(rng, 120)})
-
-
-def grouping_sets(rng, seed):
-    forms = [
-        "GROUPING SETS ((k), ())", "GROUPING SETS ((k, g), (g), ())", "ROLLUP (k, g)", "CUBE (k, g)", "k, ROLLUP (g)",
-        "ROLLUP ((k, g), b)", "CUBE (UPPER(k), g)", "GROUPING SETS ((k, g), k)", "ROLLUP (g), GROUPING SETS ((b), ())",
-    ]
-    queries = {}
-    for i in range(6):
-        window = rng.choice(WINDOWS[rng.choice(["tumble", "hop", "cumulate"])]).format(s="s")
-        sets = forms[(seed * 6 + i) % len(forms)]
-        keys = [key for key in ["k", "g", "b"] if key in sets.replace("GROUPING SETS", "").replace("UPPER(k)", "").replace("CUBE", "").replace("ROLLUP", "")]
-        keys += ["UPPER(k)"] if "UPPER" in sets else []
-        shown = ", ".join(f"{key} AS key{j}" for j, key in enumerate(keys))
-        levels = f"GROUPING_ID({', '.join(keys)}) AS id, GROUPING({keys[0]}) AS lacks"
-        having = f" HAVING GROUPING({keys[-1]}) = 1 OR COUNT(*) > 1" if rng.random() < 0.3 else ""
-        where = f" WHERE {rng.choice(CONDITIONS)}" if rng.random() < 0.3 else ""
-        pool = AGGREGATES + ["COUNT(DISTINCT v)", "SUM(g)", "MAX(k)"]
-        queries[f"q{i}"] = (
-            f"SELECT window_start, window_end, {shown}, {levels}, {aggregates(rng, pool, 2)} FROM TABLE({window}){where} "
-            f"GROUP BY window_start, window_end, {sets}{having}")
-    return Batch("grouping_sets", seed, queries, {"s": stream(rng, 120)})
+from temporal import temporal_join
+from window_sets import window_semi_join, window_sets
+from windows import (
+    AGGREGATES, WINDOWS, aggregate_family, aggregates, cascades, chained, collections_of, grouping_sets, older_forms,
+    views_over_views, windows)
 
 
 def distinct(rng, seed):
@@ -214,55 +128,6 @@ def over(rng, seed):
     return Batch("over", seed, queries, {"s": stream(rng, 120), "u": stream(rng, 120, late=0)})
 
 
-def top_n(rng, seed):
-    queries = {}
-    for i in range(4):
-        window = rng.choice(WINDOWS[rng.choice(["tumble", "hop", "cumulate"])]).format(s="s")
-        bounds = "window_start, window_end"
-        order = rng.choice(["n DESC, k", "total, k DESC", "k"])
-        queries[f"q{i}"] = (
-            f"SELECT {bounds}, k, n, total, rn FROM (SELECT *, ROW_NUMBER() OVER (PARTITION BY {bounds} ORDER BY {order}) AS rn "
-            f"FROM (SELECT {bounds}, k, COUNT(*) AS n, SUM(v) AS total FROM TABLE({window}) GROUP BY {bounds}, k)) "
-            f"WHERE rn <= {rng.randrange(1, 4)}")
-    for i, order in enumerate(["ASC", "DESC"]):
-        # The last of rows with one time depends on the order of arrival, which is the same for both.
-        queries[f"d{i}"] = (
-            "SELECT window_start, window_end, k, v FROM (SELECT *, ROW_NUMBER() OVER (PARTITION BY window_start, window_end, k "
-            f"ORDER BY ts {order}) AS rn FROM TABLE(TUMBLE(TABLE s, DESCRIPTOR(ts), INTERVAL '1' MINUTE))) WHERE rn = 1")
-    queries["t0"] = (
-        "SELECT window_start, window_end, k, w, rn FROM (SELECT *, ROW_NUMBER() OVER (PARTITION BY window_start, window_end "
-        "ORDER BY w DESC) AS rn FROM TABLE(TUMBLE(TABLE s, DESCRIPTOR(ts), INTERVAL '1' MINUTE)) WHERE w IS NOT NULL) WHERE rn <= 2")
-    for i in range(3):
-        window = rng.choice(WINDOWS[rng.choice(["tumble", "hop", "cumulate", "session"])]).format(s="s")
-        by = rng.choice([", k", ", g, k"]) if "SESSION" in window else rng.choice(["", ", k", ", b", ", g, t"])
-        order = ", ".join(
-            rng.sample(["v", "v DESC", "x DESC NULLS LAST", "t", "t DESC", "b", "g NULLS LAST", "w DESC", "ts", "k DESC NULLS FIRST"], 2))
-        kept = rng.choice(["rn <= 3", "rn = 1", "rn BETWEEN 2 AND 4", "rn = 2", "rn < 3 AND v > 0"])
-        queries[f"r{i}"] = (
-            f"SELECT window_start, window_end, k, g, v, x, t, b, ts, rn FROM (SELECT *, ROW_NUMBER() OVER (PARTITION BY window_start, "
-            f"window_end{by} ORDER BY {order}, ts, w) AS rn FROM TABLE({window})) WHERE {kept}")
-    queries["c0"] = (
-        "SELECT window_start, window_end, COUNT(*) AS n, SUM(v) AS total FROM (SELECT window_start, window_end, v, ROW_NUMBER() OVER ("
-        "PARTITION BY window_start, window_end, k ORDER BY v DESC, w) AS rn FROM TABLE(TUMBLE(TABLE s, DESCRIPTOR(ts), "
-        "INTERVAL '1' MINUTE))) WHERE rn <= 2 GROUP BY window_start, window_end")
-    return Batch("top_n", seed, queries, {"s": stream(rng, 120, late=0)})
-
-
-def order_by(rng, seed):
-    queries = {}
-    for i in range(3):
-        keys = ", ".join(rng.sample(["v", "v DESC", "x DESC NULLS LAST", "t", "b DESC", "g NULLS LAST", "k"], rng.randrange(3)))
-        queries[f"q{i}"] = f"SELECT ts, k, v, x FROM s WHERE {rng.choice(CONDITIONS)} ORDER BY ts{', ' + keys if keys else ''}"
-    queries["g0"] = (
-        "SELECT window_time, k, n FROM (SELECT window_start, window_end, window_time, k, COUNT(*) AS n FROM TABLE(TUMBLE(TABLE s, "
-        "DESCRIPTOR(ts), INTERVAL '1' MINUTE)) GROUP BY window_start, window_end, window_time, k) ORDER BY window_time, n DESC, k")
-    for i, by in enumerate(["k", "k, g", "t, b"]):
-        queries[f"f{i}"] = (
-            f"SELECT k, g, t, b, ts, v FROM (SELECT *, ROW_NUMBER() OVER (PARTITION BY {by} ORDER BY ts ASC) AS rn FROM s "
-            f"WHERE {rng.choice(CONDITIONS)}) WHERE rn = 1")
-    return Batch("order_by_and_keep_first", seed, queries, {"s": stream(rng, 120, late=0)})
-
-
 def match(rng, seed):
     head = "SELECT * FROM s MATCH_RECOGNIZE (PARTITION BY k ORDER BY ts MEASURES "
     skip = rng.choice(["AFTER MATCH SKIP PAST LAST ROW", "AFTER MATCH SKIP TO NEXT ROW"])
@@ -277,36 +142,6 @@ def match(rng, seed):
         "q4": f"{head}A.v AS a, C.v AS c ONE ROW PER MATCH {skip} PATTERN (A B*? C) DEFINE A AS g = 0, C AS g = 2)",
     }
     return Batch("match_recognize", seed, queries, {"s": stream(rng, 120, late=0)})
-
-
-def chained(rng, seed):
-    first = ("SELECT window_start AS s0, window_end AS e0, window_time AS rt, k, SUM(v) AS total, COUNT(*) AS n FROM TABLE(TUMBLE(TABLE s, "
-             "DESCRIPTOR(ts), INTERVAL '30' SECOND)) GROUP BY window_start, window_end, window_time, k")
-    queries = {
-        "q0": "SELECT window_start, window_end, k, SUM(total) AS total, MAX(n) AS most FROM TABLE(TUMBLE(TABLE halves, "
-              "DESCRIPTOR(rt), INTERVAL '2' MINUTE)) GROUP BY window_start, window_end, k",
-        "q1": "SELECT window_start, window_end, COUNT(*) AS n, SUM(total) AS total FROM TABLE(HOP(TABLE halves, DESCRIPTOR(rt), "
-              "INTERVAL '1' MINUTE, INTERVAL '2' MINUTE)) GROUP BY window_start, window_end",
-        "q2": "WITH c AS (SELECT k, ts, v FROM s WHERE v > 0) SELECT window_start, window_end, k, COUNT(*) AS n FROM TABLE("
-              "TUMBLE(TABLE c, DESCRIPTOR(ts), INTERVAL '1' MINUTE)) GROUP BY window_start, window_end, k",
-        "q3": "SELECT window_start, window_end, SUM(n) AS n FROM (SELECT window_start, window_end, k, COUNT(*) AS n FROM TABLE("
-              "TUMBLE(TABLE s, DESCRIPTOR(ts), INTERVAL '1' MINUTE)) GROUP BY window_start, window_end, k) GROUP BY window_start, window_end",
-        "q4": "SELECT window_start, k, v, ts FROM TABLE(TUMBLE(TABLE calm, DESCRIPTOR(ts), INTERVAL '1' MINUTE)) WHERE v > 10",
-    }
-    views = [("halves", first), ("calm", "SELECT k, ts, v FROM s WHERE b")]
-    return Batch("chained_windows_and_views", seed, queries, {"s": stream(rng, 120)}, views)
-
-
-def collections_of(rng, seed):
-    calls = ["LISTAGG(t)", "LISTAGG(k, '|')", "ARRAY_AGG(v)", "FIRST_VALUE(v)", "LAST_VALUE(v)", "FIRST_VALUE(t)", "LAST_VALUE(x)"]
-    # weir takes the first and the last by event time (docs/sql.md), Flink by arrival: the same in order.
-    queries = {
-        f"q{i}": f"SELECT window_start, window_end, k, {call} AS r FROM TABLE(TUMBLE(TABLE "
-                 f"{'r' if '_VALUE' in call else 's'}, DESCRIPTOR(ts), INTERVAL '1' MINUTE)) GROUP BY window_start, window_end, k"
-        for i, call in enumerate(calls)
-    }
-    inputs = {"s": stream(rng, 100), "r": sorted(stream(rng, 100), key=lambda row: row["ts"])}
-    return Batch("values_of_a_group", seed, queries, inputs)
 
 
 def json_aggregates(rng, seed):
@@ -369,6 +204,9 @@ FAMILIES = {
     "order_by_and_keep_first": (order_by, 3), "interval_join": (interval_join, 4), "regular_join": (regular_join, 4),
     "window_join": (window_join, 4), "lookup_join": (lookups, 4), "match_recognize": (match, 5), "chained_windows_and_views": (chained, 3),
     "json_aggregates": (json_aggregates, 3), "time_zones": (time_zones, 6), "qualify": (qualify, 5), "grouped_over": (grouped_over, 5),
+    "cascades": (cascades, 4), "views_over_views": (views_over_views, 3), "deduplication": (deduplication, 4),
+    "temporal_join": (temporal_join, 6), "window_semi_join": (window_semi_join, 4), "window_sets": (window_sets, 3),
+    "json_aggregates": (json_aggregates, 3), "time_zones": (time_zones, 6),
 }
 
 

@@ -130,3 +130,67 @@ def test_a_second_window_in_one_select_is_not_flinks(tmp_path):
     assert complaints(f"SELECT {one} FROM (SELECT {time}, {other} FROM {source} {window})") == []
     found = complaints(f"SELECT {one}, {other} FROM {source} {window}")
     assert len(found) == 1 and "over one window; put LAG into a SELECT above it" in found[0][1]
+
+
+VERSIONS = """\
+[agent]
+id = "a"
+state_dir = "unused"
+[[source]]
+name = "s"
+type = "file"
+path = "s.ndjson"
+[source.columns]
+k = "STRING"
+ts = { type = "TIMESTAMP_LTZ(3)", from = "epoch_ms" }
+[source.time]
+column = "ts"
+[[source]]
+name = "r"
+type = "file"
+path = "r.ndjson"
+[source.columns]
+k = "STRING"
+place = { type = "STRING", path = "/at/place" }
+ts = { type = "TIMESTAMP_LTZ(3)", from = "epoch_ms" }
+[source.time]
+column = "ts"
+[[view]]
+name = "some"
+sql = "SELECT k AS key, ts, UPPER(k) AS big, place FROM r"
+[[view]]
+name = "fewer"
+sql = "SELECT k, ts FROM r WHERE k <> 'x'"
+"""
+
+
+def test_versions_have_a_key_for_flink(tmp_path):
+    path = tmp_path / "a.toml"
+
+    def script(on, *options, right="r"):
+        query = f"SELECT s.k FROM s JOIN {right} FOR SYSTEM_TIME AS OF s.ts ON {on}"
+        path.write_text(f'{VERSIONS}[[query]]\nname = "q"\nsql = """{query}"""\n', encoding="utf-8")
+        said = weir("export", "flink", path, *options).stdout
+        assert f"{query};" in said
+        return said
+
+    assert "  PRIMARY KEY (`k`) NOT ENFORCED,\n  WATERMARK FOR" in script("s.k = r.k")
+    assert "PRIMARY KEY (`k`)" in script("s.k = some.key", right="some")
+    by_view = "ROW_NUMBER() OVER (PARTITION BY `{}` ORDER BY `ts` DESC)"
+    for said, key in [
+        (script("s.k = r.place"), "place"), (script("s.k = r.k", "--connector", "kafka"), "k"),
+    ]:
+        assert "PRIMARY KEY" not in said
+        assert by_view.format(key) in said
+        assert "which forgets one that" in said
+    for said in [script("s.k = some.big", right="some"), script("s.k = fewer.k", right="fewer")]:
+        assert "PRIMARY KEY" not in said
+        assert "It will refuse this script" in said
+    path.write_text(
+        VERSIONS + "".join(
+            f'[[query]]\nname = "q_{key}"\nsql = "SELECT s.k FROM s JOIN r FOR SYSTEM_TIME AS OF s.ts ON s.k = r.{key}"\n'
+            for key in ["k", "place"]), encoding="utf-8")
+    refused = weir("export", "flink", path)
+    assert refused.returncode != 0
+    assert "by different columns (k; place)" in refused.stderr
+    assert weir("export", "flink", path, "--query", "q_k").returncode == 0

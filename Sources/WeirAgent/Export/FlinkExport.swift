@@ -55,8 +55,9 @@ public enum FlinkExport {
                 advice: "export them one by one with --query")
         }
         let read = Set(queries.flatMap { $0.plan.sources })
+        let versions = try FlinkVersions(queries, of: configuration)
         let tables = configuration.sources.filter { read.contains($0.name) }.map {
-            FlinkSourceTable($0, options)
+            FlinkSourceTable($0, options, versionKey: versions.keys[$0.name])
         }
         let looked = Set(queries.flatMap { $0.plan.root.lookupTables })
         let lookups = configuration.tables.filter { looked.contains($0.name) }.map {
@@ -66,7 +67,7 @@ public enum FlinkExport {
             FlinkSinkTable.all(of: query, configuration, options)
         }
         var parts = [
-            FlinkNotes(configuration, queries, tables, lookups, sinks).text,
+            FlinkNotes(configuration, queries, tables, lookups, sinks, versions).text,
             settings(queries, tables),
         ]
         parts += tables.flatMap(\.statements) + lookups.flatMap(\.statements)

@@ -11,16 +11,19 @@ struct FlinkNotes {
     private let tables: [FlinkSourceTable]
     private let lookups: [FlinkLookupTable]
     private let sinks: [FlinkSinkTable]
+    private let versions: FlinkVersions
 
     init(
         _ configuration: AgentConfiguration, _ queries: [QueryConfiguration],
-        _ tables: [FlinkSourceTable], _ lookups: [FlinkLookupTable], _ sinks: [FlinkSinkTable]
+        _ tables: [FlinkSourceTable], _ lookups: [FlinkLookupTable], _ sinks: [FlinkSinkTable],
+        _ versions: FlinkVersions
     ) {
         self.configuration = configuration
         self.queries = queries
         self.tables = tables
         self.lookups = lookups
         self.sinks = sinks
+        self.versions = versions
     }
 
     var text: String {
@@ -45,7 +48,7 @@ struct FlinkNotes {
             "Rows that cannot be read go to _rejected/SOURCE in weir. Flink skips them, or makes their "
                 + "values NULL (json.ignore-parse-errors), and fails on a row without event time.")
         notes.append("The order of rows in a result is weir's own: in Flink there is none.")
-        notes += connectorNotes + lookups.flatMap(\.notes)
+        notes += connectorNotes + lookups.flatMap(\.notes) + versions.notes(tables)
         notes += Set(otherJoins).sorted()
         let texts = queries.map(\.sql) + configuration.views.map(\.sql)
         let unportable = texts.flatMap {

@@ -13,6 +13,8 @@ struct FlinkSourceTable {
     /// Columns that have no counterpart there and are NULL.
     private(set) var lostColumns: [String] = []
     private let folder: String
+    /// The columns that tell versions apart (FlinkVersions); nil where rows are no versions.
+    private let versionKey: [String]?
     private var members: [Member] = []
     private var metadata: [String] = []
     /// One a column of the configuration: its value in terms of the table's columns.
@@ -32,8 +34,11 @@ struct FlinkSourceTable {
         let isPlain: Bool
     }
 
-    init(_ source: SourceConfiguration, _ options: FlinkExportOptions) {
+    init(
+        _ source: SourceConfiguration, _ options: FlinkExportOptions, versionKey: [String]? = nil
+    ) {
         self.source = source
+        self.versionKey = versionKey
         folder = options.folder
         connector = options.connector ?? (source.isFile ? .filesystem : .kafka)
         let grouped = Dictionary(grouping: source.columns) { $0.member ?? "" }
@@ -55,7 +60,15 @@ struct FlinkSourceTable {
 
     /// The table, and the view over it where that is needed.
     var statements: [String] {
-        values.allSatisfy(\.isPlain) ? [table(named: source.name)] : [table(named: inner), view]
+        if values.allSatisfy(\.isPlain), !hasVersionView { return [table(named: source.name)] }
+        return [table(named: inner), view]
+    }
+
+    /// Whether versions are found by the view and not by a key of the table.
+    var hasVersionView: Bool {
+        guard let versionKey else { return false }
+        return connector == .kafka
+            || !versionKey.allSatisfy { name in values.contains { $0.column.name == name && $0.isPlain } }
     }
 
     private var inner: String { "\(source.name)__in" }
@@ -68,6 +81,10 @@ struct FlinkSourceTable {
         if let time = source.time, let value = values.first(where: { $0.column.name == time.column }) {
             let column = value.isPlain ? time.column : timeName(time.column)
             if !value.isPlain { lines.append("\(flinkName(column)) AS \(value.expression)") }
+            if let versionKey, !hasVersionView {
+                let names = versionKey.map(flinkName).joined(separator: ", ")
+                lines.append("PRIMARY KEY (\(names)) NOT ENFORCED")
+            }
             let delay = time.watermarkDelayMilliseconds
             let mark = delay == 0 ? "" : " - \(flinkInterval(milliseconds: delay))"
             lines.append("WATERMARK FOR \(flinkName(column)) AS \(flinkName(column))\(mark)")
@@ -85,8 +102,16 @@ struct FlinkSourceTable {
             }
             return "\(value.expression) AS \(name)"
         }
-        return "CREATE TEMPORARY VIEW \(flinkName(source.name)) AS\nSELECT \(items.joined(separator: ", "))\n"
-            + "FROM \(flinkName(inner));"
+        let head = "CREATE TEMPORARY VIEW \(flinkName(source.name)) AS\n"
+        let rows = "SELECT \(items.joined(separator: ", "))\nFROM \(flinkName(inner))"
+        guard hasVersionView, let versionKey, let time = source.time else { return head + rows + ";" }
+        let names = source.columns.map { flinkName($0.name) }.joined(separator: ", ")
+        let keys = versionKey.map(flinkName).joined(separator: ", ")
+        // Behind such a view Flink would join NULL with NULL.
+        let present = versionKey.map { "\(flinkName($0)) IS NOT NULL" }.joined(separator: " AND ")
+        return head + "SELECT \(names) FROM (\nSELECT *, ROW_NUMBER() OVER (PARTITION BY \(keys) "
+            + "ORDER BY \(flinkName(time.column)) DESC) AS `version__in` FROM (\n\(rows)) WHERE \(present))\n"
+            + "WHERE `version__in` = 1;"
     }
 
     private var options: [(key: String, value: String)] {
