@@ -108,6 +108,23 @@ private func writeFile(for segment: Segment, in outbox: Outbox, bytes: Int) thro
         #expect(report.expired == 80 && report.pending.rows == 20 && report.pending.bytes == 100_000)
     }
 
+    /// A stream that waits alone may have sent parts of its segment, as its neighbour may of its own.
+    @Test func theNextSegmentOfEachStreamIsKept() throws {
+        let bench = try Bench(TemporaryDirectory(), rowCount: 40)
+        let appender = OutboxAppender(bench.outbox)
+        let late = appender.register(sink: "lake", stream: "_late/minutes")
+        try append(
+            rows(0..<40), to: late, appender, bench.database.makeCommit(), at: 2000, in: bench.database)
+        for _ in 0..<2 {
+            try bench.stage(bench.seal(20))
+            let range = try #require(bench.outbox.sealableRange(of: late, rowsMax: 20))
+            try bench.stage(try #require(try bench.outbox.seal(range, sealedAt: 5000)))
+        }
+        let gone = try bench.outbox.expireOldest(of: bench.sink, untilBytes: 0)
+        #expect(gone.map(\.first) == [21, 21])
+        #expect(bench.outbox.segments(of: bench.sink).map(\.first) == [1, 1])
+    }
+
     @Test func filesAreTooOldWhenAllTheirRowsAre() throws {
         let bench = try Bench(TemporaryDirectory(), rowCount: 100, at: 1000)
         for _ in 0..<3 { try bench.stage(bench.seal(20)) }
