@@ -175,6 +175,23 @@ import WeirCore
         #expect(harness.committed.results.filter { $0.hasPrefix("'a'|") }.count == 2)
     }
 
+    @Test func anIdleKeyForWhichNothingWaitsIsNotBroughtBackToMemory() throws {
+        let sql = """
+            SELECT device, ts FROM (SELECT *, ROW_NUMBER() OVER (PARTITION BY device, line ORDER BY ts) AS n
+            FROM readings WHERE line > 0) WHERE n = 1
+            """
+        let harness = try harness(sql, budget: 1, idleTimeout: 1000)
+        _ = harness.tracker.tick(monotonic: 0, isConnected: true)
+        try harness.process([Reading(device: "a", line: 1, time: 10_000)])
+        // The row that lets the first one out is none of the query's, so that nothing waits behind it.
+        try harness.process([Reading(device: "a", line: -1, time: 20_000)])
+        for _ in 0..<3 { harness.commit() }
+        #expect(harness.committed.results.count == 1)
+        #expect(harness.pipeline.spilledCount == 1)
+        try harness.advance(try #require(harness.tracker.tick(monotonic: 1000, isConnected: true)))
+        #expect(harness.pipeline.spilledCount == 1)
+    }
+
     @Test func rowsOfSeveralKeysThatMeetGoByTheSlowest() throws {
         let across = [
             "SELECT device, ts, COUNT(*) OVER (ORDER BY ts) AS n FROM readings",
