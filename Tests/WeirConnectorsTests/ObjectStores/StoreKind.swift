@@ -148,7 +148,7 @@ enum StoreKind: String, CaseIterable, Sendable {
     /// The key file with a private key that the account does not have.
     private static func withAnotherKey(_ file: String) throws -> String {
         var other = ""
-        try withScratchFolder { scratch in
+        withScratchFolder { scratch in
             let pem = "\(scratch.path)/other.pem"
             let arguments = ["genpkey", "-algorithm", "RSA", "-pkeyopt", "rsa_keygen_bits:2048", "-out", pem]
             #expect(ChildProcess(["openssl"] + arguments)?.wait() == 0)
