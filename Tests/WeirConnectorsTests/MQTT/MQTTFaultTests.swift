@@ -63,14 +63,6 @@ private func runUntilState(_ options: MQTTOptions, contains text: String) throws
         try driver.run { driver.source.report.reconnects >= 3 }
     }
 
-    /// mosquitto 2.0 takes the connection away without a word.
-    @Test func aConnectionThatIsTakenAwayAgainAndAgainRaisesTheQuestionOfASecondClient() throws {
-        let broker = ScriptedBroker(.init(afterwards: [0xE0, 0]))
-        let driver = try SourceDriver(MQTTSource(testOptions(broker.port, "t")))
-        try driver.run { driver.state.contains("the broker closed the connection; next attempt") }
-        try driver.run { driver.state.contains("again; is there another client with the client id weir-test?") }
-    }
-
     @Test func aBrokerThatIsNotThereIsTriedAgainAndAgain() throws {
         let driver = try SourceDriver(MQTTSource(testOptions(freePort(), "t")))
         try driver.run { driver.state.contains("Connection refused; next attempt in 1 s") }
