@@ -2,10 +2,10 @@
 
     coarsen_keys.py WEIR [--keys 1000000] [--minutes 24] [--folder DIR]      room for about 2 GB in DIR
 
-A minute after the other comes from a file, one row a key; the lake is away. Three sinks in turn: one that drops the
+A minute after the other comes from a file, one row a key; uploads are not allowed meanwhile. Three sinks in turn: one that drops the
 oldest rows (what the work costs without coarsening), one whose outbox has room for some ten minutes, so that
 minutes become tens of minutes, and one with room for fewer, where no wide window is ever whole and every
-commit finds the outbox full. At the end the lake comes back; counted events plus those of dropped rows must be
+commit finds the outbox full. At the end uploads are allowed; counted events plus those of dropped rows must be
 all events of the closed windows.
 """
 
@@ -49,6 +49,8 @@ type = "file"
 url = "file:./lake"
 compression = "zstd"
 schedule = "every 1s"
+only_when = {{ command = ["test", "-e", "online"] }}
+max_bytes = "{piece}MB"
 retry_min = "50ms"
 retry_max = "500ms"
 [sink.outbox]
@@ -77,14 +79,16 @@ def lake_rows(folder):
 
 def run(options, name, room, full):
     folder = f"{options.folder}/{name}"
-    agent = weir_kit.Weir(folder, CONFIGURATION.format(input=f"{options.folder}/events.ndjson", room=room, full=full))
-    lake = f"{folder}/lake"
-    open(lake, "w").close()
+    agent = weir_kit.Weir(folder, CONFIGURATION.format(input=f"{options.folder}/events.ndjson", room=room, full=full,
+        piece=min(64, room)))
     count = options.keys * options.minutes + 1
     began = time.monotonic()
-    agent.start(ready=False)
+    agent.start()
     try:
-        weir_kit.wait_until(lambda: agent.received("sensors") >= count, 3600, "the intake", every=0.2)
+        weir_kit.wait_until(
+            lambda: agent.process.poll() is not None or agent.received("sensors") >= count, 3600, "the intake",
+            every=0.2)
+        assert agent.process.poll() is None, agent.log()
         intake = time.monotonic() - began
 
         def stream():
@@ -99,7 +103,7 @@ def run(options, name, room, full):
         print(f"{name:24} {room:4} MB: intake {count / intake:,.0f} rows/s, {cpu:.1f} CPU s, peak {peak:.0f} MB, "
               f"{written / count:.0f} bytes written per event; {found['appended']:,} rows appended, "
               f"{found['merged']:,} merged into {found['made']:,}, {found['expired']:,} dropped", flush=True)
-        os.remove(lake)
+        open(f"{folder}/online", "w").close()
         weir_kit.wait_until(lambda: agent.pending() == 0, 600, "the drain", every=0.2)
         assert agent.status()["is_ledger_balanced"]
         dropped = stream()["expired"]
@@ -117,6 +121,7 @@ def main():
     parser.add_argument("weir")
     parser.add_argument("--keys", type=int, default=1_000_000)
     parser.add_argument("--minutes", type=int, default=24)
+    parser.add_argument("--only", nargs="*", help="drop_oldest, coarsen, 'nothing whole' (default: all)")
     parser.add_argument("--folder", help="where to work, on a disk (default: a temporary folder)")
     options = parser.parse_args()
     weir_kit.WEIR = os.path.abspath(options.weir)
@@ -127,9 +132,11 @@ def main():
     millions = options.keys / 1_000_000
     try:
         write_events(f"{options.folder}/events.ndjson", options.keys, options.minutes)
-        run(options, "drop_oldest", max(1, int(600 * millions)), 'on_full = "drop_oldest"')
-        run(options, "coarsen", max(1, int(600 * millions)), coarsen)
-        run(options, "nothing to merge yet", max(1, int(150 * millions)), coarsen)
+        for name, room, full in (
+            ("drop_oldest", 180, 'on_full = "drop_oldest"'), ("coarsen", 180, coarsen), ("nothing whole", 100, coarsen),
+        ):
+            if not options.only or name in options.only:
+                run(options, name, max(1, int(room * millions)), full)
     finally:
         if is_temporary:
             shutil.rmtree(options.folder)

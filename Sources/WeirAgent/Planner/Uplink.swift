@@ -7,7 +7,8 @@
 //
 // The rate is shared by weight among the lines that are asking for bytes, so that an alert beside a long
 // upload of raw data gets nearly all of it at once, and the raw data trickles on, which keeps its
-// connection alive. A line that has not asked for a while takes no share and holds nobody up.
+// connection alive. A line whose upload has ended takes no share, nor does one that has not asked for a
+// while. What all lines send together is bounded by itself: shares that change do not add up to more.
 
 import Synchronization
 import WeirCore
@@ -41,6 +42,8 @@ final class Uplink: Sendable {
         /// Whether what it is charged is synced at once, or with the next commit.
         let isSynced: Bool
         var phase = Phase.idle
+        /// Whether its upload is under way and has asked for bytes.
+        var isAsking = false
         /// When it last asked for bytes, and had its credit reckoned, ns.
         var askedAt: Int64 = 0
         /// Bytes that it may send now, by its share of the rate.
@@ -55,6 +58,9 @@ final class Uplink: Sendable {
     private struct State {
         var lines: [Line] = []
         var budget: UploadBudget
+        /// Bytes that all lines together may send now, and when that was reckoned, ns.
+        var credit: Int64 = 0
+        var creditedAt: Int64 = 0
     }
 
     let configuration: UplinkConfiguration
@@ -159,6 +165,7 @@ final class Uplink: Sendable {
         let (periods, taken) = state.withLock { state in
             let line = state.lines[index]
             state.lines[index].phase = .idle
+            state.lines[index].isAsking = false
             state.lines[index].sent = 0
             state.lines[index].charged = 0
             let taken = max(line.sent, reported)
@@ -229,25 +236,40 @@ final class Uplink: Sendable {
         }
         let now = clock.monotonicNanoseconds()
         return state.withLock { state in
-            let asking = state.lines.indices.filter {
-                $0 == index || now - state.lines[$0].askedAt < Self.askingNanoseconds
+            state.lines[index].isAsking = true
+            let weights = state.lines.indices.reduce(0) { sum, other in
+                let line = state.lines[other]
+                let isAsking =
+                    other == index || line.isAsking && now - line.askedAt < Self.askingNanoseconds
+                return isAsking ? sum + line.priority.weight : sum
             }
-            let weights = asking.reduce(0) { $0 + state.lines[$1].priority.weight }
             let share = max(1, rate * state.lines[index].priority.weight / weights)
-            let passed = min(now - state.lines[index].askedAt, Self.askingNanoseconds)
             let piece = max(Self.pieceBytes.lowerBound, min(Self.pieceBytes.upperBound, share / 8))
-            let earned = Int64(Double(share) * Double(passed) / 1e9)
-            // What is earned while asking too often would be lost to rounding otherwise.
-            if earned > 0 || passed >= Self.askingNanoseconds { state.lines[index].askedAt = now }
-            let credit = min(state.lines[index].credit + earned, max(piece, share / 4))
+            Self.earn(
+                &state.lines[index].credit, &state.lines[index].askedAt, now, share, atLeast: piece)
+            Self.earn(&state.credit, &state.creditedAt, now, rate, atLeast: piece)
             let granted = min(Int64(wanted), piece)
-            guard credit >= granted else {
-                state.lines[index].credit = credit
-                return (0, Int64(Double(granted - credit) / Double(share) * 1e9))
+            let (own, all) = (granted - state.lines[index].credit, granted - state.credit)
+            guard own <= 0, all <= 0 else {
+                let wait = max(Double(own) / Double(share), Double(all) / Double(rate))
+                return (0, Int64(wait * 1e9))
             }
-            state.lines[index].credit = credit - granted
+            state.lines[index].credit -= granted
+            state.credit -= granted
             return (Int(granted), 0)
         }
+    }
+
+    /// Adds to `credit` what `rate` gives since `reckonedAt`, up to a quarter of a second's worth.
+    private static func earn(
+        _ credit: inout Int64, _ reckonedAt: inout Int64, _ now: Int64, _ rate: Int64,
+        atLeast piece: Int64
+    ) {
+        let passed = min(now - reckonedAt, askingNanoseconds)
+        let earned = Int64(Double(rate) * Double(passed) / 1e9)
+        // What is earned while asking too often would be lost to rounding otherwise.
+        if earned > 0 || passed >= askingNanoseconds { reckonedAt = now }
+        credit = min(credit + earned, max(piece, rate / 4))
     }
 
     func count(_ index: Int, _ bytes: Int) {

@@ -320,6 +320,36 @@ private func send(_ bytes: Int, over line: UplinkLine, estimate: Int64? = nil) t
         #expect(alone > 900_000, "but for the half second in which the other might have come back")
     }
 
+    @Test func aLineWhoseUploadHasEndedTakesNoShare() throws {
+        let fixture = try UplinkFixture(rate: 100_000)
+        _ = try fixture.line("raw", .low)
+        let alerts = try fixture.line("alerts", .high)
+        var raw = 0
+        for _ in 0..<20 {
+            try alerts.begin(estimate: 100)
+            #expect(fixture.uplink.permit(1, 100).bytes == 100, "at once")
+            try alerts.end(reported: 100)
+            raw += share(fixture, of: 0..<1, seconds: 1)[0]
+        }
+        #expect(raw > 1_900_000, "an alert a second takes what it sends")
+    }
+
+    @Test func linesThatComeAndGoDoNotSendMoreThanTheRate() throws {
+        let fixture = try UplinkFixture(rate: 100_000)
+        _ = try fixture.line("raw", .low)
+        let alerts = try fixture.line("alerts", .high)
+        var bytes = 0
+        for step in 0..<4000 {
+            // In turns of 0.6 seconds; the alerts' line earns while it is silent.
+            if step % 120 == 0 { try alerts.begin(estimate: 1) }
+            if step % 240 < 120 { bytes += fixture.uplink.permit(1, 1 << 20).bytes }
+            if step % 120 == 119 { try alerts.end(reported: 1) }
+            bytes += fixture.uplink.permit(0, 1 << 20).bytes
+            fixture.clock.pass(milliseconds: 5)
+        }
+        #expect(bytes < 2_030_000 && bytes > 1_900_000, "\(bytes)")
+    }
+
     @Test func withoutARateEverythingPassesAtOnce() throws {
         let fixture = try UplinkFixture(perDay: 1)
         #expect(try fixture.line("raw").permit(1 << 30) == 1 << 30)
