@@ -65,7 +65,8 @@ def write_events(path, keys, minutes):
             for first in range(0, keys, 10_000):
                 at = START + minute * 60_000 + first * 50_000 // keys
                 file.write("".join(
-                    '{"device":"d%07d","ts":%d,"v":%d}\n' % (key, at, key * 7 % 101 + minute)
+                    '{"device":"d%08x","ts":%d,"v":%d}\n'
+                    % (key * 2654435761 % (1 << 32), at, (key + 1) * (minute + 7) * 40503 % 1_000_003)
                     for key in range(first, min(keys, first + 10_000))))
         # One that closes the last window.
         file.write('{"device":"last","ts":%d,"v":0}\n' % (START + minutes * 60_000))
@@ -101,7 +102,7 @@ def run(options, name, room, full):
         peak, written, cpu = figures(agent.process)
         found = stream()
         print(f"{name:24} {room:4} MB: intake {count / intake:,.0f} rows/s, {cpu:.1f} CPU s, peak {peak:.0f} MB, "
-              f"{written / count:.0f} bytes written per event; {found['appended']:,} rows appended, "
+              f"{written / count:.0f} bytes written per event; {found['pending_bytes'] / 1e6:.1f} MB wait; {found['appended']:,} rows appended, "
               f"{found['merged']:,} merged into {found['made']:,}, {found['expired']:,} dropped", flush=True)
         open(f"{folder}/online", "w").close()
         weir_kit.wait_until(lambda: agent.pending() == 0, 600, "the drain", every=0.2)
@@ -133,7 +134,7 @@ def main():
     try:
         write_events(f"{options.folder}/events.ndjson", options.keys, options.minutes)
         for name, room, full in (
-            ("drop_oldest", 180, 'on_full = "drop_oldest"'), ("coarsen", 180, coarsen), ("nothing whole", 100, coarsen),
+            ("drop_oldest", 300, 'on_full = "drop_oldest"'), ("coarsen", 300, coarsen), ("nothing whole", 100, coarsen),
         ):
             if not options.only or name in options.only:
                 run(options, name, max(1, int(room * millions)), full)
