@@ -1,11 +1,11 @@
 """Coarsening with very many keys: memory and CPU while an outbox is full of windows of KEYS groups each.
 
-    coarsen_keys.py WEIR [--keys 1000000] [--minutes 24] [--folder DIR]      room for about 2 GB in DIR
+    coarsen_keys.py WEIR [--keys 1000000] [--minutes 24] [--folder DIR]      zstd, room for 2 GB in DIR
 
-A minute after the other comes from a file, one row a key; uploads are not allowed meanwhile. Three sinks in turn: one that drops the
-oldest rows (what the work costs without coarsening), one whose outbox has room for some ten minutes, so that
-minutes become tens of minutes, and one with room for fewer, where no wide window is ever whole and every
-commit finds the outbox full. At the end uploads are allowed; counted events plus those of dropped rows must be
+A minute after the other comes from a file, one row a key; uploads are not allowed meanwhile. Three sinks in
+turn: one that drops the oldest rows (what the work costs without coarsening), one whose outbox has room for
+some ten minutes, so that minutes become tens of minutes, and one with room for fewer, where no wide window
+is ever whole and every commit finds the outbox full. At the end uploads are allowed; counted events plus those of dropped rows must be
 all events of the closed windows.
 """
 
