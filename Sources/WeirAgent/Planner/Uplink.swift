@@ -237,7 +237,7 @@ final class Uplink: Sendable {
         let now = clock.monotonicNanoseconds()
         return state.withLock { state in
             state.lines[index].isAsking = true
-            let weights = state.lines.indices.reduce(0) { sum, other in
+            let weights = state.lines.indices.reduce(Int64(0)) { sum, other in
                 let line = state.lines[other]
                 let isAsking =
                     other == index || line.isAsking && now - line.askedAt < Self.askingNanoseconds
