@@ -245,11 +245,12 @@ final class Uplink: Sendable {
             }
             let share = max(1, rate * state.lines[index].priority.weight / weights)
             let piece = max(Self.pieceBytes.lowerBound, min(Self.pieceBytes.upperBound, share / 8))
-            Self.earn(
-                &state.lines[index].credit, &state.lines[index].askedAt, now, share, atLeast: piece)
+            var line = state.lines[index]
+            Self.earn(&line.credit, &line.askedAt, now, share, atLeast: piece)
+            state.lines[index] = line
             Self.earn(&state.credit, &state.creditedAt, now, rate, atLeast: piece)
             let granted = min(Int64(wanted), piece)
-            let (own, all) = (granted - state.lines[index].credit, granted - state.credit)
+            let (own, all) = (granted - line.credit, granted - state.credit)
             guard own <= 0, all <= 0 else {
                 let wait = max(Double(own) / Double(share), Double(all) / Double(rate))
                 return (0, Int64(wait * 1e9))
