@@ -24,18 +24,7 @@ extension SessionOperator {
         spill.checkpoint(into: writer)
         evictIfNeeded(into: writer)
         for page in store.pages.takeChanged() { save(page, into: writer) }
-        if let keyed {
-            for place in keyed.changedAhead.sorted() {
-                if keyed.ahead.contains(place) {
-                    withUnsafeBytes(of: keyed.fired[Int(place)].littleEndian) {
-                        writer.put(keyspace.ahead(place), $0)
-                    }
-                } else {
-                    writer.delete(keyspace.ahead(place))
-                }
-            }
-            keyed.changedAhead.removeAll()
-        }
+        keyed?.checkpoint(into: writer, keyspace)
         var progress = ByteWriter()
         progress.write(closedThrough)
         if progress.bytes != savedProgress {

@@ -27,12 +27,14 @@ final class SessionRowSet {
         }
     }
 
+    private typealias Waiting = (end: Int64, session: Session)
+
     private(set) var keys: KeyInterner
     private let gap: Int64
     /// The open sessions of each key, mostly one.
     private var ofKey: [Int32: [Session]] = [:]
     /// Ends, or earlier ends, of sessions, the least first.
-    private var heap: [(end: Int64, session: Session)] = []
+    private var heap = BinaryHeap<Waiting>()
     private var rowCount = 0
     private var keysKeptMax = SessionRowSet.keysKeptMin
 
@@ -81,9 +83,13 @@ final class SessionRowSet {
     private func begin(_ row: Place, _ key: Int32) {
         let session = Session(row, key: key, gap: gap)
         ofKey[key, default: []].append(session)
-        push(session.end, session)
+        wait(session)
         rowCount += 1
     }
+
+    private func wait(_ session: Session) { heap.push((session.end, session), by: Self.isEarlier) }
+
+    private static func isEarlier(_ a: Waiting, _ b: Waiting) -> Bool { a.end < b.end }
 
     private func merge(_ gone: Session, into kept: Session) {
         take(gone)
@@ -109,11 +115,11 @@ final class SessionRowSet {
     func takeDue(_ mark: Int64) -> [Session] {
         var due: [Session] = []
         while let first = heap.first, first.end - 1 <= mark {
-            pop()
+            heap.removeFirst(by: Self.isEarlier)
             let session = first.session
             guard session.isOpen else { continue }
             if session.end - 1 > mark {
-                push(session.end, session)
+                wait(session)
             } else {
                 take(session)
                 due.append(session)
@@ -151,32 +157,5 @@ final class SessionRowSet {
     /// Removes the sessions that have come out.
     func finishRestoring(_ isGone: (_ end: Int64, _ key: [UInt8]) -> Bool) {
         for session in Array(all) where isGone(session.end, bytes(of: session.key)) { take(session) }
-    }
-
-    // MARK: The heap
-
-    private func push(_ end: Int64, _ session: Session) {
-        heap.append((end, session))
-        var child = heap.count - 1
-        while child > 0, heap[child].end < heap[(child - 1) / 2].end {
-            heap.swapAt(child, (child - 1) / 2)
-            child = (child - 1) / 2
-        }
-    }
-
-    private func pop() {
-        heap.swapAt(0, heap.count - 1)
-        heap.removeLast()
-        var parent = 0
-        while true {
-            var least = parent
-            for child in [2 * parent + 1, 2 * parent + 2]
-            where child < heap.count && heap[child].end < heap[least].end {
-                least = child
-            }
-            if least == parent { return }
-            heap.swapAt(parent, least)
-            parent = least
-        }
     }
 }

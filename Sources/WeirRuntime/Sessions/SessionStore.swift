@@ -46,8 +46,8 @@ final class SessionStore {
 
     private var free: [Int32] = []
     private var buckets: [Int64: [Int32]] = [:]
-    /// The buckets that there are, a heap with the least first.
-    private var order: [Int64] = []
+    /// The buckets that there are, the earliest first.
+    private var order = BinaryHeap<Int64>()
     private let bucketLength: Int64
     private let fixedBytes: Int
     private let hasVariableState: Bool
@@ -279,7 +279,7 @@ final class SessionStore {
         let bucket = bucket(end)
         if buckets[bucket]?.append(slot) == nil {
             buckets[bucket] = [slot]
-            push(bucket)
+            order.push(bucket, by: <)
         }
     }
 
@@ -293,7 +293,7 @@ final class SessionStore {
             guard let waiting = buckets.removeValue(forKey: first) else {
                 preconditionFailure("a bucket is missing")
             }
-            pop()
+            order.removeFirst(by: <)
             var kept: [Int32] = []
             for slot in waiting {
                 let session = sessions.base[Int(slot)]
@@ -309,7 +309,7 @@ final class SessionStore {
             }
             if !kept.isEmpty {
                 buckets[first] = kept
-                push(first)
+                order.push(first, by: <)
                 break
             }
         }
@@ -326,31 +326,6 @@ final class SessionStore {
             if one.end != other.end { return one.end < other.end }
             return one.key != other.key
                 && KeyBytes.compare(keys.key(one.key), keys.key(other.key)) < 0
-        }
-    }
-
-    private func push(_ bucket: Int64) {
-        order.append(bucket)
-        var child = order.count - 1
-        while child > 0, order[child] < order[(child - 1) / 2] {
-            order.swapAt(child, (child - 1) / 2)
-            child = (child - 1) / 2
-        }
-    }
-
-    private func pop() {
-        order.swapAt(0, order.count - 1)
-        order.removeLast()
-        var parent = 0
-        while true {
-            var least = parent
-            for child in [2 * parent + 1, 2 * parent + 2]
-            where child < order.count && order[child] < order[least] {
-                least = child
-            }
-            if least == parent { return }
-            order.swapAt(parent, least)
-            parent = least
         }
     }
 }

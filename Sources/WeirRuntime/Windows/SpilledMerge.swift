@@ -13,8 +13,8 @@ final class SpilledMerge: WindowMerge {
     private let store: GroupStore
     /// In the order in which groups of one key are added.
     private var sources: [any GroupSource] = []
-    /// A heap of sources by key, then by order.
-    private var heap: [Int] = []
+    /// Sources by key, then by order.
+    private var heap = BinaryHeap<Int>()
     private var targets: [Int32] = []
     /// Groups handed out whose state is empty yet, and additions not made yet.
     private var fresh: [Int32] = []
@@ -47,7 +47,9 @@ final class SpilledMerge: WindowMerge {
             sources.append(
                 MemorySource(store.sortedSlots(part, scratch), store, after: lastKey))
         }
-        for index in sources.indices where sources[index].isValid { push(index) }
+        for index in sources.indices where sources[index].isValid {
+            heap.push(index, by: isBefore)
+        }
     }
 
     func next(_ count: Int) throws(Failure) -> MergedGroups {
@@ -86,9 +88,9 @@ final class SpilledMerge: WindowMerge {
             into.append(target)
             from.append(source.slot)
             if source.isAtLastOfChunk { flush() }
-            pop()
+            heap.removeFirst(by: isBefore)
             try source.advance()
-            if source.isValid { push(first) }
+            if source.isValid { heap.push(first, by: isBefore) }
         }
     }
 
@@ -104,38 +106,11 @@ final class SpilledMerge: WindowMerge {
         targets.withUnsafeBufferPointer { store.releaseSlots($0) }
         sources = []
         targets = []
-        heap = []
+        heap.removeAll()
     }
-
-    // MARK: The heap
 
     private func isBefore(_ a: Int, _ b: Int) -> Bool {
         let order = KeyBytes.compare(sources[a].key, sources[b].key)
         return order != 0 ? order < 0 : a < b
-    }
-
-    private func push(_ source: Int) {
-        heap.append(source)
-        var child = heap.count - 1
-        while child > 0, isBefore(heap[child], heap[(child - 1) / 2]) {
-            heap.swapAt(child, (child - 1) / 2)
-            child = (child - 1) / 2
-        }
-    }
-
-    private func pop() {
-        heap.swapAt(0, heap.count - 1)
-        heap.removeLast()
-        var parent = 0
-        while true {
-            var least = parent
-            for child in [2 * parent + 1, 2 * parent + 2]
-            where child < heap.count && isBefore(heap[child], heap[least]) {
-                least = child
-            }
-            if least == parent { return }
-            heap.swapAt(parent, least)
-            parent = least
-        }
     }
 }

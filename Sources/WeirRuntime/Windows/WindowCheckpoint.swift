@@ -17,18 +17,7 @@ extension WindowAggregateOperator {
     func checkpoint(into writer: any StateWriter) {
         for retired in store.takeRetired() { delete(retired, into: writer) }
         for pane in store.panes where pane.isChanged { save(pane, into: writer) }
-        if let keyed {
-            for place in keyed.changedAhead.sorted() {
-                if keyed.ahead.contains(place) {
-                    withUnsafeBytes(of: keyed.fired[Int(place)].littleEndian) {
-                        writer.put(keyspace.ahead(place), $0)
-                    }
-                } else {
-                    writer.delete(keyspace.ahead(place))
-                }
-            }
-            keyed.changedAhead.removeAll()
-        }
+        keyed?.checkpoint(into: writer, keyspace)
         revisions?.checkpoint(into: writer)
         let progress = encodeProgress()
         if progress != savedProgress {

@@ -8,6 +8,7 @@
 // when the key comes back: its rows are late for exactly the windows that were closed.
 
 import WeirCore
+import WeirStore
 
 /// The clocks' side of a windowed grouping; everything is indexed by the clock's place.
 final class KeyedWindows {
@@ -23,7 +24,7 @@ final class KeyedWindows {
     /// Clocks whose windows were closed ahead of the clock, and those of them not yet saved as
     /// such.
     var ahead: Set<Int32> = []
-    var changedAhead: Set<Int32> = []
+    private var changedAhead: Set<Int32> = []
     /// Whose clocks they are.
     var clocks: KeyClocks?
 
@@ -93,6 +94,20 @@ final class KeyedWindows {
         } else if ahead.remove(place) != nil {
             changedAhead.insert(place)
         }
+    }
+
+    /// Saves which clocks' windows were closed ahead of them, as far as that changed since the last time.
+    func checkpoint(into writer: any StateWriter, _ keyspace: WindowKeyspace) {
+        for place in changedAhead.sorted() {
+            if ahead.contains(place) {
+                withUnsafeBytes(of: fired[Int(place)].littleEndian) {
+                    writer.put(keyspace.ahead(place), $0)
+                }
+            } else {
+                writer.delete(keyspace.ahead(place))
+            }
+        }
+        changedAhead.removeAll()
     }
 }
 
