@@ -67,6 +67,12 @@ public struct Failure: Error, Sendable, CustomStringConvertible {
         self.advice = advice
     }
 
+    /// The same, with advice where it has none.
+    public func advising(_ advice: String) -> Failure {
+        guard self.advice.isEmpty else { return self }
+        return Failure(domain, action, subject, reason, advice: advice, retry: retry)
+    }
+
     public var description: String {
         let head = subject.isEmpty ? action : "\(action) \(subject)"
         return advice.isEmpty ? "\(head): \(reason)" : "\(head): \(reason); \(advice)"

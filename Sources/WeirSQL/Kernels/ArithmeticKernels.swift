@@ -137,14 +137,7 @@ final class DoubleArithmeticKernel: Kernel {
 }
 
 /// Unary minus.
-final class NegationKernel: Kernel {
-    private let argument: Kernel
-
-    init(_ argument: Kernel, type: DataType) {
-        self.argument = argument
-        super.init(type: type, canFail: argument.canFail)
-    }
-
+final class NegationKernel: UnaryKernel {
     override func evaluate(_ input: KernelInput) -> Column {
         let a = argument.operand(input)
         let result = Column.strict(type, [a], input.rowCount)

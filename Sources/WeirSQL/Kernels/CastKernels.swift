@@ -13,13 +13,10 @@ import Glibc
 #endif
 
 /// The same values under another type of the same layout.
-final class RelabelKernel: Kernel {
-    private let argument: Kernel
-
-    init(_ argument: Kernel, type: DataType) {
+final class RelabelKernel: UnaryKernel {
+    override init(_ argument: Kernel, type: DataType) {
         precondition(argument.type.physical == type.physical, "one layout")
-        self.argument = argument
-        super.init(type: type, canFail: argument.canFail)
+        super.init(argument, type: type)
     }
 
     /// Other kernels go by the layout and read the argument's own column.
@@ -34,14 +31,7 @@ final class RelabelKernel: Kernel {
 }
 
 /// Casts among BOOLEAN, whole numbers, FLOAT and DOUBLE.
-final class NumberCastKernel: Kernel {
-    private let argument: Kernel
-
-    init(_ argument: Kernel, type: DataType) {
-        self.argument = argument
-        super.init(type: type, canFail: argument.canFail)
-    }
-
+final class NumberCastKernel: UnaryKernel {
     override func evaluate(_ input: KernelInput) -> Column {
         let a = argument.operand(input)
         let result = Column.strict(type, [a], input.rowCount)

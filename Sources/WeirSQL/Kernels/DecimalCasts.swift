@@ -84,14 +84,7 @@ final class DecimalCastKernel: Kernel {
 }
 
 /// Casts from DECIMAL to whole numbers, BOOLEAN, FLOAT and DOUBLE.
-final class DecimalToNumberKernel: Kernel {
-    private let argument: Kernel
-
-    init(_ argument: Kernel, type: DataType) {
-        self.argument = argument
-        super.init(type: type, canFail: argument.canFail)
-    }
-
+final class DecimalToNumberKernel: UnaryKernel {
     override func evaluate(_ input: KernelInput) -> Column {
         let a = argument.operand(input)
         let values = DecimalRows(a)

@@ -75,6 +75,16 @@ class Kernel {
     var constant: Column? { nil }
 }
 
+/// A kernel of one argument that fails in no row but those where the argument does.
+class UnaryKernel: Kernel {
+    let argument: Kernel
+
+    init(_ argument: Kernel, type: DataType) {
+        self.argument = argument
+        super.init(type: type, canFail: argument.canFail)
+    }
+}
+
 /// A kernel's input: a column, or a constant in row 0.
 struct Operand {
     let column: Column

@@ -5,14 +5,7 @@
 import WeirCore
 
 /// Casts among DATE, TIME, TIMESTAMP and TIMESTAMP_LTZ that change the value.
-final class TemporalCastKernel: Kernel {
-    private let argument: Kernel
-
-    init(_ argument: Kernel, type: DataType) {
-        self.argument = argument
-        super.init(type: type, canFail: argument.canFail)
-    }
-
+final class TemporalCastKernel: UnaryKernel {
     override func evaluate(_ input: KernelInput) -> Column {
         let a = argument.operand(input)
         let result = Column.strict(type, [a], input.rowCount)

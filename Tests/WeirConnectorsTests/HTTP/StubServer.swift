@@ -40,6 +40,30 @@ enum StubReply: Sendable {
     }
 }
 
+/// Answers that take the place of a fake server's own, each once: for the next request that matches.
+struct StubFaults: Sendable {
+    struct Fault: Sendable {
+        let matches: @Sendable (StubRequest) -> Bool
+        let reply: StubReply
+        /// Whether the request takes effect although the reply is another.
+        let takesEffect: Bool
+    }
+
+    private var faults: [Fault] = []
+
+    mutating func add(_ fault: Fault) { faults.append(fault) }
+
+    /// The reply to a request.
+    ///
+    /// - Parameter serve: does what the request asks for, and answers it.
+    mutating func answer(_ request: StubRequest, _ serve: () -> StubReply) -> StubReply {
+        guard let index = faults.firstIndex(where: { $0.matches(request) }) else { return serve() }
+        let fault = faults.remove(at: index)
+        if fault.takesEffect { _ = serve() }
+        return fault.reply
+    }
+}
+
 /// The server; it serves until the test process ends, so that no test depends on when it is released.
 final class StubServer: Sendable {
     typealias Handler = @Sendable (StubRequest) -> StubReply

@@ -7,22 +7,14 @@ import Synchronization
 @testable import WeirConnectors
 
 final class FakeS3: Sendable {
-    /// What to do instead of, or after, the next request that matches.
-    struct Fault: Sendable {
-        var matches: @Sendable (StubRequest) -> Bool
-        var reply: StubReply
-        /// Whether the request takes effect although the reply is another.
-        var takesEffect = false
-    }
-
     struct Contents: Sendable {
         var objects: [String: [UInt8]] = [:]
         var uploads: [String: (key: String, parts: [Int: [UInt8]])] = [:]
-        var faults: [Fault] = []
         var uploadCount = 0
     }
 
     let contents = Mutex(Contents())
+    private let faults = Mutex(StubFaults())
     let bucket = "weir"
 
     func start() -> StubServer { StubServer { [self] in answer($0) } }
@@ -31,8 +23,8 @@ final class FakeS3: Sendable {
         _ reply: StubReply, takesEffect: Bool = false,
         when matches: @escaping @Sendable (StubRequest) -> Bool
     ) {
-        contents.withLock {
-            $0.faults.append(Fault(matches: matches, reply: reply, takesEffect: takesEffect))
+        faults.withLock {
+            $0.add(StubFaults.Fault(matches: matches, reply: reply, takesEffect: takesEffect))
         }
     }
 
@@ -43,13 +35,8 @@ final class FakeS3: Sendable {
     }
 
     private func answer(_ request: StubRequest) -> StubReply {
-        contents.withLock { contents in
-            if let index = contents.faults.firstIndex(where: { $0.matches(request) }) {
-                let fault = contents.faults.remove(at: index)
-                if fault.takesEffect { _ = serve(request, &contents) }
-                return fault.reply
-            }
-            return serve(request, &contents)
+        faults.withLock { faults in
+            faults.answer(request) { contents.withLock { serve(request, &$0) } }
         }
     }
 

@@ -6,21 +6,15 @@ import Synchronization
 @testable import WeirConnectors
 
 final class FakeWebHDFS: Sendable {
-    struct Fault: Sendable {
-        var matches: @Sendable (StubRequest) -> Bool
-        var reply: StubReply
-        var takesEffect: Bool
-    }
-
     struct Contents: Sendable {
         var files: [String: [UInt8]] = [:]
         var folders: Set<String> = ["/"]
-        var faults: [Fault] = []
         /// Uploads end with 201 and store nothing: a quota is used up.
         var isOverQuota = false
     }
 
     let contents = Mutex(Contents())
+    private let faults = Mutex(StubFaults())
 
     func start() -> StubServer { StubServer { [self] in answer($0) } }
 
@@ -28,8 +22,8 @@ final class FakeWebHDFS: Sendable {
         _ reply: StubReply, takesEffect: Bool = false,
         when matches: @escaping @Sendable (StubRequest) -> Bool
     ) {
-        contents.withLock {
-            $0.faults.append(Fault(matches: matches, reply: reply, takesEffect: takesEffect))
+        faults.withLock {
+            $0.add(StubFaults.Fault(matches: matches, reply: reply, takesEffect: takesEffect))
         }
     }
 
@@ -42,13 +36,8 @@ final class FakeWebHDFS: Sendable {
     }
 
     private func answer(_ request: StubRequest) -> StubReply {
-        contents.withLock { contents in
-            if let index = contents.faults.firstIndex(where: { $0.matches(request) }) {
-                let fault = contents.faults.remove(at: index)
-                if fault.takesEffect { _ = serve(request, &contents) }
-                return fault.reply
-            }
-            return serve(request, &contents)
+        faults.withLock { faults in
+            faults.answer(request) { contents.withLock { serve(request, &$0) } }
         }
     }
 

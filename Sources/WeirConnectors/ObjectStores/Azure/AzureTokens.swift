@@ -52,10 +52,7 @@ struct AzureTokens {
         do throws(Failure) {
             return try service.token(request) { refusal(request, $0, advice: advice) }
         } catch {
-            guard error.advice.isEmpty else { throw error }
-            throw Failure(
-                error.domain, error.action, error.subject, error.reason, advice: advice,
-                retry: error.retry)
+            throw error.advising(advice)
         }
     }
 

@@ -41,10 +41,7 @@ struct GCSTokens {
                     retry: response.retry(nowMilliseconds: service.clock.nowMilliseconds()))
             }
         } catch {
-            guard error.advice.isEmpty else { throw error }
-            throw Failure(
-                error.domain, error.action, error.subject, error.reason, advice: advice,
-                retry: error.retry)
+            throw error.advising(advice)
         }
     }
 

@@ -140,11 +140,8 @@ final class S3CredentialProvider {
     }
 
     private func metadataRequest(_ method: String, _ url: String) -> HTTPRequest {
-        var request = HTTPRequest(method, url, action: "fetching", subject: "S3 credentials")
-        request.bypassesProxy = true
-        request.connectTimeoutMilliseconds = 2_000
-        request.totalTimeoutMilliseconds = 10_000
-        request.responseBytesMax = 64 << 10
+        var request = TokenService.localRequest(url, subject: "S3 credentials")
+        request.method = method
         return request
     }
 

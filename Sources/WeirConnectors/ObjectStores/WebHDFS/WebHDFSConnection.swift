@@ -112,13 +112,8 @@ final class WebHDFSConnection {
         do throws(Failure) {
             return try client.perform(http)
         } catch {
-            guard error.domain == .external, !client.isAborted, error.advice.isEmpty else {
-                throw error
-            }
-            throw Failure(
-                error.domain, error.action, error.subject, error.reason,
-                advice: "this machine must be able to resolve and reach the DataNodes too",
-                retry: error.retry)
+            guard error.domain == .external, !client.isAborted else { throw error }
+            throw error.advising("this machine must be able to resolve and reach the DataNodes too")
         }
     }
 
