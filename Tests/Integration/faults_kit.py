@@ -1,5 +1,5 @@
-"""What is put between weir and a server, or under weir's feet: TLS with a certificate of choice, and a clock
-that can be set."""
+"""What is put between weir and a server, or under weir's feet: TLS with a certificate of choice, a clock that can
+be set, and a disk that is soon full."""
 
 import asyncio
 import os
@@ -7,8 +7,28 @@ import shutil
 import ssl
 import subprocess
 import threading
+from contextlib import contextmanager
+
+import pytest
 
 from servers_kit import SCRIPTS
+
+needs_mount = pytest.mark.skipif(
+    subprocess.run(["unshare", "-m", "true"], capture_output=True).returncode != 0,
+    reason="mounting a small file system needs root",
+)
+
+
+@contextmanager
+def small_disk(folder, size):
+    """A file system of its own, of `size` ("200m"), at `folder`, which is made."""
+    folder.mkdir()
+    subprocess.run(["mount", "-t", "tmpfs", "-o", f"size={size}", "tmpfs", str(folder)], check=True)
+    try:
+        yield folder
+    finally:
+        # Lazily: what was killed a moment ago may not have let go of its files.
+        subprocess.run(["umount", "-l", str(folder)], check=False)
 
 
 def make_certificate(folder, name, subject):

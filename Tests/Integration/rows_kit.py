@@ -5,8 +5,8 @@ hold of rows with ids.
 import json
 import threading
 
-from lake_kit import agent, query, sensors
-from weir_kit import free_port  # noqa: F401
+from lake_kit import agent, query, require_balanced, sensors
+from weir_kit import wait_until
 
 
 class Subscriber:
@@ -51,6 +51,16 @@ class Subscriber:
     def stop(self):
         self.client.disconnect()
         self.client.loop_stop()
+
+
+def sink_status(process):
+    return next(s for s in process.status()["sinks"] if s["name"] == "alerts")
+
+
+def wait_delivered(process, count, seconds=60):
+    wait_until(lambda: process.received("sensors") >= count, seconds, f"the intake of {count} rows")
+    wait_until(lambda: process.pending() == 0, seconds, "the delivery of everything")
+    require_balanced(process.status())
 
 
 def row_sink(kind, keys, name="alerts"):

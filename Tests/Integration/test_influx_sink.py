@@ -12,8 +12,8 @@ import urllib.request
 import pytest
 
 from influx_server import InfluxWrites
-from lake_kit import agent, query, require_balanced
-from rows_kit import row_sink
+from lake_kit import agent, query
+from rows_kit import row_sink, wait_delivered
 from weir_kit import free_port, wait_until, weir
 from webhook_server import WebhookServer
 
@@ -55,12 +55,6 @@ def message(number, **values):
         "note": f"n {number}", "ts": 1764157980000 + number, "list": [1, None], "price": 12.5,
     }
     return json.dumps({**base, **values})
-
-
-def wait_delivered(process, count, seconds=60):
-    wait_until(lambda: process.received("sensors") >= count, seconds, f"the intake of {count} rows")
-    wait_until(lambda: process.pending() == 0, seconds, "the delivery of everything")
-    require_balanced(process.status())
 
 
 def point(server, number, device=None):

@@ -4,10 +4,8 @@ import base64
 import json
 import random
 import re
-import subprocess
 
-import pytest
-
+from faults_kit import needs_mount, small_disk
 from lake_kit import FolderLake, agent, file_sink, query, readings, sensors
 from weir_kit import read_lake, wait_until, weir as run_weir
 
@@ -70,15 +68,9 @@ def test_a_full_outbox_drops_the_oldest_and_says_what(broker, start_weir, tmp_pa
     assert sum(int(last) - int(first) + 1 for first, last in ranges) == after["expired"]
 
 
-@pytest.mark.skipif(
-    subprocess.run(["unshare", "-m", "true"], capture_output=True).returncode != 0,
-    reason="mounting a small file system needs root",
-)
+@needs_mount
 def test_the_reserve_of_free_space_pauses_the_intake(broker, start_weir, tmp_path):
-    disk = tmp_path / "disk"
-    disk.mkdir()
-    subprocess.run(["mount", "-t", "tmpfs", "-o", "size=200m", "tmpfs", str(disk)], check=True)
-    try:
+    with small_disk(tmp_path / "disk", "200m") as disk:
         text = agent('free_space_reserve = "100MB"').replace('"state"', f'"{disk}/state"')
         weir = start_weir(text + sensors(broker) + query() + file_sink()).start()
         filler = disk / "filler"
@@ -90,8 +82,6 @@ def test_the_reserve_of_free_space_pauses_the_intake(broker, start_weir, tmp_pat
         wait_until(lambda: weir.received("sensors") == 50 and weir.pending() == 0, what="the rest")
         assert sorted(sequences(tmp_path / "weir" / "lake")) == list(range(50))
         assert weir.stop() == 0
-    finally:
-        subprocess.run(["umount", str(disk)], check=False)
 
 
 def replay_text(sql, keys=""):

@@ -9,8 +9,9 @@ import time
 
 import pytest
 
-from lake_kit import agent, query, readings, require_balanced, sensors
-from rows_kit import Subscriber, configuration, expected_id, mqtt_sink, require_every_row
+from lake_kit import agent, query, readings, sensors
+from rows_kit import (
+    Subscriber, configuration, expected_id, mqtt_sink, require_every_row, sink_status, wait_delivered)
 from weir_kit import Broker, wait_until, weir
 
 
@@ -33,16 +34,6 @@ def subscribe():
     yield make
     for subscriber in made:
         subscriber.stop()
-
-
-def sink_status(process):
-    return next(s for s in process.status()["sinks"] if s["name"] == "alerts")
-
-
-def wait_delivered(process, count, seconds=60):
-    wait_until(lambda: process.received("sensors") >= count, seconds, f"the intake of {count} rows")
-    wait_until(lambda: process.pending() == 0, seconds, "the delivery of everything")
-    require_balanced(process.status())
 
 
 @pytest.mark.parametrize("version", ["5", "3.1.1"])

@@ -6,13 +6,13 @@ import json
 import os
 import re
 import signal
-import subprocess
 import urllib.error
 import urllib.request
 from pathlib import Path
 
 import pytest
 
+from faults_kit import needs_mount, small_disk
 from lake_kit import FolderLake, agent, file_sink, query, readings, require_balanced, rows, sensors
 from weir_kit import wait_until, weir as run_weir
 
@@ -246,15 +246,9 @@ def test_files_count_against_the_bound_and_the_oldest_go_first(broker, start_wei
         set(range(6000)) - {n - 1 for n in gone})
 
 
-@pytest.mark.skipif(
-    subprocess.run(["unshare", "-m", "true"], capture_output=True).returncode != 0,
-    reason="mounting a small file system needs root",
-)
+@needs_mount
 def test_a_full_disk_pauses_files_and_intake_and_loses_nothing(broker, start_weir, tmp_path):
-    disk = tmp_path / "disk"
-    disk.mkdir()
-    subprocess.run(["mount", "-t", "tmpfs", "-o", "size=200m", "tmpfs", str(disk)], check=True)
-    try:
+    with small_disk(tmp_path / "disk", "200m") as disk:
         text = agent('free_space_reserve = "100MB"').replace('"state"', f'"{disk}/state"')
         running = start_weir(text + sensors(broker) + query() + file_sink(keys=PIECES))
         lake = away(running)
@@ -274,5 +268,3 @@ def test_a_full_disk_pauses_files_and_intake_and_loses_nothing(broker, start_wei
         come_back(running, lake)
         assert sequences(lake) == list(range(450))
         assert running.stop() == 0
-    finally:
-        subprocess.run(["umount", "-l", str(disk)], check=False)

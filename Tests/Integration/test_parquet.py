@@ -13,6 +13,7 @@ import pyarrow.compute as pc
 import pyarrow.parquet as pq
 import pytest
 
+from faults_kit import needs_mount, small_disk
 from lake_kit import FolderLake, HdfsLake, S3Lake, agent, file_sink, query, readings, sensors, sink
 from parquet_kit import objects, require_equal, run_cases
 from weir_kit import WEIR, wait_until, weir
@@ -304,11 +305,9 @@ def test_killed_at_every_step_of_sealing_no_row_is_lost_or_twice(broker, start_w
     assert file_rows(lake) == list(range(total))
 
 
+@needs_mount
 def test_a_full_disk_passes(broker, start_weir, tmp_path):
-    disk = tmp_path / "disk"
-    disk.mkdir()
-    subprocess.run(["mount", "-t", "tmpfs", "-o", "size=1m", "tmpfs", str(disk)], check=True)
-    try:
+    with small_disk(tmp_path / "disk", "1m") as disk:
         keys = f'type = "file"\nurl = "file://{disk}/lake"\nformat = "parquet"'
         text = agent() + sensors(broker, columns='seq = "BIGINT", text = "STRING"')
         running = start_weir(text + query(sql="SELECT seq, text FROM sensors") + sink(keys)).start()
@@ -320,6 +319,3 @@ def test_a_full_disk_passes(broker, start_weir, tmp_path):
         subprocess.run(["mount", "-o", "remount,size=100m", str(disk)], check=True)
         wait_forwarded(running, 6000)
         assert sorted(file_rows(FolderLake(disk / "lake"))) == list(range(6000))
-    finally:
-        running.kill()
-        subprocess.run(["umount", str(disk)], check=False)

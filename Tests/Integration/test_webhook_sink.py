@@ -9,8 +9,8 @@ from pathlib import Path
 
 import pytest
 
-from lake_kit import readings, require_balanced
-from rows_kit import configuration, expected_id, row_sink
+from lake_kit import readings
+from rows_kit import configuration, expected_id, row_sink, sink_status, wait_delivered
 from weir_kit import ROOT, free_port, wait_until, weir
 from webhook_server import WebhookServer
 
@@ -33,16 +33,6 @@ def rows_of(request):
         return [json.loads(line) for line in text.splitlines()]
     document = json.loads(text)
     return document if isinstance(document, list) else [document]
-
-
-def sink_status(process):
-    return next(s for s in process.status()["sinks"] if s["name"] == "alerts")
-
-
-def wait_delivered(process, count, seconds=60):
-    wait_until(lambda: process.received("sensors") >= count, seconds, f"the intake of {count} rows")
-    wait_until(lambda: process.pending() == 0, seconds, "the delivery of everything")
-    require_balanced(process.status())
 
 
 def require_every_row(requests, count):

@@ -199,6 +199,20 @@ def changed(rng, kind, value):
     return value
 
 
+def damage(rng, data, lowest=0):
+    """Changes, takes out or puts in a few bytes at one place of a bytearray, from `lowest` on."""
+    place = rng.randrange(lowest, len(data))
+    kind = rng.randrange(4)
+    if kind == 0:
+        data[place] ^= 1 << rng.randrange(8)
+    elif kind == 1:
+        data[place] = rng.choice([0, 1, 0x7F, 0x80, 0xFF, rng.randrange(256)])
+    elif kind == 2:
+        del data[place : place + rng.randint(1, 8)]
+    else:
+        data[place:place] = rng.randbytes(rng.randint(1, 4))
+
+
 def mutated(rng, data):
     """A Parquet file with another footer: bytes that are not what they were, lengths, ends, fields."""
     size = struct.unpack("<I", data[-8:-4])[0]
@@ -212,16 +226,7 @@ def mutated(rng, data):
     elif kind < 6:
         footer = bytearray(footer)
         for _ in range(rng.choice([1, 1, 2, 5])):
-            place = rng.randrange(len(footer))
-            step = rng.randrange(4)
-            if step == 0:
-                footer[place] ^= 1 << rng.randrange(8)
-            elif step == 1:
-                footer[place] = rng.choice([0, 1, 0x7F, 0x80, 0xFF, rng.randrange(256)])
-            elif step == 2:
-                del footer[place : place + rng.randint(1, 8)]
-            else:
-                footer[place:place] = rng.randbytes(rng.randint(1, 4))
+            damage(rng, footer)
             if not footer:
                 break
     elif kind == 6:

@@ -25,6 +25,10 @@ import duckdb
 import pyarrow as pa
 import pyarrow.parquet as pq
 
+sys.path.insert(0, str(Path(__file__).parent.parent / "Integration"))
+
+from thrift_kit import damage  # noqa: E402
+
 parser = argparse.ArgumentParser()
 parser.add_argument("--weir", required=True)
 parser.add_argument("--cases", type=int, default=400)
@@ -256,16 +260,7 @@ def mutated(rng, bytes):
     footer = struct.unpack("<I", bytes[-8:-4])[0]
     lowest = len(bytes) - 8 - footer if rng.random() < 0.6 else 0
     for _ in range(rng.randint(1, 3)):
-        place = rng.randrange(lowest, len(bytes))
-        kind = rng.randrange(4)
-        if kind == 0:
-            bytes[place] ^= 1 << rng.randrange(8)
-        elif kind == 1:
-            bytes[place] = rng.choice([0, 1, 0x7F, 0x80, 0xFF, rng.randrange(256)])
-        elif kind == 2:
-            del bytes[place:place + rng.randint(1, 8)]
-        else:
-            bytes[place:place] = rng.randbytes(rng.randint(1, 4))
+        damage(rng, bytes, lowest)
     return bytes
 
 
