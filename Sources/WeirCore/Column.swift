@@ -190,12 +190,6 @@ public final class Column {
         return fresh
     }
 
-    /// Drops the validity bytes; all rows are then values.
-    public func dropValidity() {
-        free(validity)
-        validity = nil
-    }
-
     // MARK: Appending a value (for builders and tests; hot paths write through the pointers)
 
     public func append(_ value: Int64) {

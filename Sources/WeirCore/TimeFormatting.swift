@@ -10,8 +10,6 @@
 public struct TimestampFormatter {
     /// Bytes that one timestamp can take at most.
     public static let lengthMax = 32
-    /// Bytes of `yyyy-MM-ddTHH:mm:ss.SSSZ`.
-    public static let isoLength = 24
 
     private var cachedDay = Int.min
     /// `yyyy-MM-` and `dd` of the cached day, as they lie in memory.

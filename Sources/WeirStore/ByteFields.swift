@@ -19,10 +19,6 @@ struct ByteWriter {
 
     mutating func put(_ text: String) { put(Array(text.utf8)) }
 
-    mutating func putRaw(_ memory: UnsafeRawPointer, count: Int) {
-        bytes.append(contentsOf: UnsafeRawBufferPointer(start: memory, count: count))
-    }
-
     mutating func reserve(_ count: Int) { bytes.reserveCapacity(count) }
 
     mutating func removeAll() { bytes.removeAll(keepingCapacity: true) }

@@ -82,14 +82,9 @@ public final class StateDirectory: Sendable {
 
     deinit { if lockDescriptor >= 0 { close(lockDescriptor) } }
 
-    /// Bytes that an unprivileged process can still write to the file system, by statvfs.
+    /// Bytes that an unprivileged process can still write to the file system, by statvfs. The loop stops the
+    /// intake when they become few, because RocksDB does not come back from a full disk.
     public func freeBytes() throws(Failure) -> UInt64 { try freeBytesOfFileSystem(at: path) }
-
-    /// Whether at least `reserveBytes` are free. The loop stops the intake when they are not,
-    /// because RocksDB does not come back from a full disk.
-    public func checkFreeSpace(reserveBytes: UInt64) throws(Failure) -> Bool {
-        try freeBytes() >= reserveBytes
-    }
 
     var databasePath: String { "\(path)/db" }
 

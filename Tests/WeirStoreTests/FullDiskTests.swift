@@ -111,7 +111,7 @@ struct FullDiskTests {
         var next = 0
         for _ in 0..<3 {
             let first = next
-            while try database.directory.checkFreeSpace(reserveBytes: options.reserveBytes) {
+            while try database.directory.freeBytes() >= options.reserveBytes {
                 try append(block(next, noise), to: stream, appender, commit, in: database)
                 next += 2000
             }

@@ -120,28 +120,4 @@ public struct MQTTOptions: Sendable {
     /// The bounds of `receiveMaximum`: packet ids are 16 bits wide, and a redelivery can be told from
     /// a new message of the same id and payload only while less than half of the ids are in flight.
     public static let receiveMaximumBounds = 1...30_000
-
-    /// What is wrong with a topic filter, or nil.
-    public static func topicProblem(_ filter: String) -> String? {
-        if filter.isEmpty { return "it is empty" }
-        if filter.utf8.count > 65_535 { return "it is longer than 65,535 bytes" }
-        if filter.utf8.contains(0) { return "it contains a NUL" }
-        var levels = filter.split(separator: "/", omittingEmptySubsequences: false)
-        if levels[0] == "$share" {
-            guard levels.count > 2, !levels[1].isEmpty, !(levels.count == 3 && levels[2].isEmpty) else {
-                return "a shared subscription is written $share/group/topic"
-            }
-            if levels[1].contains(where: { $0 == "+" || $0 == "#" }) { return "a share group has no wildcards" }
-            levels.removeFirst(2)
-        }
-        for (index, level) in levels.enumerated() {
-            if level.contains("#"), level != "#" || index != levels.count - 1 {
-                return "# stands for all further levels: it must be the whole last level"
-            }
-            if level.contains("+"), level != "+" {
-                return "+ stands for one level: it must be the whole level"
-            }
-        }
-        return nil
-    }
 }

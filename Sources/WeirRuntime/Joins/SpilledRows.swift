@@ -143,9 +143,6 @@ final class SpilledRows {
         matched[ordinal] = Entry(ordinal: ordinal, time: time, hasMatched: true, key: key)
     }
 
-    /// Whether a row has matched since the last commit.
-    func hasJustMatched(_ ordinal: Int64) -> Bool { matched[ordinal] != nil }
-
     private func mayHold(_ key: UnsafeBufferPointer<UInt8>) -> Bool {
         let bit = Self.bit(of: key)
         return filter[bit >> 6] >> UInt64(bit & 63) & 1 != 0

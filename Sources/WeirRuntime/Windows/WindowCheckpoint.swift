@@ -12,7 +12,6 @@ extension WindowAggregateOperator {
     /// Up to so many keys are deleted one by one, which costs later reads less than a deleted
     /// range.
     private static let singleDeletesMax: UInt32 = 16
-    private static let snapshotFlag: UInt8 = 1
 
     func checkpoint(into writer: any StateWriter) {
         for retired in store.takeRetired() { delete(retired, into: writer) }

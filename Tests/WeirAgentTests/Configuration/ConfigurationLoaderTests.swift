@@ -147,6 +147,19 @@ private let sections = """
         #expect(mqtt.receiveMaximum == expected)
     }
 
+    @Test(arguments: ["a", "a/b", "+", "#", "a/+/b/#", "/", "$share/g/a/#", "$SYS/#", "ü/é"])
+    func topicFiltersThatMQTTAllows(filter: String) {
+        #expect(TopicFilter.complaint(filter) == nil)
+    }
+
+    @Test(arguments: [
+        "", "a/#/b", "a#", "a/b+", "+a/b", "$share/g", "$share/g/", "$share//a", "$share/+/a",
+        "$share/g/a/#/b", "a\0b",
+    ])
+    func topicFiltersThatMQTTForbids(filter: String) {
+        #expect(TopicFilter.complaint(filter) != nil)
+    }
+
     /// A combining mark makes one character of itself and what stands before it; brokers see bytes.
     @Test func topicsAndPointersAreReadAsBytes() {
         #expect(TopicFilter.complaint("a/#\u{20E3}") != nil)

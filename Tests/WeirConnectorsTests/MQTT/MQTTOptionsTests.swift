@@ -28,18 +28,6 @@ import Testing
         }
     }
 
-    @Test(arguments: ["a", "a/b", "+", "#", "a/+/b/#", "/", "$share/g/a/#", "$SYS/#", "ü/é"])
-    func goodFiltersHaveNoProblem(filter: String) {
-        #expect(MQTTOptions.topicProblem(filter) == nil)
-    }
-
-    @Test(arguments: [
-        "", "a/#/b", "a#", "a/b+", "+a/b", "$share/g", "$share/g/", "$share//a", "$share/+/a", "$share/g/a/#/b", "a\0b",
-    ])
-    func badFiltersHaveOne(filter: String) {
-        #expect(MQTTOptions.topicProblem(filter) != nil)
-    }
-
     @Test func theDelayDoublesWithJitterUpToItsMaximum() {
         var random: any RandomNumberGenerator = SeededGenerator(state: 7)
         var delay = ReconnectDelay(minimumMilliseconds: 500, maximumMilliseconds: 60_000)
