@@ -105,7 +105,7 @@ struct ReplayBuilder {
         let files = options.output.map { ReplayFiles($0, isSynced: isDurable) }
         let logger = AgentLog.make(level: .warning)
         let parts = ReplayEngineParts(
-            inputs: inputs, files: files, 
+            inputs: inputs, files: files,
             live: LiveParts(
                 outbox: CountedOutbox(appender: storage.appender, ledger: storage.ledger), clock: clock,
                 tableFolder: "",

@@ -15,7 +15,6 @@ struct MatchBounds {
     var rows = PatternLimits.rowsPerMatchMax
     /// Rows that the matches of all keys need.
     var keptRows = Int.max
-
 }
 
 extension MatchBounds {

@@ -47,11 +47,7 @@ final class SessionOperator: Operator {
         times = try WindowTimes(definition.window)
         var accumulators: [any Accumulator] = []
         for call in definition.aggregates { accumulators.append(try makeAccumulator(call)) }
-        // The clock's column leads the stored key, by which its clock is found after a restart.
-        let leading = definition.clockKey ?? 0
-        let order =
-            [leading].filter(definition.keys.indices.contains)
-            + definition.keys.indices.filter { $0 != leading }
+        let order = definition.storedKeyOrder
         keyed = definition.clockKey == nil ? nil : KeyedWindows()
         store = SessionStore(
             gap: gap, keyTypes: order.map { definition.keys[$0].type }, accumulators: accumulators,

@@ -68,11 +68,7 @@ final class WindowAggregateOperator: Operator {
         times = try WindowTimes(definition.window)
         var accumulators: [any Accumulator] = []
         for call in definition.aggregates { accumulators.append(try makeAccumulator(call)) }
-        // The clock's column leads the stored key, so that one clock's groups lie together.
-        let leading = definition.clockKey ?? 0
-        let order =
-            [leading].filter(definition.keys.indices.contains)
-            + definition.keys.indices.filter { $0 != leading }
+        let order = definition.storedKeyOrder
         store = GroupStore(
             geometry: geometry, keyTypes: order.map { definition.keys[$0].type },
             accumulators: accumulators, seed: definition.hashSeed)
@@ -197,6 +193,13 @@ struct WindowDefinition {
     let hashSeed: UInt64
     /// Tells this operator's state from that of others in the query.
     let stateTag: UInt8
+
+    /// The places of the keys in the order in which stored keys have them. The clock's column leads: one
+    /// clock's groups lie together, and after a restart a group's clock is found by its key.
+    var storedKeyOrder: [Int] {
+        let leading = clockKey ?? 0
+        return [leading].filter(keys.indices.contains) + keys.indices.filter { $0 != leading }
+    }
 }
 
 /// Where the emission of due windows stopped for a commit.
