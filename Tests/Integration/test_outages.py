@@ -321,3 +321,11 @@ def test_a_broker_restarted_while_a_client_publishes(broker, start_weir):
     wait_received(weir, count)
     wait_forwarded(weir)
     require_each_once(FolderLake(os.path.join(weir.folder, "lake")), range(count))
+
+
+def test_a_second_client_of_the_same_id_is_asked_after(broker, start_weir):
+    """mosquitto 2.0 takes the connection of the first one away without a word, and the two go on in turns."""
+    text = agent() + sensors(broker, 'client_id = "gateway"') + query() + file_sink()
+    both = [start_weir(text, name=name).start(ready=False) for name in ("first", "second")]
+    question = "is there another client with the client id gateway?"
+    wait_until(lambda: any(question in weir.log() for weir in both), 60, "the question")
