@@ -48,6 +48,12 @@ extension Portability {
                     "Flink takes a condition on \(name) alone for a ranking, and ranks streams by ROW_NUMBER() "
                         + "only; where no two rows of a key have one time it is the same")
             }
+        case .windowAggregate(_, let window, _, let aggregates, _) where !window.isTumbling:
+            // Flink puts such windows together from parts, and cannot merge these.
+            for function in [AggregateFunction.firstValue, .lastValue, .jsonArrayAgg]
+            where aggregates.contains(where: { $0.function == function }) {
+                found.append("Flink has \(function.name) in tumbling windows alone")
+            }
         case _ where plan.readsVersionsWithoutKey:
             found.append(
                 "Flink joins FOR SYSTEM_TIME AS OF with a source, or with a view of one without a condition, "
@@ -83,6 +89,17 @@ extension Portability {
             case .greater, .greaterOrEqual: return operands[1].plainColumn == column
             default: return false
             }
+        }
+    }
+}
+
+extension WindowSpec {
+    /// Whether each row is in one window, whose bounds are known before it comes.
+    fileprivate var isTumbling: Bool {
+        switch shape {
+        case .sliding(let size, let slide), .months(let size, let slide): size == slide
+        case .cumulating, .session: false
+        case .attached: true
         }
     }
 }

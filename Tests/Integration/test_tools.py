@@ -132,6 +132,23 @@ def test_a_second_window_in_one_select_is_not_flinks(tmp_path):
     assert len(found) == 1 and "over one window; put LAG into a SELECT above it" in found[0][1]
 
 
+@pytest.mark.parametrize("window, are_merged", [
+    ("TUMBLE(TABLE s, DESCRIPTOR(ts), INTERVAL '4' SECOND)", False),
+    ("HOP(TABLE s, DESCRIPTOR(ts), INTERVAL '2' SECOND, INTERVAL '4' SECOND)", True),
+    ("CUMULATE(TABLE s, DESCRIPTOR(ts), INTERVAL '2' SECOND, INTERVAL '4' SECOND)", True),
+    ("SESSION(TABLE s PARTITION BY k, DESCRIPTOR(ts), INTERVAL '4' SECOND)", True),
+])
+def test_first_values_of_windows_that_are_put_together_are_not_flinks(tmp_path, window, are_merged):
+    path = tmp_path / "a.toml"
+    sources = VERSIONS.split('[[source]]\nname = "r"')[0]
+    sql = f"""SELECT k, window_start, window_end, FIRST_VALUE(k) AS a, JSON_ARRAYAGG(k) AS b, COUNT(*) AS n
+              FROM TABLE({window}) GROUP BY k, window_start, window_end"""
+    path.write_text(f'{sources}[[query]]\nname = "q"\nsql = """{sql}"""\n', encoding="utf-8")
+    assert weir("check", path).returncode == 0
+    found = re.findall("Flink has ([A-Z_]+) in tumbling windows alone", weir("check", "--portable", path).stderr)
+    assert found == (["FIRST_VALUE", "JSON_ARRAYAGG"] if are_merged else [])
+
+
 VERSIONS = """\
 [agent]
 id = "a"

@@ -99,42 +99,49 @@ final class OutboxCoarsening {
     ) throws(Failure) -> Bool {
         let look = Look(stream: stream, width: width)
         let blocks = outbox.unsealedBlocks(of: stream)
-        let (outbox, decoder) = (outbox, decoder)
-        let read = { (index: Int) throws(Failure) -> Batch in
-            try outbox.readBlock(index, of: blocks, by: decoder)
-        }
         let start = blocks.index(at: looked[look] ?? 0)
         var scan = CoarseScan(
             coarsener.plan, width: width, beginsWithFirstRow: start == 0 && blocks.beginsWithFirstRow)
-        if let open = waitsFor[look], start < blocks.count,
-            try scan.wideStart(ofLastRowIn: try read(blocks.count - 1)) == open
-        {
-            return false
+        if start < blocks.count, let open = waitsFor[look] {
+            let last = try read(blocks.count - 1, of: blocks)
+            if try scan.wideStart(ofLastRowIn: last) == open { return false }
         }
         waitsFor[look] = nil
-        var (index, foundBytes) = (start, 0)
-        while index < blocks.count, !scan.isEnded, foundBytes < Self.bytesAtOnceMax {
-            try scan.take(try read(index), block: index)
-            if !scan.found.isEmpty { foundBytes += blocks.bytes(of: index) }
-            index += 1
-        }
-        guard let first = scan.found.first, let last = scan.found.last,
+        try take(blocks, from: start, into: &scan)
+        let found = scan.found
+        guard let first = found.first, let last = found.last,
             let rewriting = OutboxRewriting(outbox, blocks, from: first.firstRow, to: last.endOfRows)
         else {
             // Next time the row before the open window must be seen again.
             let from = max(start, (scan.openBlock ?? blocks.count) - 1)
             if from < blocks.count { looked[look] = blocks.first(of: from) }
-            if scan.found.isEmpty { waitsFor[look] = scan.openStart }
+            if found.isEmpty { waitsFor[look] = scan.openStart }
             return false
         }
-        for window in scan.found {
-            try coarsener.merge(window, read: read) { (rows) throws(Failure) in
-                try rewriting.append(rows)
-            }
+        for window in found {
+            try coarsener.merge(
+                window, read: { (index) throws(Failure) in try read(index, of: blocks) },
+                emit: { (rows) throws(Failure) in try rewriting.append(rows) })
         }
         guard try rewriting.finish() else { return false }
         looked[look] = rewriting.lastRowNumber
         return true
+    }
+
+    /// Shows the scan blocks until it has found enough to merge at once.
+    private func take(
+        _ blocks: UnsealedBlocks, from start: Int, into scan: inout CoarseScan
+    ) throws(Failure) {
+        var (index, foundBytes) = (start, 0)
+        while index < blocks.count, !scan.isEnded, foundBytes < Self.bytesAtOnceMax {
+            try scan.take(try read(index, of: blocks), block: index)
+            if !scan.found.isEmpty { foundBytes += blocks.bytes(of: index) }
+            index += 1
+        }
+    }
+
+    private func read(_ index: Int, of blocks: UnsealedBlocks) throws(Failure) -> Batch {
+        try outbox.readBlock(index, of: blocks, by: decoder)
     }
 
     // MARK: Telling

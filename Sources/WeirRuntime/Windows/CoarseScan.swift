@@ -55,8 +55,9 @@ public struct CoarseScan {
     /// The block in which the window begins that is not known to be whole yet.
     public var openBlock: Int? { open?.firstRow.block }
 
-    /// The beginning of that window, ms.
-    public var openStart: Int64? { open?.start }
+    /// The beginning of that window, ms. Not inlined: Swift 6.3.1's optimiser ends with an ownership error
+    /// where this and `openBlock` are both inlined into one caller.
+    @inline(never) public var openStart: Int64? { open?.start }
 
     /// The beginning of the wide window that the last row of `batch` falls in; nil when that row is of
     /// another query or wider.
