@@ -78,7 +78,7 @@ def nested(rng, seed):
 
 
 def union(rng, seed):
-    both = "SELECT k, ts, v, x FROM s UNION ALL SELECT k, ts, v, x FROM r"
+    both = " UNION ALL ".join(f"SELECT k, ts, v, x, g, t, b FROM {name}" for name in ("s", "r"))
     queries = {
         "q0": both,
         "q1": f"SELECT window_start, window_end, k, {aggregates(rng, ['COUNT(*)', 'SUM(v)', 'MIN(x)', 'MAX(v)'], 2)} FROM TABLE("

@@ -11,7 +11,7 @@ mkdir -p "$out/corpus" "$out/seeds"
 swift build --target Crypto
 built=$(swift build --show-bin-path)
 crypto=.build/checkouts/swift-crypto/Sources
-flags=(-swift-version 6 -O -wmo -parse-as-library -sanitize=fuzzer
+flags=(-swift-version 6 -package-name weir -O -wmo -parse-as-library -sanitize=fuzzer
     -enable-upcoming-feature ExistentialAny -enable-upcoming-feature MemberImportVisibility -I "$out"
     -I "$built/Modules" -I Sources/CPCRE2 -I "$crypto/CCryptoBoringSSL/include"
     -I "$crypto/CCryptoBoringSSLShims/include")
