@@ -1,9 +1,10 @@
-// What is kept of the uplink across restarts: bytes sent by calendar day and by month, and how many bytes
-// each stream's rows become on the wire.
+// What is kept of the uplink across restarts: bytes sent by calendar day and by month, how many bytes
+// each stream's rows become on the wire, and how many an upload takes beside them.
 //
 //     'd' day             → bytes          days since the epoch, as bytes that sort
 //     'm' month           → bytes          months since the year 0
 //     's' sink, stream    → bytes on the wire, bytes in the outbox
+//     'h' sink            → bytes of the last upload beside its files
 //
 // Counts are written beside the group commits, by whichever sink's thread has something to count, each time
 // as one synced write.
@@ -74,6 +75,17 @@ public struct UplinkRecords: Sendable {
         }
     }
 
+    /// What a sink's last upload took beside its files or rows, bytes; nil when there was none.
+    public func headBytes(sink: String) throws(Failure) -> Int64? {
+        guard let value = try scope.get(Self.headKey(sink)), value.count == 8 else { return nil }
+        return Int64(truncatingIfNeeded: Self.number(value[...]))
+    }
+
+    /// Keeps what a sink's upload took beside its files. Not synced: a crash may bring back the one before.
+    public func write(headBytes: Int64, sink: String) throws(Failure) {
+        try scope.writeAhead { put($0, Self.headKey(sink), headBytes) }
+    }
+
     private func put(_ writer: any StateWriter, _ key: [UInt8], _ bytes: Int64) {
         bigEndian(bytes).withUnsafeBytes { writer.put(key, $0) }
     }
@@ -85,6 +97,8 @@ public struct UplinkRecords: Sendable {
     private static func key(_ sink: String, _ stream: String) -> [UInt8] {
         [UInt8(ascii: "s")] + lengthPrefixed(sink) + lengthPrefixed(stream)
     }
+
+    private static func headKey(_ sink: String) -> [UInt8] { [UInt8(ascii: "h")] + lengthPrefixed(sink) }
 
     private static func number(_ bytes: ArraySlice<UInt8>) -> UInt64 {
         bytes.reduce(0) { $0 << 8 | UInt64($1) }

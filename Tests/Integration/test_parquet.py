@@ -126,6 +126,9 @@ def test_a_file_says_whose_rows_it_holds(tmp_path):
         found = {key.decode(): value.decode() for key, value in pq.ParquetFile(path).metadata.metadata.items()}
         assert found.pop("weir.sealed_at").endswith("Z")
         rows = str(int(range_[1]) - int(range_[0]) + 1)
+        # A tick's first piece has the counts of all that was taken in; test_source_counts adds them up.
+        taken = json.loads(found.pop("weir.source.s")), json.loads(found.pop("weir.query.q"))
+        assert taken[0]["received"] == taken[1]["in"] == taken[1]["emitted"] == [0 if path == first else 1500, 1500]
         assert found == {
             "weir.agent": "edge-1", "weir.stream": "q", "weir.first": range_[0], "weir.last": range_[1], "weir.rows": rows,
         }

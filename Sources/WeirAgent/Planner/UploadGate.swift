@@ -26,8 +26,8 @@ final class UploadGate {
     private let records: UplinkRecords
     private let clock: any MachineClock
     private var volumes: [String: UplinkRecords.Volume] = [:]
-    /// What the last upload took beside its files or rows: heads of requests, topics.
-    private var headBytes: Int64 = 0
+    /// What the last upload took beside its files or rows: heads of requests, topics. nil before it was read.
+    private var knownHeadBytes: Int64?
     /// Heads may be as much as the rest, or this.
     private static let headBytesMin: Int64 = 4096
     /// Volumes are halved when they reach this, so that they follow what rows are like now.
@@ -93,7 +93,12 @@ final class UploadGate {
     /// It has ended after `sent` bytes of files; whole, or broken off.
     func end(stream: String, size: UploadSize, sent: Int, isWhole: Bool) throws(Failure) {
         let taken = try line?.end(reported: Int64(sent))
-        if isWhole, let taken { headBytes = max(0, taken - Int64(sent)) }
+        if isWhole, let taken {
+            // Durable, since a segment that did not fit into the budget must not do so after a restart.
+            let headBytes = max(0, taken - Int64(sent))
+            if headBytes != knownHeadBytes { try records.write(headBytes: headBytes, sink: sinkName) }
+            knownHeadBytes = headBytes
+        }
         if isWhole, case .encoded(let encodedBytes) = size {
             try learn(stream: stream, encodedBytes: encodedBytes, sent: sent)
         }
@@ -135,7 +140,14 @@ final class UploadGate {
             case .encoded(let bytes): Int64(Double(bytes) * (try ratio(of: stream)))
             case .files(let bytes): Int64(bytes)
             }
-        return bytes + min(headBytes, max(bytes, Self.headBytesMin))
+        return bytes + min(try headBytes(), max(bytes, Self.headBytesMin))
+    }
+
+    private func headBytes() throws(Failure) -> Int64 {
+        if let knownHeadBytes { return knownHeadBytes }
+        let kept = try records.headBytes(sink: sinkName) ?? 0
+        knownHeadBytes = kept
+        return kept
     }
 
     private func ratio(of stream: String) throws(Failure) -> Double {
