@@ -170,6 +170,25 @@ def test_without_log_and_checkpoint_rows_wait(broker, start_weir):
     assert numbers(DeltaTable(table), "seq") == list(range(20))
 
 
+def test_an_agent_that_was_idle_while_others_cleaned_the_log_goes_on_behind_their_checkpoint(broker, start_weir):
+    """The numbers of entries that were cleaned up are free, and what is put there nobody reads."""
+    process = start_weir(configuration(broker, "")).start()
+    table = Path(process.folder) / "lake" / "readings"
+    publish(broker, table, 20, pieces=2)
+    others = [{"device": "o", "seq": seq, "agent": "spark"} for seq in range(1000, 1010)]
+    schema = pa.schema([("device", pa.string()), ("seq", pa.int64()), ("agent", pa.string())])
+    for row in others:
+        write_deltalake(table, pa.Table.from_pylist([row], schema), mode="append")
+    DeltaTable(table).create_checkpoint()
+    version = DeltaTable(table).version()
+    forget_entries(table, version)
+    broker.publish("plant/1", readings(20, 20))
+    wait_until(lambda: process.received("sensors") == 40 and process.pending() == 0, 30, "more rows")
+    process.stop()
+    assert numbers(DeltaTable(table), "seq") == [*range(40), *range(1000, 1010)]
+    assert all(version_of(path) > version for path in table.glob("_delta_log/0*.json"))
+
+
 # MARK: Compaction and clean-up
 
 

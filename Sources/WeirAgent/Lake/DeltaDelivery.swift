@@ -174,7 +174,11 @@ final class DeltaDelivery: SegmentDelivery {
         _ onSent: (String, Int) -> Void
     ) throws(Failure) {
         for attempt in 0..<Self.attemptsMax {
-            let version = try nextVersion(table)
+            guard let version = try nextVersion(table) else {
+                // What was cleaned up may have been an earlier try of this very commit.
+                if try table.holds(segment.first, through: segment.last) { return }
+                continue
+            }
             let actions = try table.actions(of: append)
             let bytes = entry(append, segment, actions, try outbox.taken(of: segment)).bytes
             crashPoint.pass("delta.before-commit")
@@ -195,11 +199,15 @@ final class DeltaDelivery: SegmentDelivery {
             "other writers took the next version \(Self.attemptsMax) times in a row", retry: .backoff)
     }
 
-    /// The number to try. The entry before it must still be there: on a table that somebody has removed,
-    /// one more entry would be the end of a log without a beginning.
-    private func nextVersion(_ table: DeltaTable) throws(Failure) -> Int64 {
+    /// The number to try; nil when the table had to be read again first.
+    ///
+    /// The entry before it must still be there: on a table that somebody has removed, one more entry would be
+    /// the end of a log without a beginning. Nor may it lie behind a checkpoint: numbers of entries that
+    /// others have cleaned up are free again, and no reader looks at what is put there.
+    private func nextVersion(_ table: DeltaTable) throws(Failure) -> Int64? {
         guard let version = table.version else { preconditionFailure("the table was read") }
-        if version >= 0, try !table.log.hasEntry(version) {
+        guard version >= 0 else { return 0 }
+        guard let newest = try table.log.newestKnown(after: version) else {
             // The files went with it.
             stored = nil
             table.forget()
@@ -208,7 +216,10 @@ final class DeltaDelivery: SegmentDelivery {
                 "entry \(version) of its log, which was there, is gone",
                 advice: "if the table was removed on purpose, nothing: it is made again", retry: .backoff)
         }
-        return version + 1
+        guard newest > version else { return version + 1 }
+        table.forget()
+        try table.refresh()
+        return nil
     }
 
     private func entry(

@@ -51,11 +51,14 @@ final class DeltaLog {
         try store.putIfAbsent(entryKey(version), .bytes(entry))
     }
 
-    /// Whether the entry of this number is there, or a checkpoint, behind which entries may be cleaned up.
-    func hasEntry(_ version: Int64) throws(Failure) -> Bool {
-        if try store.head(entryKey(version)) != nil { return true }
-        guard let last = try lastCheckpoint(), last.version >= version else { return false }
-        return try store.head(key(last.names[0])) != nil
+    /// The newest version that is known to exist, the entry `version` having been there: itself, or that of a
+    /// checkpoint where entries behind it were cleaned up; nil when neither is left.
+    func newestKnown(after version: Int64) throws(Failure) -> Int64? {
+        if try store.head(entryKey(version)) != nil { return version }
+        guard let last = try lastCheckpoint(), last.version >= version,
+            try store.head(key(last.names[0])) != nil
+        else { return nil }
+        return last.version
     }
 
     /// Puts a file of the log that is no entry, in place of one that may be there.
