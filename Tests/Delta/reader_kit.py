@@ -230,28 +230,3 @@ class Sail(Reader):
         if type(got) is type(wanted) and isinstance(got, (float, decimal.Decimal)):
             return math.isclose(got, wanted, rel_tol=4e-16)
         return super().agrees(got, wanted)
-
-
-class Spark(Reader):
-    """Spark's reader of Parquet over the files that the log names: its jars for Delta are not among PyPI's packages.
-    It takes the columns by their names and the partitions from the folders."""
-
-    name, local = "Spark", "TIMESTAMP_NTZ"
-
-    def __init__(self):
-        from pyspark.sql.classic.dataframe import DataFrame  # noqa: F401: the session that is not remote
-        from pyspark.sql.session import SparkSession
-
-        self.session = (
-            SparkSession.builder.master("local[1]").config("spark.ui.enabled", "false")
-            .config("spark.sql.session.timeZone", "UTC").config("spark.driver.bindAddress", "127.0.0.1")
-            .config("spark.driver.host", "127.0.0.1").config("spark.log.level", "ERROR").getOrCreate())
-
-    def rows(self, table, condition="TRUE"):
-        from pyspark.sql.types import StructType
-
-        opened = DeltaRs().open(table)
-        schema = StructType.fromJson(json.loads(opened.schema().to_json()))
-        frame = self.session.read.schema(schema).option("basePath", str(table)).parquet(*opened.file_uris())
-        # Its folders make partitions of a table that has none.
-        return frame.select([f"`{name}`" for name in schema.names]).where(self.sql(condition)).toArrow()

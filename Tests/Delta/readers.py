@@ -4,13 +4,17 @@ Spark over the files that the log names. Each must give the rows and types that 
 is there and read no more files than of the same rows that delta-rs wrote.
 
     python3 -m venv V && V/bin/pip install -r Tests/Delta/requirements.txt
-    V/bin/python Tests/Delta/readers.py --weir .build/release/weir [--seed S] [--s3] [--without spark ...]
+    V/bin/python Tests/Delta/readers.py --weir .build/release/weir [--seed S] [--s3] [--delta-jars FOLDER]
+        [--without delta-rs duckdb clickhouse sail spark]
 
 1.5 GB of packages and, for Spark, a JDK 17, so it is no part of `make test`. With --s3 one table is on Ceph's gateway.
+With --delta-jars Delta's own readers for Java read, too: delta-spark and Delta Kernel, at each version of a table that
+can still be read (spark_kit.py says which jars).
 """
 
 import argparse
 import decimal
+import json
 import os
 import sys
 import tempfile
@@ -22,9 +26,11 @@ parser = argparse.ArgumentParser()
 parser.add_argument("--weir", required=True)
 parser.add_argument("--seed", type=int, default=1)
 parser.add_argument("--s3", action="store_true")
+parser.add_argument("--delta-jars")
 parser.add_argument("--without", nargs="*", default=[])
 options = parser.parse_args()
 os.environ["WEIR_BIN"] = os.path.abspath(options.weir)
+jars = options.delta_jars and os.path.abspath(options.delta_jars)
 sys.path.insert(0, str(Path(__file__).resolve().parent.parent / "Integration"))
 
 import pyarrow as pa  # noqa: E402
@@ -32,7 +38,8 @@ import pyarrow.parquet as pq  # noqa: E402
 from deltalake import DeltaTable, write_deltalake  # noqa: E402
 
 import reader_tables  # noqa: E402
-from reader_kit import ClickHouse, DeltaRs, DuckDB, Sail, Spark, kind  # noqa: E402
+from reader_kit import ClickHouse, DeltaRs, DuckDB, Sail, kind  # noqa: E402
+from spark_kit import DeltaSpark, Kernel, Spark  # noqa: E402
 
 # Filters on partitions, on bounds and on counts of NULLs; the column by which the rows are found again.
 FILTERS = [
@@ -92,7 +99,7 @@ def require_filters(readers, table, other):
     """What each reader finds, and how many files it reads, of weir's table and of the other one; the number of faults."""
     total = len(DeltaTable(table.location).file_uris())
     assert total == len(DeltaTable(other).file_uris())
-    print(f"\nfiles read of {total}, of weir's table / of delta-rs'")
+    print(f"\nfiles read of {total}, of weir's table / of delta-rs' (-: fails)")
     print(f"{'':48}" + "".join(f"{reader.name:>14}" for reader in readers))
     faults = []
     # Rows without `z` are in the partition of their seal, of which the input says nothing.
@@ -109,11 +116,21 @@ def require_filters(readers, table, other):
                 if found != wanted or mine > theirs:
                     faults.append(f"{reader.name}: {condition}: {found.total()} rows, not {wanted.total()}; {mine} files")
             except Exception as error:
-                faults.append(f"{reader.name}: {condition}: {type(error).__name__}: {str(error)[:300]}")
+                if not fails(reader, other, condition):
+                    faults.append(f"{reader.name}: {condition}: {type(error).__name__}: {str(error)[:300]}")
                 line += f"{'-':>14}"
         print(line, flush=True)
     print("\n".join(faults), flush=True)
     return len(faults)
+
+
+def fails(reader, table, condition):
+    """Whether a reader cannot do it with the other writer's table either."""
+    try:
+        reader.files(table, condition)
+        return False
+    except Exception:
+        return True
 
 
 def complaints(reader, table):
@@ -126,14 +143,57 @@ def complaints(reader, table):
         return 1
 
 
+def version_complaints(reader, table):
+    """Each version of a table that can still be read is the one that delta-rs reads."""
+    last = DeltaTable(table.location).version()
+    # Of a log that was cleaned up the first entry is that of a checkpoint.
+    first = min(int(path.stem) for path in (Path(table.location) / "_delta_log").glob("*.json"))
+    try:
+        for version in range(first, last + 1):
+            wanted = DeltaTable(table.location, version=version).to_pyarrow_table(columns=[table.key])
+            found = reader.rows(table.location, version=version).column(table.key).to_pylist()
+            assert sorted(found) == sorted(wanted.column(table.key).to_pylist()), f"version {version}: {len(found)} rows"
+        print(f"{table.name}: {reader.name} reads versions {first} to {last}", flush=True)
+        return 0
+    except Exception as error:
+        print(f"{table.name}: {reader.name}: {type(error).__name__}: {str(error)[:700]}", flush=True)
+        return 1
+
+
+def history_complaints(reader, table):
+    """What DESCRIBE HISTORY and DESCRIBE DETAIL say is what the log says."""
+    entries = {}
+    for path in sorted((Path(table.location) / "_delta_log").glob("*.json")):
+        actions = [json.loads(line) for line in path.read_text().splitlines()]
+        entries[int(path.stem)] = next(action["commitInfo"] for action in actions if "commitInfo" in action)
+    try:
+        history = {row["version"]: row for row in reader.history(table.location)}
+        assert set(history) == set(entries), f"{sorted(set(history) ^ set(entries))} are in one of the two only"
+        for version, info in entries.items():
+            row = history[version]
+            wanted = (info["operation"], info["operationParameters"], info["engineInfo"], info["isBlindAppend"])
+            found = (row["operation"], row["operationParameters"], row["engineInfo"], row["isBlindAppend"])
+            assert found == wanted, f"version {version}: {found}, not {wanted}"
+        detail = reader.detail(table.location)
+        opened = DeltaTable(table.location)
+        assert detail["numFiles"] == len(opened.file_uris()) and detail["id"] == str(opened.metadata().id)
+        assert detail["partitionColumns"] == opened.metadata().partition_columns
+        print(f"{table.name}: {reader.name} tells the history of {len(entries)} versions", flush=True)
+        return 0
+    except Exception as error:
+        print(f"{table.name}: {reader.name}: {type(error).__name__}: {str(error)[:700]}", flush=True)
+        return 1
+
+
 def main():
     failures = 0
     with tempfile.TemporaryDirectory() as name:
         folder = Path(name)
         os.chdir(folder)
-        readers = [DeltaRs(), DuckDB(), ClickHouse(), Sail()]
-        if "spark" not in options.without:
-            readers.append(Spark())
+        makers = {"delta-rs": DeltaRs, "duckdb": DuckDB, "clickhouse": ClickHouse, "sail": Sail}
+        readers = [maker() for name, maker in makers.items() if name not in options.without]
+        own = [DeltaSpark(jars), Kernel(jars)] if jars else []
+        readers += own + ([] if "spark" in options.without else [Spark(jars)])
         tables = [
             reader_tables.of_all_types(folder / "all-types", options.seed),
             reader_tables.behind_a_checkpoint(folder / "partitions-behind-a-checkpoint", options.seed + 1),
@@ -142,6 +202,10 @@ def main():
         ]
         failures += sum(complaints(reader, table) for table in tables for reader in readers)
         counted = [reader for reader in readers if hasattr(reader, "files")]
+        for table in tables[:3]:
+            failures += sum(version_complaints(reader, table) for reader in own)
+        for table in tables:
+            failures += sum(history_complaints(reader, table) for reader in own[:1])
         failures += require_filters(counted, tables[1], control(tables[1], folder / "control"))
         failures += on_s3(folder) if options.s3 else 0
     sys.exit(1 if failures else 0)
