@@ -1,7 +1,8 @@
 #!/usr/bin/env bash
 # What takes too long for every change: the long crash runs, also of Delta tables, Delta's other readers, the differential test and
 # the fuzz of Parquet footers with the seed of the day, so that each night sees other queries and other input.
-# Needs a JDK 17 beside what `make test` needs.
+# Needs a JDK 17 beside what `make test` needs. FLINK_PARQUET_JARS, a pattern, says where the jars are that
+# Flink wants for Parquet (see Tests/Parquet/flink_reader.py); without it Flink does not read the files.
 set -euo pipefail
 cd "$(dirname "$0")/.."
 make build
@@ -15,5 +16,7 @@ python3 -m venv .build/delta-readers
 .build/delta-readers/bin/pip install -q -r Tests/Delta/requirements.txt
 .build/delta-readers/bin/python Tests/Delta/readers.py --weir .build/release/weir --s3 --seed "${1:-$(date +%Y%m%d)}"
 .build/delta-readers/bin/python Tests/Parquet/java_reader.py --weir .build/release/weir --seed "${1:-$(date +%Y%m%d)}"
+[ -z "${FLINK_PARQUET_JARS:-}" ] || .build/delta-readers/bin/python Tests/Parquet/flink_reader.py \
+  --weir .build/release/weir --jars "$FLINK_PARQUET_JARS" --seed "${1:-$(date +%Y%m%d)}"
 python3 Tests/Differential/flink.py --weir .build/release/weir --seed "${1:-$(date +%Y%m%d)}"
 .build/venv/bin/python Tests/Parquet/footers.py --weir .build/release/weir --seed "${1:-$(date +%Y%m%d)}"

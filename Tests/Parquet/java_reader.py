@@ -6,8 +6,8 @@ nothing in them but what Flink's reader decodes.
     python3 -m venv V && V/bin/pip install pyarrow==21.0.0 pyspark==4.0.1
     V/bin/python Tests/Parquet/java_reader.py --weir .build/release/weir [--cases 120] [--seed S]
 
-This is not Flink: its reader takes pages from parquet-java and decodes them itself, and its jar is not on PyPI. The
-jars are pyspark's; needs a JDK 17.
+Flink's reader takes pages from parquet-java and decodes them itself: flink_reader.py is for it. The jars are
+pyspark's; needs a JDK 17.
 """
 
 import argparse
