@@ -54,10 +54,13 @@ public struct Failure: Error, Sendable, CustomStringConvertible {
     public let reason: String
     /// What to do about it; empty where nothing can be advised.
     public let advice: String
+    /// Whether all that is asked of the other side would meet the same, as with a wrong key or a bucket that is
+    /// missing; false where another object, topic or row may fare better, or nobody knows.
+    public let concernsAll: Bool
 
     public init(
         _ domain: Domain, _ action: String, _ subject: String, _ reason: String, advice: String = "",
-        retry: Retry = .never
+        retry: Retry = .never, concernsAll: Bool = false
     ) {
         self.domain = domain
         self.retry = retry
@@ -65,12 +68,19 @@ public struct Failure: Error, Sendable, CustomStringConvertible {
         self.subject = subject
         self.reason = reason
         self.advice = advice
+        self.concernsAll = concernsAll
     }
 
     /// The same, with advice where it has none.
     public func advising(_ advice: String) -> Failure {
         guard self.advice.isEmpty else { return self }
-        return Failure(domain, action, subject, reason, advice: advice, retry: retry)
+        return Failure(
+            domain, action, subject, reason, advice: advice, retry: retry, concernsAll: concernsAll)
+    }
+
+    /// The same, of which it is known that everything would meet it.
+    public func concerningAll() -> Failure {
+        Failure(domain, action, subject, reason, advice: advice, retry: retry, concernsAll: true)
     }
 
     public var description: String {

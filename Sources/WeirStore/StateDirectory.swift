@@ -86,6 +86,12 @@ public final class StateDirectory: Sendable {
     /// intake when they become few, because RocksDB does not come back from a full disk.
     public func freeBytes() throws(Failure) -> UInt64 { try freeBytesOfFileSystem(at: path) }
 
+    /// The version of the layout in a directory, which is left as it is. Throws `.state` when it is damaged or
+    /// newer than this weir.
+    static func format(reading path: String) throws(Failure) -> Int {
+        try readFormat(path, writesFirst: false).version
+    }
+
     var databasePath: String { "\(path)/db" }
 
     /// Eight letters and digits that tell this directory from one that was in its place before or will
@@ -169,7 +175,9 @@ private func readAll(_ descriptor: Int32) -> String? {
 
 /// Checks the format file, or writes a first one; returns the layout's version and whether the
 /// database is complete.
-private func readFormat(_ path: String) throws(Failure) -> (version: Int, isComplete: Bool) {
+private func readFormat(
+    _ path: String, writesFirst: Bool = true
+) throws(Failure) -> (version: Int, isComplete: Bool) {
     let name = "\(path)/format"
     let descriptor = open(name, O_RDONLY | O_CLOEXEC)
     guard descriptor >= 0 else {
@@ -180,7 +188,9 @@ private func readFormat(_ path: String) throws(Failure) -> (version: Int, isComp
                 .state, "opening the state directory", path, "it has a database but no format file",
                 advice: "restore the file, or move the directory away to start empty")
         }
-        try writeFormat(path, "weir state format \(StateDirectory.formatVersion) creating\n")
+        if writesFirst {
+            try writeFormat(path, "weir state format \(StateDirectory.formatVersion) creating\n")
+        }
         return (StateDirectory.formatVersion, false)
     }
     defer { close(descriptor) }
@@ -221,7 +231,7 @@ private func writeFormat(_ path: String, _ text: String) throws(Failure) {
     guard fsync(folder) == 0 else { throw failed("syncing", path) }
 }
 
-private func freeBytesOfFileSystem(at path: String) throws(Failure) -> UInt64 {
+func freeBytesOfFileSystem(at path: String) throws(Failure) -> UInt64 {
     var status = statvfs()
     guard statvfs(path, &status) == 0 else { throw failed("asking for the free space of", path) }
     return UInt64(status.f_bavail) * UInt64(status.f_frsize)

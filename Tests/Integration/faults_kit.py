@@ -1,17 +1,15 @@
 """What is put between weir and a server, or under weir's feet: TLS with a certificate of choice, a clock that can
-be set, and a disk that is soon full."""
+be set, a disk that is soon full, and folders that even root may not write to."""
 
-import asyncio
 import os
 import shutil
-import ssl
 import subprocess
-import threading
 from contextlib import contextmanager
 
 import pytest
 
 from servers_kit import SCRIPTS
+from tls_front import TLSFront  # noqa: F401
 
 needs_mount = pytest.mark.skipif(
     subprocess.run(["unshare", "-m", "true"], capture_output=True).returncode != 0,
@@ -42,56 +40,11 @@ def make_certificate(folder, name, subject):
     return cert, key
 
 
-class TLSFront:
-    """Speaks TLS on a port and passes the bytes to another, for HTTP and MQTT alike."""
-
-    def __init__(self, upstream, certificate):
-        self.upstream = upstream
-        self.context = ssl.SSLContext(ssl.PROTOCOL_TLS_SERVER)
-        self.use(certificate)
-        self.loop = asyncio.new_event_loop()
-        self.started = threading.Event()
-        self.thread = threading.Thread(target=self._run, daemon=True)
-        self.thread.start()
-        assert self.started.wait(10)
-
-    def use(self, certificate):
-        """Shows this certificate from the next connection on."""
-        self.context.load_cert_chain(*certificate)
-
-    def stop(self):
-        self.loop.call_soon_threadsafe(self.loop.stop)
-        self.thread.join(10)
-
-    def _run(self):
-        asyncio.set_event_loop(self.loop)
-        # A client that refuses the certificate is what is tested, and no news.
-        self.loop.set_exception_handler(lambda *_: None)
-        starting = asyncio.start_server(self._serve, "127.0.0.1", 0, ssl=self.context)
-        server = self.loop.run_until_complete(starting)
-        self.port = server.sockets[0].getsockname()[1]
-        self.started.set()
-        self.loop.run_forever()
-        server.close()
-        left = asyncio.all_tasks(self.loop)
-        for task in left:
-            task.cancel()
-        self.loop.run_until_complete(asyncio.gather(*left, return_exceptions=True))
-
-    async def _serve(self, reader, writer):
-        to_reader, to_writer = await asyncio.open_connection("127.0.0.1", self.upstream)
-
-        async def copy(source, target):
-            try:
-                while data := await source.read(65536):
-                    target.write(data)
-                    await target.drain()
-            except (ConnectionError, ssl.SSLError):
-                pass
-            finally:
-                target.close()
-
-        await asyncio.gather(copy(reader, to_writer), copy(to_reader, writer))
+# A command that runs another to which permissions of files mean something, though it is root's.
+BOUND_BY_PERMISSIONS = (
+    ["setpriv", "--bounding-set", "-dac_override,-dac_read_search", "--inh-caps", "-dac_override,-dac_read_search"]
+    if os.geteuid() == 0 else []
+)
 
 
 class Clock:

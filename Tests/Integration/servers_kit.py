@@ -85,6 +85,12 @@ class S3Gateway:
             f'access_key = "{self.access_key}"\nsecret_key = "{self.secret_key}"\n{keys}'
         )
 
+    def admin(self, *arguments):
+        """What the gateway's administrator can do: keys, quotas, users."""
+        command = ["radosgw-admin", "-c", os.path.join(self.folder, "ceph.conf"), "-n", "client.rgw", *arguments]
+        done = subprocess.run(command, capture_output=True, text=True, timeout=60)
+        assert done.returncode == 0, done.stdout + done.stderr
+
     def signal(self, number):
         with open(os.path.join(self.folder, "rgw.pid")) as f:
             os.kill(int(f.read().split()[0]), number)

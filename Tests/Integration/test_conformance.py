@@ -20,9 +20,9 @@ BUNDLE = os.path.join(ROOT, ".build", "debug", "weirPackageTests.xctest")
 needs_kit = pytest.mark.skipif(not os.path.exists(BUNDLE), reason="the unit tests are not built")
 
 
-def run_kit(kinds, environment):
+def run_kit(kinds, environment, tests="ObjectStoreConformanceTests"):
     done = subprocess.run(
-        [BUNDLE, "--testing-library", "swift-testing", "--no-parallel", "--filter", "ObjectStoreConformanceTests"],
+        [BUNDLE, "--testing-library", "swift-testing", "--no-parallel", "--filter", tests],
         env={**os.environ, "WEIR_TEST_KINDS": kinds, **environment},
         capture_output=True,
         text=True,
@@ -47,6 +47,15 @@ def test_ceph_and_hdfs_pass_the_kit(s3, hdfs):
     printed = run_kit("s3,webHDFS", {**s3_environment(s3), **hadoop})
     assert "keepsTheContract(_:) with 2 test cases passed" in printed
     assert "oneOfSixteenRacingWritersWins(_:) with 2 test cases passed" in printed
+
+
+@needs_kit
+def test_ceph_swift_and_hdfs_behind_a_certificate_for_another_host(s3, swift, hdfs):
+    hadoop = {"WEIR_TEST_WEBHDFS": f"webhdfs://127.0.0.1:{hdfs.active()}/conformance"}
+    tests = "aCertificateForAnotherHostIsNamedUntilItIsRenewed"
+    printed = run_kit("s3,webHDFS", {**s3_environment(s3), **hadoop}, tests)
+    assert f"{tests}(_:) with 2 test cases passed" in printed
+    assert f"{tests}(_:) with 1 test case passed" in run_kit("s3", s3_environment(swift), tests)
 
 
 @needs_kit

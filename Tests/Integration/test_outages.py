@@ -163,7 +163,9 @@ def test_refusals_of_s3_are_only_outages(broker, start_weir, s3, fault_proxy, st
     rule = {"match": "^PUT", "fault": "status", "status": status, "headers": headers, "body": body}
     proxy.rules({**rule, "times": 2})
     prefix = f"status-{status}"
-    weir = start_weir(configuration(broker, sink(s3.sink(prefix, port=proxy.port)))).start()
+    text = configuration(broker, sink(s3.sink(prefix, port=proxy.port)))
+    # Only there each try is in the log.
+    weir = start_weir(text.replace('id = "edge-1"', 'id = "edge-1"\nlog_level = "debug"')).start()
     broker.publish("plant/1", readings(100))
     wait_received(weir, 100)
     broker.publish("plant/1", readings(100, 100))

@@ -1,5 +1,5 @@
-"""Pace and budget of `[uplink]` on every way that leaves over a network: HDFS, Azure, Google, a broker and a
-webhook. The S3 gateway has them in test_planner.py.
+"""Pace and budget of `[uplink]` on every way that leaves over a network: HDFS, Azure, Google, a broker, a webhook
+and InfluxDB, whose classes are tested here, too. The S3 gateway has them in test_planner.py.
 """
 
 import json
@@ -7,8 +7,11 @@ import time
 
 import pytest
 
-from lake_kit import AzureLake, GCSLake, HdfsLake, agent, query, require_balanced, rows, sensors, sink
+from lake_kit import (
+    AzureLake, GCSLake, HdfsLake, S3Lake, agent, query, require_balanced, require_each_once, rows, sensors, sink,
+)
 from rows_kit import Subscriber, row_sink
+from test_influx_sink import influxd  # noqa: F401
 from test_planner import WIDE, noise, sink_status
 from test_webhook_sink import rows_of
 from weir_kit import Broker, wait_until
@@ -20,8 +23,8 @@ RATE = 100_000
 class Way:
     """A sink's keys, and what has arrived by it."""
 
-    def __init__(self, keys, arrived, close=lambda: None):
-        self.keys, self.arrived, self.close = keys, arrived, close
+    def __init__(self, keys, arrived, close=lambda: None, sql="SELECT device, seq, text FROM sensors"):
+        self.keys, self.arrived, self.close, self.sql = keys, arrived, close, sql
 
     def require_once(self, numbers):
         found = self.arrived()
@@ -50,7 +53,20 @@ def of_webhook():
     return Way(keys, lambda: [row["seq"] for request in hook.taken() for row in rows_of(request)], hook.stop)
 
 
-@pytest.fixture(params=["webhdfs", "blob", "dfs", "gcs", "mqtt", "http"])
+POINTS = "SELECT device, seq, text, TO_TIMESTAMP_LTZ(seq, 3) AS ts FROM sensors"
+
+
+def influx_sink(influxd, keys="", database="plant"):  # noqa: F811
+    place = f'url = "{influxd.url}"\ndatabase = "{database}"\ntags = ["device"]\ntime_column = "ts"\n'
+    return row_sink("influxdb", place + keys, name="lake")
+
+
+def of_influx(influxd):  # noqa: F811
+    keys = influx_sink(influxd, "batch_rows = 50")
+    return Way(keys, lambda: [row["seq"] for row in influxd.rows("readings")], sql=POINTS)
+
+
+@pytest.fixture(params=["webhdfs", "blob", "dfs", "gcs", "mqtt", "http", "influxdb"])
 def way(request, tmp_path):
     kind, name = request.param, request.node.name.split("[")[0]
     if kind == "webhdfs":
@@ -63,6 +79,8 @@ def way(request, tmp_path):
     elif kind == "gcs":
         gcs = request.getfixturevalue("gcs")
         made = of_lake(gcs.sink(name), GCSLake(gcs, name))
+    elif kind == "influxdb":
+        made = of_influx(request.getfixturevalue("influxd"))
     else:
         made = of_broker(tmp_path) if kind == "mqtt" else of_webhook()
     yield made
@@ -71,7 +89,7 @@ def way(request, tmp_path):
 
 def configuration(broker, way, uplink):
     return (
-        agent() + sensors(broker, columns=WIDE) + query(sql="SELECT device, seq, text FROM sensors") + way.keys
+        agent() + sensors(broker, columns=WIDE) + query(sql=way.sql) + way.keys
         + f"[uplink]\n{uplink}\n"
     )
 
@@ -125,3 +143,44 @@ def test_a_budget_holds_over_kills_and_all_rows_arrive_once(broker, start_weir, 
     way.require_once(range(500))
     assert running.status()["uplink"]["sent_today"] > 500 * 1000
     require_balanced(running.status())
+
+
+def beside_raw_rows(broker, s3, influx, prefix):
+    """Points of the device `alarm` are of the class high, raw rows of the others low; 300 KB a second in all."""
+    raw = sink(s3.sink(prefix, 'priority = "low"'), name="raw")
+    return (
+        agent() + sensors(broker, columns=WIDE)
+        + query(sql=POINTS + " WHERE device = 'alarm'")
+        + query(name="raw", sql="SELECT device, seq, text FROM sensors WHERE device = 'a'", sinks='["raw"]')
+        + influx + raw + '[uplink]\nmax_upload_rate = "300KB/s"\n'
+    )
+
+
+def test_points_overtake_a_long_upload(broker, start_weir, s3, influxd):  # noqa: F811
+    text = beside_raw_rows(broker, s3, influx_sink(influxd, 'priority = "high"'), "overtaken")
+    running = start_weir(text).start()
+    broker.publish("plant/1", noise(2400))
+    wait_until(lambda: sink_status(running, "raw").get("state", "").startswith("uploading"), 20, "the raw upload")
+    for number in range(3):
+        began = time.monotonic()
+        broker.publish("plant/1", [json.dumps({"device": "alarm", "seq": number, "text": "hot"})])
+        wait_until(lambda: len(influxd.rows("readings")) == number + 1, 10, "the point")
+        assert time.monotonic() - began < 3
+    assert sink_status(running, "raw")["streams"][0]["pending"] > 0, "the raw rows are still on their way"
+    wait_until(lambda: running.pending() == 0, 60, "the raw rows")
+    require_each_once(S3Lake(s3, "overtaken"), range(2400), stream="raw")
+
+
+def test_points_that_are_refused_hold_up_no_lower_class(broker, start_weir, s3, influxd):  # noqa: F811
+    influx = influx_sink(influxd, 'priority = "high"', database="later")
+    running = start_weir(beside_raw_rows(broker, s3, influx, "not-held-up")).start()
+    broker.publish("plant/1", [json.dumps({"device": "alarm", "seq": n, "text": "hot"}) for n in range(5)])
+    said = "it has no database later (404)"
+    wait_until(lambda: said in sink_status(running).get("state", ""), 20, "the refusal")
+    broker.publish("plant/1", noise(200))
+    lake = S3Lake(s3, "not-held-up")
+    wait_until(lambda: sum(content.count(b"\n") for content in lake.objects("raw").values()) == 200, 30, "raw rows")
+    assert said in running.log() and running.pending() == 5
+    influxd.query("CREATE DATABASE later")
+    wait_until(lambda: running.pending() == 0, 20, "the points")
+    require_each_once(lake, range(200), stream="raw")

@@ -118,7 +118,7 @@ def test_crashes_while_a_stream_waits_bring_nothing_twice(broker, start_weir, po
     entry = refuse(process)
     broker.publish("plant/1", readings(10, 10))
     if not is_early:
-        wait_until(lambda: held(process), 20, "the refusal")
+        wait_until(lambda: held(process) and pending(process, "two") == 0, 20, "the refusal")
         process.kill()
         process.start(environment=crash)
         broker.publish("plant/1", readings(10, 20))

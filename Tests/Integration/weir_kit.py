@@ -105,10 +105,11 @@ class Weir:
         self.environment = {**os.environ, **(environment or {})}
         self.process = None
 
-    def start(self, ready=True, environment=None):
+    def start(self, ready=True, environment=None, through=()):
+        """`through` is a command that runs another, `nice` say."""
         log = open(os.path.join(self.folder, "weir.log"), "ab")
         self.process = subprocess.Popen(
-            [WEIR, "run", self.config],
+            [*through, WEIR, "run", self.config],
             stdout=log,
             stderr=log,
             env={**self.environment, **(environment or {})},

@@ -99,7 +99,7 @@ class AzureHandler(Handler):
         given = self.headers.get("Content-MD5")
         if given and self.command != "GET" and given != self.body.md5:
             raise Refusal(400, "Md5Mismatch", "The MD5 value in the request did not match the data.")
-        if container not in self.server.containers:
+        if container not in self.server.containers or self.server.is_place_missing:
             code = "FilesystemNotFound" if self.is_file_system else "ContainerNotFound"
             raise Refusal(404, code, "The specified container does not exist.")
         self.container = self.server.containers[container]

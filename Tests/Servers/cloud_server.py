@@ -2,8 +2,9 @@
 
 A server keeps its objects until it ends: short ones in memory, long ones in files without a name. One lock
 makes every request one step, so conditions are as atomic as the clouds promise. Standard library only.
-Requests to /_control are the tests' own: POST /_control/forget-tokens makes every token unknown, and
-POST /_control/clock?seconds=N sets the server's clock ahead of the machine's (or behind it).
+Requests to /_control are the tests' own: POST /_control/forget-tokens makes every token unknown,
+POST /_control/clock?seconds=N sets the server's clock ahead of the machine's (or behind it), and
+POST /_control/place?is=missing takes the buckets and containers away until `is=there`.
 """
 
 import argparse
@@ -134,6 +135,8 @@ class Handler(BaseHTTPRequestHandler):
             self.server.tokens.clear()
         elif command == "clock":
             self.server.clock_offset = int(self.query["seconds"])
+        elif command == "place":
+            self.server.is_place_missing = self.query["is"] == "missing"
         else:
             raise Refusal(404, "NotFound")
         self.answer(204)
@@ -194,6 +197,7 @@ class Server(ThreadingHTTPServer):
     def __init__(self, handler, options):
         super().__init__(("127.0.0.1", options.port), handler)
         self.options, self.tokens, self.clock_offset = options, {}, 0
+        self.is_place_missing = False
         self.lock = threading.RLock()
         if options.cert:
             context = ssl.SSLContext(ssl.PROTOCOL_TLS_SERVER)

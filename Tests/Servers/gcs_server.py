@@ -104,7 +104,7 @@ class GCSHandler(Handler):
             given = "Authorization" in self.headers
             raise Refusal(401, "authError" if given else "required", "Invalid Credentials")
         bucket, name = urllib.parse.unquote(found[2]), urllib.parse.unquote(found[3] or "")
-        if bucket != BUCKET:
+        if bucket != BUCKET or self.server.is_place_missing:
             raise Refusal(404, "notFound", "The specified bucket does not exist.")
         if found[1] == "upload/":
             return self._upload()
@@ -285,7 +285,7 @@ class GCSHandler(Handler):
         self._require_hmac()
         bucket, _, name = self.raw_path.removeprefix("/").partition("/")
         name = urllib.parse.unquote(name)
-        if bucket != BUCKET:
+        if bucket != BUCKET or self.server.is_place_missing:
             raise XMLRefusal(404, "NoSuchBucket", "The specified bucket does not exist.")
         if "uploads" in self.query or "uploadId" in self.query:
             return self._xml_multipart(name)

@@ -11,6 +11,7 @@ Runs on a thread of the test, on a loopback port. `rules` are used up in order, 
 """
 
 import asyncio
+import email.utils
 import gzip
 import threading
 
@@ -105,6 +106,7 @@ class WebhookServer:
             await asyncio.sleep(rule["seconds"])
         extra = "".join(f"{name}: {value}\r\n" for name, value in rule.get("headers", {}).items())
         data = text.encode()
+        extra += f"Date: {email.utils.formatdate(usegmt=True)}\r\n"
         writer.write(f"HTTP/1.1 {status} Answer\r\n{extra}Content-Length: {len(data)}\r\n\r\n".encode() + data)
         await writer.drain()
         return True

@@ -1,8 +1,10 @@
 // `weir check --connect`: asks every server that a configuration names whether it would work with us,
-// and compares clocks, since a wrong clock breaks signatures, lateness and schedules alike.
+// and compares clocks, since a wrong clock breaks signatures, lateness and schedules alike. Then it looks at
+// the state directory, as the user that it runs as, so it should be run as the agent's.
 
 import WeirConnectors
 import WeirCore
+import WeirStore
 
 /// Tries brokers and stores.
 public enum ConnectionCheck {
@@ -22,6 +24,49 @@ public enum ConnectionCheck {
         _ configuration: AgentConfiguration, environment: [String: String]
     ) -> [Outcome] {
         configuration.sources.map(check) + configuration.sinks.map { check($0, environment) }
+            + checkState(configuration)
+    }
+
+    // MARK: The state directory
+
+    private static func checkState(_ configuration: AgentConfiguration) -> [Outcome] {
+        do throws(Failure) {
+            let found = try StateInspection(configuration.agent.stateDirectory)
+            let findings = found.findings.map { finding in
+                Outcome(
+                    subject: "state_dir \(finding.subject)", isRight: finding.isRight,
+                    sentence: finding.sentence)
+            }
+            let warning = found.fileSystemWarning.map { "; \($0)" } ?? ""
+            let disk = Outcome(
+                subject: "state_dir disk", isRight: true,
+                sentence: "\(configuration.agent.stateDirectory) is on \(found.fileSystem)\(warning)")
+            return findings + [disk, room(found, configuration)]
+        } catch {
+            return [Outcome(subject: "state_dir", isRight: false, sentence: "\(error)")]
+        }
+    }
+
+    /// Whether the disk has room for what may have to wait.
+    private static func room(_ found: StateInspection, _ configuration: AgentConfiguration) -> Outcome {
+        let reserve = UInt64(clamping: configuration.agent.freeSpaceReserveBytes)
+        let outboxes = configuration.sinks.reduce(UInt64(0)) { sum, sink in
+            let (total, isOver) = sum.addingReportingOverflow(UInt64(clamping: sink.outbox.bytesMax))
+            return isOver ? .max : total
+        }
+        let free = StatusText.bytes(found.freeBytes)
+        var sentence = "\(free) are free"
+        if found.freeBytes < reserve {
+            sentence += ", less than free_space_reserve (\(StatusText.bytes(reserve))): intake would pause; "
+                + "free space there"
+        } else if found.freeBytes - reserve + found.usedBytes < outboxes {
+            let used = found.usedBytes > 0 ? ", \(StatusText.bytes(found.usedBytes)) are in use," : ""
+            sentence += "\(used) and free_space_reserve (\(StatusText.bytes(reserve))) stays free, while the "
+                + "outboxes may take \(StatusText.bytes(outboxes)): intake would pause before they are full"
+        } else {
+            sentence += ", enough for the outboxes (\(StatusText.bytes(outboxes)) at most)"
+        }
+        return Outcome(subject: "state_dir room", isRight: found.freeBytes >= reserve, sentence: sentence)
     }
 
     /// `{"accepted":…,"problems":[…],"connections":[{"subject":…,"ok":…,"message":…}]}`.

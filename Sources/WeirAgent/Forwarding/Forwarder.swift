@@ -21,8 +21,8 @@ final class Forwarder {
     private let stager: SegmentStager?
     private let gate: UploadGate
     private let markers: MarkerWriter?
-    /// Merges rows when the outbox is full; nil when the sink does otherwise.
-    private let coarsening: OutboxCoarsening?
+    private let bounds: OutboxBounds
+    private let faults: FaultLog
     private let control: ForwarderControl
     private let board: StatusBoard
     private let clock: any MachineClock
@@ -32,11 +32,8 @@ final class Forwarder {
     private var holds: StreamHolds
     private var random: any RandomNumberGenerator & Sendable
     private var status: StatusSnapshot.SinkStatus
-    private var nextMerge: Int64 = 0
     /// When to ask again whether what is due may be sealed, ms since the epoch; nil when nothing is held.
     private var heldUntil: Int64?
-    private static let mergeIntervalNanoseconds: Int64 = 1_000_000_000
-
     private static let idleWaitMillisecondsMax: Int64 = 60_000
 
     init(
@@ -45,15 +42,15 @@ final class Forwarder {
         self.sink = sink
         self.settings = settings
         self.outbox = outbox
-        coarsening = settings.coarsening.map {
-            OutboxCoarsening(
-                $0, sink: sink, sinkName: settings.sinkName, outbox: outbox,
-                bytesMax: Int(clamping: settings.outbox.bytesMax), logger: environment.logger)
-        }
+        let (clock, logger) = (environment.clock, environment.logger)
+        bounds = OutboxBounds(
+            sink: sink, settings: settings, outbox: outbox, clock: clock, logger: logger)
+        let faults = FaultLog(sinkName: settings.sinkName, clock: clock, logger: logger)
+        self.faults = faults
         control = environment.control
         board = environment.board
-        clock = environment.clock
-        logger = environment.logger
+        self.clock = clock
+        self.logger = logger
         random = environment.random
         delivery = try settings.makeDelivery(outbox: outbox, environment)
         stager = delivery.fileWriter.map { writer in
@@ -63,12 +60,10 @@ final class Forwarder {
         let control = environment.control
         gate = UploadGate(
             sinkName: settings.sinkName, rules: settings.uploads, line: environment.line,
-            outbox: outbox, clock: environment.clock, isCancelled: { control.mode == .stopping })
-        let logger = environment.logger
-        let clock = environment.clock
+            outbox: outbox, clock: clock, isCancelled: { control.mode == .stopping })
         markers = settings.marker.map { marker in
             MarkerWriter(
-                marker, sink: sink, settings, outbox: outbox, clock: clock, logger: logger)
+                marker, sink: sink, settings, outbox: outbox, faults: faults, environment)
         }
         let gate = gate
         stager?.onStaged = { (stream, encodedBytes, fileBytes) throws(Failure) in
@@ -90,7 +85,7 @@ final class Forwarder {
             // the thread with rows unsealed.
             let isDraining = control.mode == .draining
             do throws(Failure) {
-                try enforceBounds()
+                try bounds.enforce()
                 try writeMarkers()
                 let segments = outbox.segments(of: sink)
                 let now = clock.monotonicNanoseconds()
@@ -110,14 +105,27 @@ final class Forwarder {
 
     /// Waits for rows, for the next tick, or until a stream that was refused is to be tried again.
     private func idle(_ blocked: Set<StreamID>) throws(Failure) {
-        if holds.keep(blocked) { status.isFailing = !holds.isEmpty }
+        for stream in holds.keep(blocked) {
+            faults.mended(.rows(ofStream: stream))
+            status.isFailing = isAnyHeld
+        }
         let wait = try tend()
         gate.withdraw()
         publish(heldUntil == nil ? holds.sentence ?? markers?.complaint ?? "idle" : status.state)
         if heldUntil != nil || !blocked.isEmpty { try keepAtRest() }
-        let untilTry = holds.millisecondsToNext(at: clock.monotonicNanoseconds()) ?? .max
+        let now = clock.monotonicNanoseconds()
+        let untilTry = [holds.millisecondsToNext(at: now), markers?.millisecondsToNext(at: now)]
+            .compactMap(\.self).min() ?? .max
         control.wait(milliseconds: min(wait, millisecondsToNextSeal(except: blocked), untilTry))
-        if !holds.isEmpty, control.takeRetry() { holds.release() }
+        if isAnyHeld, control.takeRetry() { releaseHolds() }
+    }
+
+    /// Whether rows or markers of a stream wait alone.
+    private var isAnyHeld: Bool { !holds.isEmpty || markers?.isAnyHeld ?? false }
+
+    private func releaseHolds() {
+        holds.release()
+        markers?.release()
     }
 
     /// The streams whose oldest segment was refused: what comes behind it can wait for it unsealed.
@@ -133,7 +141,8 @@ final class Forwarder {
         try gate.settle()
         guard let wait = asked else { return Self.idleWaitMillisecondsMax }
         if status.isFailing { backoff.reset() }
-        status.isFailing = !holds.isEmpty
+        status.isFailing = isAnyHeld
+        faults.mended(.sink)
         return wait
     }
 
@@ -191,7 +200,13 @@ final class Forwarder {
         guard let markers, markers.isDue, gate.holdsSealing(oldest: clock.nowMilliseconds()) == .go else {
             return
         }
-        try markers.writeDue(by: delivery)
+        if try markers.writeDue(by: delivery, isStopping: { control.mode == .stopping }) {
+            backoff.reset()
+            faults.mended(.sink)
+            status.isFailing = isAnyHeld
+        } else if markers.isAnyHeld {
+            status.isFailing = true
+        }
         try gate.settle()
     }
 
@@ -241,15 +256,15 @@ final class Forwarder {
         do throws(Failure) {
             try bring(segment)
             holds.end(segment.stream)
-            status.isFailing = !holds.isEmpty
+            faults.mended(.rows(ofStream: segment.streamName))
+            status.isFailing = isAnyHeld
         } catch where StreamHolds.concernsOneStream(error) {
             guard control.mode != .stopping else { return }
-            let wait = holds.hold(segment, after: error, clock: clock, using: &random)
+            let wait = holds.hold(
+                segment.stream, named: segment.streamName, after: error, clock: clock, using: &random)
             status.uploadFailures += 1
             status.isFailing = true
-            logger.warning(
-                "\(segment.streamName) waits: \(error)",
-                metadata: ["sink": "\(settings.sinkName)", "retry_in": "\(seconds(wait))"])
+            faults.note(.rows(ofStream: segment.streamName), error, retryIn: wait)
         }
     }
 
@@ -265,6 +280,7 @@ final class Forwarder {
             segment, refusedRowCount: delivery.refusedRowCount, isSynced: settings.rows == nil)
         let now = clock.nowMilliseconds()
         backoff.reset()
+        faults.mended(.sink)
         status.uploadedBytes += UInt64(bytes)
         status.lastUploadAt = now
         status.lastEndToEndMilliseconds = oldest.map { max(0, now - $0) }
@@ -295,36 +311,6 @@ final class Forwarder {
         return bytes
     }
 
-    // MARK: Bounds
-
-    private func enforceBounds() throws(Failure) {
-        let now = clock.monotonicNanoseconds()
-        if now >= nextMerge {
-            nextMerge = now + Self.mergeIntervalNanoseconds
-            // A slow stream makes a tiny block a commit; days of them must not add up in memory.
-            _ = try outbox.mergeSmallBlocks(of: sink)
-        }
-        try coarsening?.makeRoom()
-        if settings.outbox.dropsOldest {
-            try note(
-                outbox.expireOldest(of: sink, untilBytes: Int(settings.outbox.bytesMax)),
-                "the outbox is full")
-        }
-        if let ageMax = settings.outbox.ageMaxMilliseconds {
-            try note(
-                outbox.expireOlder(of: sink, than: clock.nowMilliseconds() - ageMax),
-                "they are older than outbox.max_age")
-        }
-    }
-
-    private func note(_ expired: [ExpiredRange], _ reason: String) {
-        for range in expired {
-            logger.error(
-                "dropped rows \(range.first)–\(range.last) of \(range.streamName): \(reason)",
-                metadata: ["sink": "\(settings.sinkName)", "rows": "\(range.rowCount)"])
-        }
-    }
-
     // MARK: Failing
 
     /// The state is broken or weir is; an object store's failure never is fatal.
@@ -341,10 +327,8 @@ final class Forwarder {
         let milliseconds = backoff.next(after: failure.retry, using: &random)
         status.uploadFailures += 1
         status.isFailing = true
-        publish("\(failure); trying again in \(seconds(milliseconds))")
-        logger.warning(
-            "\(failure)",
-            metadata: ["sink": "\(settings.sinkName)", "retry_in": "\(seconds(milliseconds))"])
+        publish("\(failure); trying again in \(FaultLog.seconds(milliseconds))")
+        faults.note(.sink, failure, retryIn: milliseconds)
         let end = clock.monotonicNanoseconds() + milliseconds * 1_000_000
         if (try? holdOut()) == nil { return }
         while control.mode != .stopping {
@@ -353,7 +337,7 @@ final class Forwarder {
             control.wait(milliseconds: left)
             if control.takeRetry() {
                 backoff.reset()
-                holds.release()
+                releaseHolds()
                 return
             }
             if (try? holdOut()) == nil { return }
@@ -363,7 +347,7 @@ final class Forwarder {
     /// What goes on while nothing can be sent. Bounds hold then too: that is when they matter.
     private func holdOut() throws(Failure) {
         try keepAtRest()
-        try enforceBounds()
+        try bounds.enforce()
     }
 
     /// What fills a file, and what is sealed, goes to files while it cannot leave.
@@ -382,17 +366,13 @@ final class Forwarder {
             ? .encoded(outbox.byteCount(of: segment)) : .files(outbox.byteCount(of: segment))
     }
 
-    private func seconds(_ milliseconds: Int64) -> String {
-        "\(milliseconds / 1000).\(milliseconds % 1000 / 100) s"
-    }
-
     private func publish(_ state: String) {
         if !state.hasPrefix("waiting") {
             status.waitingFor = nil
             status.nextLookAt = nil
         }
         status.state = state
-        status.held = holds.status
+        status.held = holds.status + (markers?.held ?? [])
         board.publish(sink: status)
     }
 }

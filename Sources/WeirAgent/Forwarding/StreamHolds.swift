@@ -1,7 +1,8 @@
 // A refusal concerns one stream, an outage all of them. When a table does not take a stream's columns, a
 // receiver its rows, a store its object, or a file of waiting rows is damaged, that stream waits alone, with
 // a back-off of its own, and its neighbours go on; when the other side cannot be reached, the whole sink
-// waits, since the next stream would only find the same. Within a stream rows keep their order: while its
+// waits, since the next stream would only find the same; so it does where the other side answers, but does not
+// know us or has no such bucket. Within a stream rows keep their order: while its
 // oldest segment waits, no younger one goes.
 //
 // Nothing of this is durable: after a restart each stream is tried once more, and waits again if it must.
@@ -28,11 +29,12 @@ struct StreamHolds {
 
     /// Whether another stream of the sink may fare better than the one that met this failure.
     static func concernsOneStream(_ failure: Failure) -> Bool {
-        switch failure.domain {
+        guard !failure.concernsAll else { return false }
+        return switch failure.domain {
         case .configuration, .input: true
         // What never can be read again ends the process.
         case .state: failure.retry != .never
-        // The store has understood and refuses.
+        // The store has understood and refuses, and not for who we are or what all streams share.
         case .external: failure.retry == .never
         case .storage, .internalError: false
         }
@@ -46,19 +48,19 @@ struct StreamHolds {
     /// Whether a stream is not to be tried now.
     func isHeld(_ stream: StreamID, at now: Int64) -> Bool { holds[stream].map { now < $0.until } ?? false }
 
-    /// The segment's stream waits from now on; returns for how long, ms.
+    /// The stream waits from now on; returns for how long, ms.
     mutating func hold(
-        _ segment: Segment, after failure: Failure, clock: any MachineClock,
+        _ stream: StreamID, named streamName: String, after failure: Failure, clock: any MachineClock,
         using random: inout any RandomNumberGenerator & Sendable
     ) -> Int64 {
         var backoff =
-            holds[segment.stream]?.backoff
+            holds[stream]?.backoff
             ?? Backoff(
                 minimumMilliseconds: retryMilliseconds.lowerBound,
                 maximumMilliseconds: retryMilliseconds.upperBound)
         let wait = backoff.next(after: failure.retry, using: &random)
-        holds[segment.stream] = Hold(
-            streamName: segment.streamName, backoff: backoff, problem: "\(failure)",
+        holds[stream] = Hold(
+            streamName: streamName, backoff: backoff, problem: "\(failure)",
             until: clock.monotonicNanoseconds() + wait * 1_000_000,
             nextTryAt: clock.nowMilliseconds() + wait)
         return wait
@@ -67,11 +69,11 @@ struct StreamHolds {
     /// The stream's segment has gone.
     mutating func end(_ stream: StreamID) { holds[stream] = nil }
 
-    /// Forgets the streams that are not among `blocked`: what was refused was given up. Says whether any was.
-    mutating func keep(_ blocked: Set<StreamID>) -> Bool {
-        let count = holds.count
-        holds = holds.filter { blocked.contains($0.key) }
-        return holds.count < count
+    /// Forgets the streams that are not among `blocked`: what was refused was given up. Returns their names.
+    mutating func keep(_ blocked: Set<StreamID>) -> [String] {
+        let gone = holds.filter { !blocked.contains($0.key) }
+        for stream in gone.keys { holds[stream] = nil }
+        return gone.values.map(\.streamName)
     }
 
     /// Every stream is tried at once, and as if for the first time.

@@ -128,13 +128,15 @@ public struct StatusSnapshot: Codable, Sendable, Equatable {
         public init() {}
     }
 
-    /// A stream of a sink that was refused: its rows wait until it is mended.
+    /// A stream of a sink that was refused: its rows, or its markers, wait until it is mended.
     public struct HeldStream: Codable, Sendable, Equatable {
         public var name = ""
         /// The sentence of the last refusal.
         public var problem = ""
         /// When it is tried again, ms since the epoch.
         public var nextTryAt: Int64 = 0
+        /// The name of the marker that was refused; nil when rows were.
+        public var marker: String?
 
         public init() {}
     }

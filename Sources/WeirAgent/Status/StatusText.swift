@@ -85,7 +85,8 @@ public enum StatusText {
             lines.append(line)
             for held in sink.held where held.name == stream.name {
                 let next = max(0, held.nextTryAt - now)
-                lines.append("    waits alone: \(held.problem); next try in \(duration(next))")
+                let what = held.marker.map { "its marker \($0) waits" } ?? "waits alone"
+                lines.append("    \(what): \(held.problem); next try in \(duration(next))")
             }
         }
         return lines

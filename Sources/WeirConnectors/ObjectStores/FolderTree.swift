@@ -23,13 +23,38 @@ struct FolderTree: Sendable {
         key.folder.isEmpty ? path : "\(path)/\(key.folder.dropLast())"
     }
 
-    /// The last system call's error about a path.
+    /// The last system call's error about a path. Trying again does not help where one place below the root is
+    /// refused while the root is there: others may be fine.
     func failure(_ action: String, _ path: String) -> Failure {
         let code = errno
-        let isFull = code == ENOSPC || code == EDQUOT
         return Failure(
-            .external, action, path, systemErrorText(code),
-            advice: isFull ? "free space on the sink's disk" : "", retry: .backoff)
+            .external, action, path, systemErrorText(code), advice: advice(on: code, path),
+            retry: isOfOnePlace(code, path) ? .never : .backoff)
+    }
+
+    private func isOfOnePlace(_ code: Int32, _ path: String) -> Bool {
+        let refusals = [EACCES, EPERM, ENOTDIR, EISDIR, EEXIST, ENOTEMPTY, ENAMETOOLONG, ELOOP]
+        return refusals.contains(code) && path.hasPrefix(self.path + "/") && Self.isFolder(self.path)
+            && faccessat(AT_FDCWD, self.path, X_OK, AT_EACCESS) == 0
+    }
+
+    private func advice(on code: Int32, _ path: String) -> String {
+        switch code {
+        case ENOSPC, EDQUOT: return "free space on the sink's disk"
+        case EROFS: return "mount the sink's disk for writing"
+        case EACCES:
+            // What is asked for is the nearest folder above that does not let us in.
+            var folder = path
+            while !Self.isFolder(folder), folder.count > 1 { folder = parent(of: folder) }
+            return "give user \(geteuid()) the right to write to \(folder)"
+        case ENOTDIR, EEXIST, EISDIR: return "move away what is there"
+        default: return ""
+        }
+    }
+
+    private static func isFolder(_ path: String) -> Bool {
+        var status = stat()
+        return stat(path, &status) == 0 && status.st_mode & S_IFMT == S_IFDIR
     }
 
     /// Makes the folder of a key and those above it, each synced into its parent.
@@ -62,8 +87,7 @@ struct FolderTree: Sendable {
             }
             try sync(folder: parent(of: path))
         }
-        var status = stat()
-        if stat(folder, &status) == 0, status.st_mode & S_IFMT != S_IFDIR {
+        if !Self.isFolder(folder) {
             errno = ENOTDIR
             throw failure("making the folder", folder)
         }

@@ -19,7 +19,7 @@ final class CloudServer: @unchecked Sendable {  // set in init, and the process 
     let url: String
     private let process: ChildProcess?
 
-    /// - Parameter script: `azure_server.py` or `gcs_server.py`.
+    /// - Parameter script: `azure_server.py`, `gcs_server.py` or `tls_front.py`.
     init(_ script: String, _ arguments: [String], _ folder: String) {
         let output = "\(folder)/\(script)-\(UInt32.random(in: 0 ... .max)).out"
         process = ChildProcess(["python3", "\(serverScripts)/\(script)"] + arguments, output: output)

@@ -55,6 +55,8 @@ enum StoreKind: String, CaseIterable, Sendable {
         }
     }
 
+    private static let hdfs = environment("WEIR_TEST_WEBHDFS") ?? "webhdfs://127.0.0.1:0"
+
     /// Those that a proxy can stand before without changing what their servers answer.
     static let proxied = present.filter { $0 != .file && $0 != .webHDFS }
 
@@ -63,7 +65,10 @@ enum StoreKind: String, CaseIterable, Sendable {
     /// The port of the kind's server.
     var port: Int {
         switch self {
-        case .file, .webHDFS: 0
+        case .file: 0
+        case .webHDFS:
+            // The first NameNode's.
+            ServerAddress("http://" + Self.hdfs.split(separator: "/")[1].prefix { $0 != "," })?.port ?? 0
         case .s3: ServerAddress(environment("WEIR_TEST_S3") ?? "")?.port ?? 0
         case .azureBlob, .azureFiles: SharedServers.azure.port
         case .gcsJSON, .gcsHMAC: SharedServers.gcs.port
@@ -89,7 +94,9 @@ enum StoreKind: String, CaseIterable, Sendable {
         switch self {
         case .file: return FileStore(FileStoreOptions(directory: folder), change.context)
         case .webHDFS:
-            var options = try WebHDFSOptions(url: (environment("WEIR_TEST_WEBHDFS") ?? "") + folder)
+            let secure = change.secureURL.map { "swebhdfs" + $0.dropFirst("https".count) }
+            var options = try WebHDFSOptions(url: (secure ?? Self.hdfs) + folder)
+            options.http.caFile = change.caFile
             let user = environment("WEIR_TEST_WEBHDFS_USER") ?? "root"
             options.authentication = .userName(change.hasWrongSecret ? "stranger" : user)
             return try WebHDFSStore(options, change.context)

@@ -51,6 +51,18 @@ struct AzureError {
             || code.isEmpty && status != 404
     }
 
+    /// Who we are, the account or the container is wrong; a denied right may be that of one folder.
+    private var concernsAll: Bool {
+        [
+            "AuthenticationFailed", "NoAuthenticationInformation", "InvalidAuthenticationInfo",
+            "ContainerNotFound", "FilesystemNotFound", "ContainerBeingDeleted", "ContainerDisabled",
+            "AccountIsDisabled", "AuthorizationFailure", "AuthorizationServiceMismatch",
+            "AuthorizationResourceTypeMismatch", "InsufficientAccountPermissions",
+            "KeyBasedAuthenticationNotPermitted", "HierarchicalNamespaceNotEnabled",
+            "EndpointUnsupportedAccountFeatures",
+        ].contains(code) || status == 401
+    }
+
     /// What to report.
     ///
     /// - Parameter nowMilliseconds: this machine's clock.
@@ -60,7 +72,7 @@ struct AzureError {
     ) -> CloudRefusal {
         var refusal = CloudRefusal(
             host, status, code: code, message: message, advice: advice(credentials),
-            isTransient: isTransient)
+            isTransient: isTransient, concernsAll: concernsAll)
         if code == "AuthenticationFailed" {
             if case .accountKey = credentials, let theirs = response.serverDateMilliseconds,
                 abs(theirs - nowMilliseconds) / 1000 > Self.clockOffsetSecondsMax

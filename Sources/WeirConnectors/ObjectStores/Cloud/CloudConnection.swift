@@ -83,7 +83,8 @@ extension CloudConnection {
         return Failure(
             .external, request.action, subject(request.key), refusal.reason, advice: refusal.advice,
             retry: refusal.isTransient
-                ? response.retry(nowMilliseconds: clock.nowMilliseconds()) : .never)
+                ? response.retry(nowMilliseconds: clock.nowMilliseconds()) : .never,
+            concernsAll: refusal.concernsAll)
     }
 
     /// The failure for a 2xx answer that the service does not give: a captive portal's or a proxy's page.

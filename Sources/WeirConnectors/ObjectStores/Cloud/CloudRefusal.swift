@@ -8,6 +8,8 @@ struct CloudRefusal {
     var advice: String
     /// Whether trying again can help.
     var isTransient: Bool
+    /// Whether every request would meet the same: who we are, the place or the clock is wrong.
+    var concernsAll: Bool
 
     /// With the usual sentence: `storage.example.org answered 403 AccessDenied: the server's own words`.
     ///
@@ -15,12 +17,14 @@ struct CloudRefusal {
     ///   - code: the service's word for it; empty when the answer has none.
     ///   - message: the service's sentence; empty when the answer has none.
     init(
-        _ host: String, _ status: Int, code: String, message: String, advice: String, isTransient: Bool
+        _ host: String, _ status: Int, code: String, message: String, advice: String, isTransient: Bool,
+        concernsAll: Bool
     ) {
         reason = "\(host) answered \(status)"
         if !code.isEmpty { reason += " \(code)" }
         if !message.isEmpty { reason += ": \(message)" }
         self.advice = advice
         self.isTransient = isTransient
+        self.concernsAll = concernsAll
     }
 }

@@ -38,7 +38,8 @@ struct GCSError {
     /// What to report.
     func refusal(by host: String) -> CloudRefusal {
         CloudRefusal(
-            host, status, code: reason, message: message, advice: advice, isTransient: isTransient)
+            host, status, code: reason, message: message, advice: advice, isTransient: isTransient,
+            concernsAll: isOfMissingBucket || status == 401 || reason == "accountDisabled")
     }
 
     private var advice: String {

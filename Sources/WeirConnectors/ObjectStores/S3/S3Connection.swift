@@ -82,10 +82,18 @@ final class S3Connection: CloudConnection {
         return path.isEmpty ? "/" : path
     }
 
+    private func currentCredentials() throws(Failure) -> S3Credentials {
+        do throws(Failure) {
+            return try credentials.current()
+        } catch {
+            throw error.concerningAll()
+        }
+    }
+
     func authorised(_ request: CloudRequest) throws(Failure) -> HTTPRequest {
         precondition(
             request.bodyDigest != nil || request.body.length == 0, "the hash of a body is signed")
-        let credentials = try credentials.current()
+        let credentials = try currentCredentials()
         let date = HTTPDate.basicISO(clock.nowMilliseconds())
         let payloadHash = request.bodyDigest.map { hexadecimal($0) } ?? AWSSignature.emptyPayloadHash
         var headers = request.headers

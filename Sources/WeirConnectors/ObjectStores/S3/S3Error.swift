@@ -41,6 +41,18 @@ struct S3Error {
             || transientCodes.contains(code) || isOfExpiredCredentials
     }
 
+    /// Who we are, the bucket or its region is wrong; a denied right may be that of one prefix.
+    private var concernsAll: Bool {
+        let standing: Set = [
+            "InvalidAccessKeyId", "SignatureDoesNotMatch", "NoSuchBucket", "RequestTimeTooSkewed",
+            "AllAccessDisabled", "AccountProblem", "UserSuspended", "UserDisabled", "NotSignedUp",
+            "InvalidBucketName", "PermanentRedirect", "AuthorizationHeaderMalformed", "InvalidSecurity",
+            "UserProjectAccountProblem", "UserProjectMissing",
+        ]
+        return standing.contains(code) || isOfExpiredCredentials || (300..<400).contains(status)
+            || status == 401
+    }
+
     /// What to report.
     ///
     /// - Parameter nowMilliseconds: this machine's clock.
@@ -48,7 +60,8 @@ struct S3Error {
         by host: String, _ response: HTTPResponse, nowMilliseconds: Int64
     ) -> CloudRefusal {
         var refusal = CloudRefusal(
-            host, status, code: code, message: message, advice: advice, isTransient: isTransient)
+            host, status, code: code, message: message, advice: advice, isTransient: isTransient,
+            concernsAll: concernsAll)
         if code == "RequestTimeTooSkewed", let theirs = response.serverDateMilliseconds {
             refusal.reason = clockSentence(serverMinusOwnMilliseconds: theirs - nowMilliseconds, host)
         }

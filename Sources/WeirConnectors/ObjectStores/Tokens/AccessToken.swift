@@ -46,7 +46,7 @@ final class TokenCache {
             return token.text
         } catch {
             if let cached, now < cached.endsAt { return cached.token.text }
-            throw error
+            throw error.concerningAll()
         }
     }
 }

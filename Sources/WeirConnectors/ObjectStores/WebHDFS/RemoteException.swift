@@ -67,6 +67,11 @@ struct RemoteException {
         }
     }
 
+    /// Whether it is about who we are; a denied permission is that of a path.
+    var concernsAll: Bool {
+        kind == .denied && !(exception + message).contains("AccessControlException")
+    }
+
     var advice: String {
         switch kind {
         case .denied where exception == "InvalidToken": "fetch a new delegation_token"

@@ -127,12 +127,12 @@ final class WebHDFSConnection {
                 .external, request.action, subject(request.path),
                 "\(options.nameNodes[active]) answered \(response.status) to \(request.operation)",
                 advice: response.status == 401 ? "look at `auth`, and at the ticket or token" : "",
-                retry: isFinal ? .never : retry)
+                retry: isFinal ? .never : retry, concernsAll: response.status == 401)
         }
         return Failure(
             .external, request.action, subject(request.path),
             "\(exception.exception): \(redacted(exception.message))", advice: exception.advice,
-            retry: exception.isTransient ? retry : .never)
+            retry: exception.isTransient ? retry : .never, concernsAll: exception.concernsAll)
     }
 
     /// HDFS repeats tokens in some of its complaints about them.
