@@ -180,7 +180,8 @@ def test_points_that_are_refused_hold_up_no_lower_class(broker, start_weir, s3, 
     broker.publish("plant/1", noise(200))
     lake = S3Lake(s3, "not-held-up")
     wait_until(lambda: sum(content.count(b"\n") for content in lake.objects("raw").values()) == 200, 30, "raw rows")
-    assert said in running.log() and running.pending() == 5
+    wait_until(lambda: running.pending() == 5, 10, "the points that wait")
+    assert said in running.log()
     influxd.query("CREATE DATABASE later")
     wait_until(lambda: running.pending() == 0, 20, "the points")
     require_each_once(lake, range(200), stream="raw")
