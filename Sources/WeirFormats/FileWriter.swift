@@ -7,11 +7,18 @@ public protocol FileWriter: AnyObject {
     /// Adds rows `rows` of `batch`; what is complete is appended to `output`.
     func append(_ batch: Batch, rows: Range<Int>, to output: EncodedBytes)
 
+    /// Adds to what the file says of itself, before its end; nothing where the format has no place for it.
+    func add(metadata: [(key: String, value: String)])
+
     /// Ends the file: appends all that is left to `output`.
     func finish(to output: EncodedBytes)
 
     /// What a table's log says of the file; after its end, and nil of files that are no table's.
     var tableFacts: TableFileFacts? { get }
+}
+
+extension FileWriter {
+    public func add(metadata: [(key: String, value: String)]) {}
 }
 
 /// How files are written.
@@ -86,13 +93,15 @@ private final class RowFileWriter: FileWriter {
 private final class ParquetFileWriter: FileWriter {
     var tableFacts: TableFileFacts? { writer.tableFacts }
     private let writer: ParquetWriter
-    private let metadata: [(key: String, value: String)]
+    private var metadata: [(key: String, value: String)]
     private var rowCount = 0
 
     init(_ writer: ParquetWriter, _ metadata: [(key: String, value: String)]) {
         self.writer = writer
         self.metadata = metadata
     }
+
+    func add(metadata: [(key: String, value: String)]) { self.metadata += metadata }
 
     func append(_ batch: Batch, rows: Range<Int>, to output: EncodedBytes) {
         rowCount += rows.count

@@ -52,15 +52,17 @@ final class Forwarder {
         self.clock = clock
         self.logger = logger
         random = environment.random
+        let control = environment.control
+        gate = UploadGate(
+            sinkName: settings.sinkName, rules: settings.uploads, line: environment.line,
+            outbox: outbox, clock: environment.clock, isCancelled: { control.mode == .stopping })
+        var environment = environment
+        environment.gate = gate
         delivery = try settings.makeDelivery(outbox: outbox, environment)
         stager = delivery.fileWriter.map { writer in
             SegmentStager(
                 sink: sink, settings: settings, outbox: outbox, writer: writer, environment: environment)
         }
-        let control = environment.control
-        gate = UploadGate(
-            sinkName: settings.sinkName, rules: settings.uploads, line: environment.line,
-            outbox: outbox, clock: clock, isCancelled: { control.mode == .stopping })
         markers = settings.marker.map { marker in
             MarkerWriter(
                 marker, sink: sink, settings, outbox: outbox, faults: faults, environment)
@@ -135,8 +137,6 @@ final class Forwarder {
 
     /// Lets the delivery look after its connection; returns how long it may be left alone, ms.
     private func tend() throws(Failure) -> Int64 {
-        // The upkeep of a table sends files; whoever keeps a connection sends next to nothing.
-        if settings.table != nil, !gate.allowsUpkeep { return Self.idleWaitMillisecondsMax }
         let asked = try delivery.tend()
         try gate.settle()
         guard let wait = asked else { return Self.idleWaitMillisecondsMax }
@@ -241,7 +241,9 @@ final class Forwarder {
             note(hindrance, reason, until)
             publish(status.state)
             try keepAtRest()
-            control.wait(milliseconds: min(try tend(), max(1, until - clock.nowMilliseconds())))
+            // Tables are not looked after while rows wait: whoever keeps a connection sends next to nothing.
+            let tended = settings.table == nil ? try tend() : Self.idleWaitMillisecondsMax
+            control.wait(milliseconds: min(tended, max(1, until - clock.nowMilliseconds())))
         }
     }
 
@@ -278,6 +280,7 @@ final class Forwarder {
         let bytes = try deliver(segment)
         try outbox.complete(
             segment, refusedRowCount: delivery.refusedRowCount, isSynced: settings.rows == nil)
+        try delivery.finish()
         let now = clock.nowMilliseconds()
         backoff.reset()
         faults.mended(.sink)
@@ -373,6 +376,7 @@ final class Forwarder {
         }
         status.state = state
         status.held = holds.status + (markers?.held ?? [])
+        status.upkeep = delivery.upkeepWait
         board.publish(sink: status)
     }
 }

@@ -64,4 +64,6 @@ struct ForwarderEnvironment {
     /// The sink's line on the shared uplink; nil when it shares none.
     let line: UplinkLine?
     let random: any RandomNumberGenerator & Sendable
+    /// Where upkeep asks whether it may use the link; nil for without asking.
+    var gate: UploadGate?
 }

@@ -68,6 +68,9 @@ final class ObjectWriter {
         }
     }
 
+    /// Adds to what the file says of itself; once there are rows, and before its end.
+    func add(metadata: [(key: String, value: String)]) { writer?.add(metadata: metadata) }
+
     /// What a table's log says of the object; once it is finished, and only for tables.
     var tableFacts: TableFileFacts? { writer?.tableFacts }
 

@@ -25,6 +25,12 @@ protocol SegmentDelivery: AnyObject {
     /// gone. Returns in how many ms it wants to be called again; nil: never.
     func tend() throws(Failure) -> Int64?
 
+    /// What follows a delivery that has been recorded, and may as well come later.
+    func finish() throws(Failure)
+
+    /// What has to be done to keep tables in shape and is not done, and why; nil when nothing waits.
+    var upkeepWait: StatusSnapshot.UpkeepWait? { get }
+
     /// Rows of the segment that was delivered last that the other side has refused for good.
     var refusedRowCount: UInt64 { get }
 
@@ -38,6 +44,12 @@ protocol SegmentDelivery: AnyObject {
 extension SegmentDelivery {
     /// Nothing has to be done.
     func tend() throws(Failure) -> Int64? { nil }
+
+    /// Nothing follows.
+    func finish() throws(Failure) {}
+
+    /// There are no tables.
+    var upkeepWait: StatusSnapshot.UpkeepWait? { nil }
 
     /// All rows were taken.
     var refusedRowCount: UInt64 { 0 }

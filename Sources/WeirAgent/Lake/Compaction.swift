@@ -3,8 +3,9 @@
 // of the data. A crash before the entry leaves a file that no log names, for the clean-up to find; after it
 // the work is done. If any of the old files is gone by then, by whoever's hand, the round is given up.
 //
-// Files are read one after the other, each whole, so only files of a few megabytes are taken; what is
-// written goes through a staging file. Rows keep their order.
+// Files are read one after the other, a row group at a time, and what is written goes through a staging
+// file: memory follows from row groups, not from files. Rows keep their order. The footer of the new file has
+// the sum of what the old ones' said (FooterLedger).
 
 import WeirConnectors
 import WeirCore
@@ -14,13 +15,19 @@ import WeirFormats
 struct CompactionBin {
     var files: [OwnFile]
 
+    /// Bytes of its files.
+    var bytes: Int64 { files.reduce(0) { $0 + $1.size } }
+
+    /// Files of fewer bytes are brought together to files of `targetBytes`.
+    static func smallMax(targetBytes: Int64) -> Int64 { max(1, targetBytes / 2) }
+
     /// Which files of a table to bring together: those of one partition, in the order of their rows, up to
-    /// `targetBytes`. Files of half of that, or too long to be read whole, stay as they are.
+    /// `targetBytes`. Files of half of that stay as they are.
     static func plan(_ own: OwnFiles, targetBytes: Int64) -> [CompactionBin] {
-        let smallMax = min(targetBytes / 2, wholeBytesMax)
-        var partitions: [[String: String?]: [OwnFile]] = [:]
+        var partitions: [Int: [OwnFile]] = [:]
+        let smallMax = smallMax(targetBytes: targetBytes)
         for file in own.files.values where file.size < smallMax {
-            partitions[file.partitionValues, default: []].append(file)
+            partitions[file.partition, default: []].append(file)
         }
         var bins: [CompactionBin] = []
         for files in partitions.values {
@@ -39,8 +46,6 @@ struct CompactionBin {
         return bins.filter { $0.files.count > 1 }.sorted { $0.files[0].name < $1.files[0].name }
     }
 
-    /// Bytes of a file that is read whole.
-    static let wholeBytesMax: Int64 = 16 << 20
     private static let filesMax = 1000
 }
 
@@ -66,31 +71,28 @@ struct Compaction {
     func run(_ bin: inout CompactionBin, _ own: inout OwnFiles) throws(Failure) -> Outcome {
         var taken: [OwnFile] = []
         let object = ObjectWriter(
-            format: settings.format,
-            metadata: [
-                ("weir.agent", settings.agentID), ("weir.stream", String(log.folder.dropLast())),
-                ("weir.first", String(bin.files[0].rows.first)),
-            ], place: .temporary(path: "\(settings.stagingDirectory)/compaction"))
-        var schema: Schema?
-        for file in bin.files {
-            if environment.control.mode == .stopping { return .abandoned("weir is stopping") }
-            // The plan may be older than what an earlier bin's commit has found in the log.
-            guard own.files[file.path] != nil, let reader = try reader(of: file) else {
+            format: settings.format, metadata: [],
+            place: .temporary(path: "\(settings.stagingDirectory)/compaction"))
+        var ledger = FooterLedger(agent: settings.agentID, stream: String(log.folder.dropLast()))
+        do throws(Failure) {
+            if let reason = try copy(bin, own, to: object, &ledger, &taken) {
                 bin.files = []
-                return .abandoned("\(file.path) is gone or cannot be read")
+                return .abandoned(reason)
             }
-            guard schema == nil || schema == reader.schema else { break }
-            schema = reader.schema
-            while let batch = try reader.next() { try object.append(batch, 0..<batch.rowCount) }
-            taken.append(file)
+        } catch {
+            // A file that is damaged is one reader's concern after the other's; here it stays as it is.
+            guard error.domain == .input else { throw error }
+            bin.files = []
+            return .abandoned("\(error)")
         }
         bin.files.removeFirst(taken.count)
-        guard let first = taken.first, let last = taken.last, taken.count > 1 else {
-            return .abandoned("files of different columns")
-        }
+        guard let first = taken.first, let last = taken.last, taken.count > 1,
+            let firstRow = own.rows(ofName: first.name)?.first, let lastRow = own.rows(ofName: last.name)?.last
+        else { return .abandoned("files of different columns") }
+        object.add(metadata: ledger.metadata)
         let body = try object.finish()
         let path =
-            "\(first.path.dropLast(first.name.count))\(own.prefix)\(first.rows.first)-\(last.rows.last)"
+            "\(first.path.dropLast(first.name.count))\(own.prefix)\(firstRow)-\(lastRow)"
             + "-c\(own.version).parquet"
         guard let key = log.objectKey(ofPath: path), let facts = object.tableFacts else {
             preconditionFailure("a table's files have names and facts")
@@ -100,18 +102,45 @@ struct Compaction {
         environment.crashPoint.pass("delta.optimize.before-commit")
         let now = environment.clock.nowMilliseconds()
         let add = DeltaAdd(
-            path: path, partitionValues: first.partitionValues, size: Int64(body.length),
+            path: path, partitionValues: own.partitionValues(of: first), size: Int64(body.length),
             modificationTime: now, dataChange: false, stats: facts.statistics)
         return try commit(taken, add, now, &own)
     }
 
+    /// Writes the rows of the bin's files, up to the first one with other columns. Returns why the bin must
+    /// stay as it is, if it must.
+    private func copy(
+        _ bin: CompactionBin, _ own: OwnFiles, to object: ObjectWriter, _ ledger: inout FooterLedger,
+        _ taken: inout [OwnFile]
+    ) throws(Failure) -> String? {
+        var schema: Schema?
+        for file in bin.files {
+            // The plan may be older than what an earlier bin's commit has found in the log.
+            guard own.files[file.path] != nil, let reader = try reader(of: file) else {
+                return "\(file.path) is gone or cannot be read"
+            }
+            guard schema == nil || schema == reader.schema else { break }
+            schema = reader.schema
+            while let batch = try reader.next() {
+                if environment.control.mode == .stopping { return "weir is stopping" }
+                try object.append(batch, 0..<batch.rowCount)
+            }
+            if let rows = own.rows(ofName: file.name) {
+                ledger.add(reader.metadata, named: rows, rowCount: reader.rowCount)
+            }
+            taken.append(file)
+        }
+        return nil
+    }
+
     /// Nil when the file is gone, or has what weir cannot read.
     private func reader(of file: OwnFile) throws(Failure) -> ParquetReader? {
+        let line = environment.line
         guard let key = log.objectKey(ofPath: file.path),
-            let bytes = try store.get(key, bytesMax: Int(CompactionBin.wholeBytesMax)),
-            bytes.count == file.size
+            let source = try StoredParquet(
+                store, key, length: Int(clamping: file.size), onRead: { line?.count($0) })
         else { return nil }
-        let reader = try ParquetReader(ParquetBytes(bytes, name: "\(store.location)/\(key)"))
+        let reader = try ParquetReader(source)
         return reader.unreadable.isEmpty ? reader : nil
     }
 
@@ -122,7 +151,8 @@ struct Compaction {
             DeltaAction.remove(
                 DeltaRemove(
                     path: file.path, deletionTimestamp: now, dataChange: false,
-                    extendedFileMetadata: true, partitionValues: file.partitionValues, size: file.size))
+                    extendedFileMetadata: true, partitionValues: own.partitionValues(of: file),
+                    size: file.size))
         }
         let entry = DeltaLogEntry(
             timestamp: now, operation: "OPTIMIZE", operationParameters: ["predicate": "[]"],
@@ -130,6 +160,7 @@ struct Compaction {
             info: [("engineInfo", "weir/\(version)"), ("agent", settings.agentID)],
             actions: removes + [.add(add)]
         ).bytes
+        let paths = Set(taken.map(\.path))
         for _ in 0..<Self.attemptsMax {
             let version = own.version + 1
             if try log.add(entry, version: version) {
@@ -137,11 +168,9 @@ struct Compaction {
                 try own.advance(log)
                 return .committed(version: version, fileCount: taken.count, bytes: add.size)
             }
-            let (removed, hasChanged) = try own.advance(log)
+            let (gone, hasChanged) = try own.advance(log, watched: paths)
             if hasChanged { return .abandoned("the table's columns or protocol have changed") }
-            if let gone = taken.first(where: { removed.contains($0.path) }) {
-                return .abandoned("\(gone.path) was removed meanwhile")
-            }
+            if let gone { return .abandoned("\(gone) was removed meanwhile") }
         }
         return .abandoned("other writers took the next version \(Self.attemptsMax) times in a row")
     }

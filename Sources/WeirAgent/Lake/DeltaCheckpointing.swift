@@ -21,10 +21,9 @@ struct WrittenCheckpoint {
 }
 
 extension DeltaLog {
-    /// Bytes of one file of a checkpoint that are read at most.
-    private static let checkpointBytesMax = 512 << 20
-    /// Roughly the bytes of actions that are held between two checkpoints.
-    private static let heldBytesMax = 64 << 20
+    /// Roughly the bytes of actions with which a checkpoint is made, and that one entry may bring.
+    private static let heldBytesWanted = 8 << 20
+    private static let heldBytesMax = 48 << 20
     /// Actions that are made rows at a time.
     private static let blockActions = 1024
 
@@ -37,14 +36,19 @@ extension DeltaLog {
         _ body: (DeltaAction) throws(Failure) -> Void
     ) throws(Failure) -> Bool {
         for name in checkpoint.names {
-            guard let bytes = try get(name, bytesMax: Self.checkpointBytesMax) else { return false }
-            let source = ParquetBytes(bytes, name: "\(location)/_delta_log/\(name)")
+            guard let source = try parquet(name) else { return false }
+            var isReadable = true
             do throws(Failure) {
                 try DeltaCheckpoint.forEachAction(in: source, includingFiles: includingFiles, body)
             } catch {
                 guard error.domain == .input else { throw error }
-                return false
+                isReadable = false
             }
+            guard try source.isUnchanged() else {
+                throw Failure(
+                    .external, "reading", source.name, "it was written anew meanwhile", retry: .backoff)
+            }
+            guard isReadable else { return false }
         }
         return true
     }
@@ -72,7 +76,7 @@ extension DeltaLog {
         throw Failure(
             .external, "reading", location,
             "what its log says of files takes more than \(Self.heldBytesMax >> 20) MB of memory",
-            advice: "let another writer make a checkpoint of it")
+            advice: "let another writer make a checkpoint of it", retry: .backoff)
     }
 
     // MARK: Writing
@@ -80,24 +84,38 @@ extension DeltaLog {
     /// Writes the checkpoint of `version`, whose entry is the newest that is used. Nil when the log from the
     /// last checkpoint on is not there. Tombstones stay for the table's retention, and at least
     /// `tombstonesKeptMilliseconds`.
+    ///
+    /// `beforePut` is told the bytes of each file before it is sent. Where more has happened since the last checkpoint than should be held, there are others on the way.
     func writeCheckpoint(
-        _ version: Int64, now: Int64, tombstonesKeptMilliseconds: Int64, stagingPath: String
+        _ version: Int64, now: Int64, tombstonesKeptMilliseconds: Int64, stagingPath: String,
+        beforePut: (Int) throws(Failure) -> Void = { _ in }
     ) throws(Failure) -> WrittenCheckpoint? {
-        let last = try lastCheckpoint().flatMap { $0.version < version ? $0 : nil }
-        var newer = DeltaSnapshot()
-        newer.version = last?.version ?? -1
-        while newer.version < version {
-            let before = newer.version
-            try advance(&newer, upTo: before + 1)
-            guard newer.version > before else { return nil }
-            try checkSize(newer)
+        var last = try lastCheckpoint().flatMap { $0.version < version ? $0 : nil }
+        while true {
+            var newer = DeltaSnapshot()
+            newer.version = last?.version ?? -1
+            repeat {
+                let before = newer.version
+                try advance(&newer, upTo: before + 1)
+                guard newer.version > before else { return nil }
+            } while newer.version < version && newer.heldBytes < Self.heldBytesWanted
+            // Snappy and plain numbers are what every reader has.
+            let format = FileFormat.parquet(
+                ParquetOptions(compression: .snappy, usesDeltas: false, rowGroupBytesMax: 4 << 20))
+            let rows = CheckpointRows(
+                ObjectWriter(format: format, metadata: [], place: .temporary(path: stagingPath)), newer,
+                now: now, keptMin: tombstonesKeptMilliseconds)
+            let written = try write(rows, after: last, version: newer.version, beforePut)
+            guard let written, written.version < version else { return written }
+            try point(to: written)
+            last = Checkpoint(version: written.version, parts: nil)
         }
-        // Snappy and plain numbers are what every reader has.
-        let format = FileFormat.parquet(
-            ParquetOptions(compression: .snappy, usesDeltas: false, rowGroupBytesMax: 4 << 20))
-        let rows = CheckpointRows(
-            ObjectWriter(format: format, metadata: [], place: .temporary(path: stagingPath)), newer,
-            now: now, keptMin: tombstonesKeptMilliseconds)
+    }
+
+    private func write(
+        _ rows: CheckpointRows, after last: Checkpoint?, version: Int64,
+        _ beforePut: (Int) throws(Failure) -> Void
+    ) throws(Failure) -> WrittenCheckpoint? {
         if let last {
             let isRead = try forEachAction(of: last, includingFiles: true) { (action) throws(Failure) in
                 try rows.addOld(action)
@@ -105,6 +123,7 @@ extension DeltaLog {
             guard isRead else { return nil }
         }
         let body = try rows.finish()
+        try beforePut(body.length)
         try put("\(Self.number(version)).checkpoint.parquet", body)
         return WrittenCheckpoint(
             version: version, fileCount: rows.fileCount, actionCount: rows.actionCount,

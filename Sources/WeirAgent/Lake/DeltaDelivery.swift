@@ -26,7 +26,6 @@ struct TableSettings: Sendable {
 /// Commits segments to tables. Belongs to the sink's thread.
 final class DeltaDelivery: SegmentDelivery {
     private let settings: ForwarderSettings
-    private let tableSettings: TableSettings
     private let store: any ObjectStore
     private let writer: SegmentWriter
     var fileWriter: SegmentWriter? { writer }
@@ -38,12 +37,18 @@ final class DeltaDelivery: SegmentDelivery {
     private let identity: String
     private let outbox: Outbox
     private let upkeep: DeltaUpkeep
+    private let checkpoints: TableCheckpoints
+    private let gate: UploadGate?
+    /// What the upkeep waits for, as the gate has said last; nil when it has said that it may go on.
+    private var upkeepWaitsFor: String?
     private var tables: [String: DeltaTable] = [:]
     /// The files of a segment that are stored and wait for their commit.
     private var stored: (segment: Segment, append: TableAppend)?
 
     /// Numbers that were taken by others before one try is given up for the back-off.
     private static let attemptsMax = 50
+    /// Upkeep that is done within this time is not told to have waited, ms.
+    private static let untoldWaitMilliseconds: Int64 = 10_000
     /// The longest pause before the next number is tried, ms.
     private static let pauseMillisecondsMax: Int64 = 1000
 
@@ -61,9 +66,10 @@ final class DeltaDelivery: SegmentDelivery {
         self.store = store
         self.outbox = outbox
         upkeep = DeltaUpkeep(settings, table.upkeep, store: store, environment)
-        tableSettings = table
+        checkpoints = TableCheckpoints(settings, table, environment)
         writer = SegmentWriter(settings: settings, outbox: outbox)
         control = environment.control
+        gate = environment.gate
         clock = environment.clock
         crashPoint = environment.crashPoint
         logger = environment.logger
@@ -94,16 +100,54 @@ final class DeltaDelivery: SegmentDelivery {
             }
             throw error
         }
-        checkpointIfDue(table)
+        checkpoints.note(table)
+    }
+
+    func finish() throws(Failure) {
+        guard control.mode != .stopping else { return }
+        _ = allows(try checkpoints.write())
     }
 
     /// While nothing is to be delivered, and no file waits for its commit, tables are looked after.
     func tend() throws(Failure) -> Int64? {
         guard stored == nil, let sink = outbox.sink(named: settings.sinkName) else { return nil }
-        return upkeep.step(streams: outbox.streams(of: sink).map(\.name)) { stream in
-            // The next commit looks for what is new anyway; this spares it a number that is taken.
-            try? tables[stream]?.refresh()
+        if let wait = allows(try checkpoints.write()) { return wait }
+        let streams = outbox.streams(of: sink).map(\.name)
+        guard let task = upkeep.nextTask(streams: streams, at: clock.nowMilliseconds()) else {
+            return upkeep.millisecondsToNext(at: clock.nowMilliseconds())
         }
+        let step = { [self] in
+            upkeep.step { stream in
+                // The next commit looks for what is new anyway; this spares it a number that is taken.
+                try? tables[stream]?.refresh()
+            }
+        }
+        guard let gate else {
+            step()
+            return 1
+        }
+        return allows(try gate.upkeep(bytes: task.bytes, step)) ?? 1
+    }
+
+    /// Keeps what the gate said of upkeep; returns in how many ms to ask again when it has to wait.
+    private func allows(_ verdict: UploadPlanner.Verdict) -> Int64? {
+        guard case .wait(_, let reason, let until) = verdict else {
+            upkeepWaitsFor = nil
+            return nil
+        }
+        upkeepWaitsFor = reason
+        return max(1, until - clock.nowMilliseconds())
+    }
+
+    var upkeepWait: StatusSnapshot.UpkeepWait? {
+        let now = clock.nowMilliseconds()
+        guard let task = checkpoints.overdue ?? upkeep.overdue(at: now) else { return nil }
+        guard upkeepWaitsFor != nil || now - task.since >= Self.untoldWaitMilliseconds else { return nil }
+        var wait = StatusSnapshot.UpkeepWait()
+        wait.what = task.what
+        wait.since = task.since
+        wait.reason = upkeepWaitsFor ?? "rows that wait to be sent go first"
+        return wait
     }
 
     private func table(of stream: String) -> DeltaTable {
@@ -258,34 +302,6 @@ final class DeltaDelivery: SegmentDelivery {
                 ? "made the table \(table.log.location)"
                 : "added columns to the table \(table.log.location) in version \(version)",
             metadata: ["sink": "\(settings.sinkName)"])
-    }
-
-    // MARK: Checkpoints
-
-    /// Every so many versions the agent whose commit it was gathers the log. That it cannot be done holds
-    /// nothing up.
-    private func checkpointIfDue(_ table: DeltaTable) {
-        let interval = table.checkpointInterval.map { Int64($0) } ?? tableSettings.checkpointInterval
-        guard let version = table.version, version > 0, interval > 0, version % interval == 0,
-            table.canBeCheckpointed
-        else { return }
-        do throws(Failure) {
-            crashPoint.pass("delta.before-checkpoint")
-            let checkpoint = try table.log.writeCheckpoint(
-                version, now: clock.nowMilliseconds(),
-                tombstonesKeptMilliseconds: tableSettings.upkeep.vacuumAfterMilliseconds,
-                stagingPath: "\(settings.stagingDirectory)/checkpoint")
-            crashPoint.pass("delta.after-checkpoint")
-            guard let checkpoint else { return }
-            try table.log.point(to: checkpoint)
-            logger.info(
-                "wrote checkpoint \(version) of \(table.log.location)",
-                metadata: ["files": "\(checkpoint.fileCount)", "bytes": "\(checkpoint.length)"])
-        } catch {
-            logger.warning(
-                "no checkpoint of version \(version): \(error)",
-                metadata: ["sink": "\(settings.sinkName)"])
-        }
     }
 }
 

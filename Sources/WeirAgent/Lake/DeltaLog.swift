@@ -14,8 +14,10 @@ final class DeltaLog {
     private let store: any ObjectStore
     /// The table's folder below the sink's place, as its object keys begin.
     let folder: String
-    /// Entries of other writers may be long: a compaction names all files that it replaces.
-    private static let entryBytesMax = 256 << 20
+    /// Entries of other writers may be long, as a compaction names all files that it replaces: so much of
+    /// one is in memory at a time, and a line, which is one file, may be so long.
+    private static let pieceBytes = 1 << 20
+    private static let lineBytesMax = 64 << 20
     private static let listedMax = 1000
 
     /// The log of the table that the stream `name` fills.
@@ -64,22 +66,55 @@ final class DeltaLog {
     /// Puts a file of the log that is no entry, in place of one that may be there.
     func put(_ name: String, _ body: ObjectBody) throws(Failure) { try store.put(key(name), body) }
 
-    /// A file of the log; nil when there is none.
-    func get(_ name: String, bytesMax: Int = entryBytesMax) throws(Failure) -> [UInt8]? {
-        try store.get(key(name), bytesMax: bytesMax)
-    }
+    /// A checkpoint's file; nil when there is none.
+    func parquet(_ name: String) throws(Failure) -> StoredParquet? { try StoredParquet(store, key(name)) }
 
     // MARK: Reading
 
     /// Brings `snapshot` up to the newest entry, or to `last`.
     func advance(_ snapshot: inout DeltaSnapshot, upTo last: Int64 = .max) throws(Failure) {
+        let keepsFiles = snapshot.keepsFiles
         while snapshot.version < last {
-            let key = entryKey(snapshot.version + 1)
-            guard let bytes = try store.get(key, bytesMax: Self.entryBytesMax) else { return }
-            try DeltaLogEntry.forEachAction(
-                in: bytes, includingFiles: snapshot.keepsFiles, name: "\(store.location)/\(key)"
-            ) { snapshot.apply($0) }
+            // What a failure leaves half applied is applied again, which changes nothing.
+            let isThere = try forEachAction(ofEntry: snapshot.version + 1, includingFiles: keepsFiles) {
+                (action) throws(Failure) in
+                snapshot.apply(action)
+                try checkSize(snapshot)
+            }
+            guard isThere else { return }
             snapshot.version += 1
+        }
+    }
+
+    /// Hands the actions of an entry to `body`, in their order; false when there is no such entry.
+    func forEachAction(
+        ofEntry version: Int64, includingFiles: Bool, _ body: (DeltaAction) throws(Failure) -> Void
+    ) throws(Failure) -> Bool {
+        let key = entryKey(version)
+        let name = "\(store.location)/\(key)"
+        guard var piece = try store.get(key, range: 0..<Self.pieceBytes) else { return false }
+        var (read, lines) = (piece.count, 0)
+        let length = read < Self.pieceBytes ? read : try store.head(key)?.length ?? read
+        while true {
+            let newline = UInt8(ascii: "\n")
+            let end = read < length ? piece.lastIndex(of: newline).map { $0 + 1 } ?? 0 : piece.count
+            let whole = Array(piece[..<end])
+            try DeltaLogEntry.forEachAction(
+                in: whole, linesBefore: lines, includingFiles: includingFiles, name: name, body)
+            guard read < length else { return true }
+            lines += whole.count { $0 == newline }
+            piece.removeFirst(end)
+            guard piece.count <= Self.lineBytesMax,
+                let more = try store.get(key, range: read..<min(read + Self.pieceBytes, length)),
+                !more.isEmpty
+            else {
+                throw Failure(
+                    .external, "reading", name,
+                    "it has become shorter, or has a line of more than \(Self.lineBytesMax >> 20) MB",
+                    advice: "mend or restore the table's log", retry: .backoff)
+            }
+            read += more.count
+            piece += more
         }
     }
 
@@ -110,6 +145,8 @@ final class DeltaLog {
         let version: Int64
         /// How many files it has; nil for one without parts.
         let parts: Int?
+        /// Of all of them, as far as their writer said so; else 0.
+        var bytes: Int64 = 0
 
         /// The names of its files.
         var names: [String] {
@@ -125,12 +162,12 @@ final class DeltaLog {
     /// What `_last_checkpoint` says; nil when there is none, or none to be understood, which it is only a
     /// hint of anyway.
     func lastCheckpoint() throws(Failure) -> Checkpoint? {
-        guard let bytes = try get("_last_checkpoint", bytesMax: 16 << 20),
+        guard let bytes = try store.get(key("_last_checkpoint"), bytesMax: 16 << 20),
             let json = JSONValue(parsing: bytes), let version = json["version"]?.integer, version >= 0
         else { return nil }
         let parts = json["parts"]?.integer.map { Int(clamping: $0) }
         guard parts.map({ (1...10_000).contains($0) }) ?? true else { return nil }
-        return Checkpoint(version: version, parts: parts)
+        return Checkpoint(version: version, parts: parts, bytes: json["sizeInBytes"]?.integer ?? 0)
     }
 
     /// All complete checkpoints, by a listing; and whether the log has any file.

@@ -2,7 +2,10 @@
 // compaction and clean-up may touch. A file is known by the beginning of its name, which holds the agent's id
 // and the identity of its state directory.
 //
-// Memory follows from the agent's own files, some 200 bytes each, and is bounded.
+// Memory is bounded and follows from what is asked. A compaction needs to know small files alone, some 300
+// bytes each, and of those so many at a time that they take no more than 15 MB; what is left over comes when
+// those have become large ones. A clean-up needs to know of every file only whether it is live and when it was
+// removed: 8 bytes for a live one and 16 for a removed one, twice that while the tables grow.
 
 import WeirConnectors
 import WeirCore
@@ -12,30 +15,51 @@ import WeirFormats
 struct OwnFile {
     let path: String
     let size: Int64
-    let partitionValues: [String: String?]
-
-    /// The numbers of its first and its last row, as its name has them.
-    let rows: (first: Substring, last: Substring)
+    /// Which of the values of partitions that occur are the file's.
+    fileprivate(set) var partition: Int
 
     /// What comes after the last slash.
-    var name: Substring { path[(path.lastIndex(of: "/").map(path.index(after:)) ?? path.startIndex)...] }
+    var name: Substring { lastSegment(path) }
+}
+
+private func lastSegment(_ path: String) -> Substring {
+    path[(path.utf8.lastIndex(of: UInt8(ascii: "/")).map(path.utf8.index(after:)) ?? path.startIndex)...]
 }
 
 /// The agent's files in one table.
 struct OwnFiles {
+    /// What they are looked through for.
+    enum Purpose {
+        /// Files of fewer bytes may become part of a larger one.
+        case compaction(smallMax: Int64)
+        case cleanup
+    }
+
     /// What their names begin with, as paths of the log have it.
     let prefix: String
+    private let purpose: Purpose
     private(set) var version: Int64 = -1
+    /// Small files by path; for a compaction.
     private(set) var files: [String: OwnFile] = [:]
-    /// When files were removed, ms since the epoch, as far as the log still knows.
-    private(set) var removed: [String: Int64] = [:]
+    private var partitions: [[String: String?]] = []
+    private var partitionPlaces: [[String: String?]: Int] = [:]
+    /// Hashes of paths; for a clean-up. Two that fall together let a file stay that could go.
+    private var live: Set<Int> = []
+    /// When files were removed, ms since the epoch, as far as the log still knows; by hash.
+    private var removed: [Int: Int64] = [:]
     private(set) var versions: DeltaProtocol?
     private(set) var metadata: DeltaMetadata?
 
-    private static let filesMax = 200_000
+    /// Small files that are known at a time.
+    private static let smallFilesMax = 50_000
+    /// Live and removed files that a clean-up can keep apart.
+    private static let filesMax = 1_000_000
     private static let digits = 20
 
-    init(prefix: String) { self.prefix = prefix }
+    init(prefix: String, _ purpose: Purpose) {
+        self.prefix = prefix
+        self.purpose = purpose
+    }
 
     /// The first and the last row's number in a name; nil when it is not of this agent's making.
     func rows(ofName name: Substring) -> (first: Substring, last: Substring)? {
@@ -47,6 +71,15 @@ struct OwnFiles {
         }
         return isNumber(first) && isNumber(last) ? (first, last) : nil
     }
+
+    /// The values of a file's partition.
+    func partitionValues(of file: OwnFile) -> [String: String?] { partitions[file.partition] }
+
+    /// Whether a file is part of the table, in a clean-up.
+    func isLive(_ path: String) -> Bool { live.contains(path.hashValue) }
+
+    /// When a file was removed, ms since the epoch; nil when the log does not say.
+    func removalTime(of path: String) -> Int64? { removed[path.hashValue] }
 
     /// Whether a compaction or a clean-up can be done here at all.
     var canBeKept: Bool {
@@ -61,27 +94,44 @@ struct OwnFiles {
         case .versions(let versions): self.versions = versions
         case .metadata(let metadata): self.metadata = metadata
         case .transaction: break
-        case .add(let add):
-            let name = add.path[(add.path.lastIndex(of: "/").map(add.path.index(after:)) ?? add.path.startIndex)...]
-            guard let rows = rows(ofName: name) else { return }
-            guard files.count + removed.count < Self.filesMax else {
-                throw Failure(
-                    .external, "looking after", prefix,
-                    "it has more than \(Self.filesMax) files of this agent, more than are held in memory",
-                    advice: "let another writer compact the table")
+        case .add(let add) where isOwn(add.path): try insert(add)
+        case .remove(let remove) where isOwn(remove.path):
+            guard case .cleanup = purpose else {
+                files[remove.path] = nil
+                return
             }
-            files[add.path] = OwnFile(
-                path: add.path, size: add.size, partitionValues: add.partitionValues, rows: rows)
-            removed[add.path] = nil
-        case .remove(let remove):
-            guard files.removeValue(forKey: remove.path) != nil || isOwn(remove.path) else { return }
-            removed[remove.path] = remove.deletionTimestamp ?? .max
+            live.remove(remove.path.hashValue)
+            try checkCount()
+            removed[remove.path.hashValue] = remove.deletionTimestamp ?? .max
+        case .add, .remove: break
         }
     }
 
-    private func isOwn(_ path: String) -> Bool {
-        rows(ofName: path[(path.lastIndex(of: "/").map(path.index(after:)) ?? path.startIndex)...]) != nil
+    private mutating func insert(_ add: DeltaAdd) throws(Failure) {
+        guard case .compaction(let smallMax) = purpose else {
+            try checkCount()
+            live.insert(add.path.hashValue)
+            removed[add.path.hashValue] = nil
+            return
+        }
+        guard add.size < smallMax, files.count < Self.smallFilesMax else { return }
+        let place = partitionPlaces[add.partitionValues] ?? partitions.count
+        if place == partitions.count {
+            partitions.append(add.partitionValues)
+            partitionPlaces[add.partitionValues] = place
+        }
+        files[add.path] = OwnFile(path: add.path, size: add.size, partition: place)
     }
+
+    private func checkCount() throws(Failure) {
+        guard live.count + removed.count >= Self.filesMax else { return }
+        throw Failure(
+            .external, "looking after", prefix,
+            "a table has more than \(Self.filesMax) files of this agent, more than are held in memory",
+            advice: "let another writer compact and clean up the table", retry: .backoff)
+    }
+
+    private func isOwn(_ path: String) -> Bool { rows(ofName: lastSegment(path)) != nil }
 
     // MARK: Reading
 
@@ -101,27 +151,25 @@ struct OwnFiles {
         return version >= 0
     }
 
-    /// Takes in newer entries; returns the paths that they remove, of whoever's files, and whether they
-    /// change the table's protocol or columns.
+    /// Takes in newer entries; returns a file of `watched` that they remove, and whether they change the
+    /// table's protocol or columns.
     @discardableResult
-    mutating func advance(_ log: DeltaLog) throws(Failure) -> (removed: Set<String>, hasChanged: Bool) {
-        var gone: Set<String> = []
+    mutating func advance(
+        _ log: DeltaLog, watched: Set<String> = []
+    ) throws(Failure) -> (gone: String?, hasChanged: Bool) {
+        var gone: String?
         var hasChanged = false
         while true {
-            let name = "\(DeltaLog.number(version + 1)).json"
-            guard let bytes = try log.get(name) else { return (gone, hasChanged) }
-            var actions: [DeltaAction] = []
-            try DeltaLogEntry.forEachAction(
-                in: bytes, includingFiles: true, name: "\(log.location)/_delta_log/\(name)"
-            ) { actions.append($0) }
-            for action in actions {
+            let isThere = try log.forEachAction(ofEntry: version + 1, includingFiles: true) {
+                (action) throws(Failure) in
                 switch action {
-                case .remove(let remove): gone.insert(remove.path)
+                case .remove(let remove) where watched.contains(remove.path): gone = remove.path
                 case .versions, .metadata: hasChanged = true
-                case .add, .transaction: break
+                case .add, .remove, .transaction: break
                 }
                 try apply(action)
             }
+            guard isThere else { return (gone, hasChanged) }
             version += 1
         }
     }
@@ -133,5 +181,11 @@ extension DeltaLog {
         // Paths are URIs, and an object's name may have a percent sign of its own.
         let name = path.split(separator: "%25", omittingEmptySubsequences: false).joined(separator: "%")
         return ObjectKey(encoded: folder + name)
+    }
+
+    /// The path in the log of an object of the table's folder.
+    func path(of key: ObjectKey) -> String {
+        key.text.dropFirst(folder.count).split(separator: "%", omittingEmptySubsequences: false)
+            .joined(separator: "%25")
     }
 }

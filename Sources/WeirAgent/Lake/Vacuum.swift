@@ -2,15 +2,15 @@
 // files that no entry ever named, because a crash came before it. What others have written is never
 // touched, nor what is younger than the time that readers of older versions are given.
 //
-// A page of the listing at a time; before its files go the log is read up to its end, so that a file which
-// somebody has restored meanwhile stays.
+// A page of the listing at a time, and then its files, some at a time; before they go the log is read up to
+// its end, so that a file which somebody has restored meanwhile stays.
 
 import WeirConnectors
 import WeirCore
 import WeirFormats
 
 /// Cleans up one table, page by page.
-struct Vacuum {
+final class Vacuum {
     let log: DeltaLog
     let store: any ObjectStore
     /// Files removed, or written and never named, after this instant stay, ms since the epoch.
@@ -20,8 +20,14 @@ struct Vacuum {
     private(set) var deletedCount = 0
     private(set) var deletedBytes = 0
     private var last: ObjectKey?
+    private var isListed = false
+    /// Files of the last page that may have to go.
+    private var old: [ObjectInfo] = []
 
     private static let pageObjects = 1000
+    /// Files that are deleted at a time, and what the request for one takes, bytes.
+    private static let deletedMax = 100
+    private static let requestBytes = 1024
 
     init(
         _ log: DeltaLog, _ store: any ObjectStore, _ own: OwnFiles, cutoff: Int64, crashPoint: CrashPoint
@@ -33,33 +39,36 @@ struct Vacuum {
         self.crashPoint = crashPoint
     }
 
-    /// Does one page; false when it was the last.
-    mutating func step() throws(Failure) -> Bool {
+    /// About the bytes that the next step sends.
+    var nextBytes: Int64 { Int64((1 + min(Self.deletedMax, old.count)) * Self.requestBytes) }
+
+    /// Lists one page, or looks at some files of it; false when there is no more to do.
+    func step() throws(Failure) -> Bool {
+        guard old.isEmpty else { return try deleteSome() }
+        guard !isListed else { return false }
         let page = try store.list(prefix: log.folder, startAfter: last, max: Self.pageObjects)
         last = page.last?.key
-        var live: Set<ObjectKey>?
-        var removals: [ObjectKey: Int64] = [:]
-        for object in page {
-            guard isOwn(object.key), let modified = object.modifiedMilliseconds, modified < cutoff else {
-                continue
-            }
-            if live == nil {
-                try own.advance(log)
-                guard own.canBeKept else { return false }
-                live = Set(own.files.keys.compactMap { log.objectKey(ofPath: $0) })
-                for (path, time) in own.removed {
-                    if let key = log.objectKey(ofPath: path) { removals[key] = time }
-                }
-            }
-            guard live?.contains(object.key) == false, removals[object.key].map({ $0 < cutoff }) ?? true else {
-                continue
-            }
+        isListed = page.count < Self.pageObjects
+        old = page.filter { object in
+            isOwn(object.key) && object.modifiedMilliseconds.map { $0 < cutoff } ?? false
+        }
+        return !isListed || !old.isEmpty
+    }
+
+    private func deleteSome() throws(Failure) -> Bool {
+        try own.advance(log)
+        guard own.canBeKept else { return false }
+        let some = old.prefix(Self.deletedMax)
+        old.removeFirst(some.count)
+        for object in some {
+            let path = log.path(of: object.key)
+            guard !own.isLive(path), own.removalTime(of: path).map({ $0 < cutoff }) ?? true else { continue }
             crashPoint.pass("delta.vacuum.before-delete")
             try store.delete(object.key)
             deletedCount += 1
             deletedBytes += object.length
         }
-        return page.count == Self.pageObjects
+        return !isListed || !old.isEmpty
     }
 
     /// Whether an object is a data file of this agent in this table, and not in one whose folder lies below.
@@ -68,7 +77,7 @@ struct Vacuum {
         guard segments.count == 3, segments[0].hasPrefix("date="), segments[1].hasPrefix("hour=") else {
             return false
         }
-        let path = segments[2].split(separator: "%", omittingEmptySubsequences: false).joined(separator: "%25")
-        return own.rows(ofName: path[...]) != nil
+        let path = log.path(of: key)
+        return own.rows(ofName: path[(path.lastIndex(of: "/").map(path.index(after:)) ?? path.startIndex)...]) != nil
     }
 }

@@ -42,6 +42,10 @@ final class Uplink: Sendable {
         /// Whether what it is charged is synced at once, or with the next commit.
         let isSynced: Bool
         var phase = Phase.idle
+        /// Whether what is under way is upkeep, for which nobody waits and which waits for everybody.
+        var isUpkeep = false
+        /// The share of the rate that it has beside others.
+        var weight: Int64 { (isUpkeep ? .low : priority).weight }
         /// Whether its upload is under way and has asked for bytes.
         var isAsking = false
         /// When it last asked for bytes, and had its credit reckoned, ns.
@@ -145,15 +149,42 @@ final class Uplink: Sendable {
 
     // MARK: Charging
 
-    /// Line `index` begins an upload of about `estimate` bytes; durable on return.
-    func begin(_ index: Int, estimate: Int64) throws(Failure) {
+    /// A sink, other than that of line `index`, that sends or has something due; nil when there is none.
+    func busySink(besides index: Int) -> String? {
+        let now = clock.monotonicNanoseconds()
+        return state.withLock { state in
+            state.lines.indices.first { other in
+                let line = state.lines[other]
+                guard other != index else { return false }
+                switch line.phase {
+                case .idle: return false
+                case .due: return true
+                case .sending(let since): return now - max(since, line.askedAt) < Self.stuckNanoseconds
+                }
+            }.map { state.lines[$0].sink }
+        }
+    }
+
+    /// Line `index` begins an upload of about `estimate` bytes; durable on return. Nobody waits for upkeep.
+    func begin(_ index: Int, estimate: Int64, isUpkeep: Bool = false) throws(Failure) {
         let periods = state.withLock { state in
             let periods = state.budget.periods(at: clock.nowMilliseconds())
-            state.lines[index].phase = .sending(since: clock.monotonicNanoseconds())
+            if !isUpkeep { state.lines[index].phase = .sending(since: clock.monotonicNanoseconds()) }
+            state.lines[index].isUpkeep = isUpkeep
             state.lines[index].periods = periods
             state.lines[index].charged = estimate
             state.budget.add(estimate, to: periods)
             return periods
+        }
+        try write(periods, of: index)
+    }
+
+    /// What is under way on line `index` takes `bytes` more than it was charged for; durable on return.
+    func charge(_ index: Int, _ bytes: Int64) throws(Failure) {
+        let periods = state.withLock { state in
+            state.lines[index].charged += bytes
+            state.budget.add(bytes, to: state.lines[index].periods)
+            return state.lines[index].periods
         }
         try write(periods, of: index)
     }
@@ -165,6 +196,7 @@ final class Uplink: Sendable {
         let (periods, taken) = state.withLock { state in
             let line = state.lines[index]
             state.lines[index].phase = .idle
+            state.lines[index].isUpkeep = false
             state.lines[index].isAsking = false
             state.lines[index].sent = 0
             state.lines[index].charged = 0
@@ -177,7 +209,7 @@ final class Uplink: Sendable {
         return taken
     }
 
-    /// Charges what line `index` has sent outside of uploads: markers, the upkeep of tables.
+    /// Charges what line `index` has sent outside of uploads: markers, connections.
     func settle(_ index: Int) throws(Failure) {
         let periods = state.withLock { state -> (day: Int, month: Int)? in
             if case .sending = state.lines[index].phase { return nil }
@@ -241,9 +273,9 @@ final class Uplink: Sendable {
                 let line = state.lines[other]
                 let isAsking =
                     other == index || line.isAsking && now - line.askedAt < Self.askingNanoseconds
-                return isAsking ? sum + line.priority.weight : sum
+                return isAsking ? sum + line.weight : sum
             }
-            let share = max(1, rate * state.lines[index].priority.weight / weights)
+            let share = max(1, rate * state.lines[index].weight / weights)
             let piece = max(Self.pieceBytes.lowerBound, min(Self.pieceBytes.upperBound, share / 8))
             var line = state.lines[index]
             Self.earn(&line.credit, &line.askedAt, now, share, atLeast: piece)

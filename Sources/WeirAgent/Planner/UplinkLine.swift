@@ -23,8 +23,16 @@ final class UplinkLine: UploadMeter {
     /// The sink that goes first, when this one has something due since `oldest`.
     func holder(oldest: Int64) -> String? { uplink.holder(index, oldest: oldest) }
 
-    /// Charges an upload that begins; durable on return.
-    func begin(estimate: Int64) throws(Failure) { try uplink.begin(index, estimate: estimate) }
+    /// Another sink that sends, or has something due; nil when there is none.
+    var busySink: String? { uplink.busySink(besides: index) }
+
+    /// Charges an upload that begins, or something that nobody waits for; durable on return.
+    func begin(estimate: Int64, isUpkeep: Bool = false) throws(Failure) {
+        try uplink.begin(index, estimate: estimate, isUpkeep: isUpkeep)
+    }
+
+    /// Charges more for what is under way; durable on return.
+    func charge(_ bytes: Int64) throws(Failure) { try uplink.charge(index, bytes) }
 
     /// Corrects the charge of an upload that has ended; durable on return. Returns the bytes that it took.
     @discardableResult

@@ -69,21 +69,27 @@ struct UploadBudget: Sendable {
     ///
     /// An upload that is larger than half of a limit waits until half of it is left: pieces are cut smaller
     /// than that, and what was sealed under another limit must go some day.
-    func shortage(of bytes: Int64, isHigh: Bool, at now: Int64) -> Shortage? {
+    ///
+    /// - Parameter isUpkeep: whether nobody waits for it, so that half of each limit, and the reserve in any
+    ///   case, is left to rows.
+    func shortage(of bytes: Int64, isHigh: Bool, isUpkeep: Bool = false, at now: Int64) -> Shortage? {
         let (day, month) = periods(at: now)
-        let kept = isHigh ? 0 : reserve
-        if let perMonth, !fits(bytes, spent: months[month, default: 0], limit: perMonth - kept) {
+        let kept = { (limit: Int64) in isUpkeep ? max(reserve, limit / 2) : isHigh ? 0 : reserve }
+        if let perMonth, !fits(bytes, spent: months[month, default: 0], limit: perMonth - kept(perMonth)) {
             return Shortage(
                 period: "the month's", limit: perMonth, spent: months[month, default: 0],
                 until: startOfMonth(month + 1))
         }
-        if let perDay, !fits(bytes, spent: days[day, default: 0], limit: perDay - kept) {
+        if let perDay, !fits(bytes, spent: days[day, default: 0], limit: perDay - kept(perDay)) {
             return Shortage(
                 period: "the day's", limit: perDay, spent: days[day, default: 0],
                 until: startOfDay(day + 1))
         }
         return nil
     }
+
+    /// Bytes that one slice of upkeep should take at most, so that it finds room; nil without a limit.
+    var upkeepPieceBytes: Int64? { [perDay, perMonth].compactMap(\.self).min().map { max(1, $0 / 8) } }
 
     private func fits(_ bytes: Int64, spent: Int64, limit: Int64) -> Bool {
         spent + min(max(1, bytes), max(1, limit / 2)) <= limit

@@ -121,13 +121,26 @@ final class UploadGate {
     /// Charges what was sent in no upload: markers, the upkeep of tables.
     func settle() throws(Failure) { try line?.settle() }
 
-    /// Whether something that nobody waits for may be sent now: nothing but a full budget or closed
-    /// windows speaks against it.
-    var allowsUpkeep: Bool {
-        let now = clock.nowMilliseconds()
-        guard holdsSealing(oldest: now) == .go else { return false }
-        return line?.budget.shortage(of: 1, isHigh: rules.planner.priority == .high, at: now) == nil
+    // MARK: Upkeep
+
+    /// Does `body`, which nobody waits for, if the link may be used for it now, and charges it `bytes` until
+    /// it is known what it took. Returns what it has to wait for otherwise.
+    func upkeep(bytes: Int64, _ body: () -> Void) throws(Failure) -> UploadPlanner.Verdict {
+        let verdict = rules.planner.upkeepVerdict(
+            bytes: bytes, now: clock.nowMilliseconds(), budget: line?.budget, condition: unmetCondition,
+            holder: { line?.busySink })
+        guard verdict == .go else { return verdict }
+        try line?.begin(estimate: bytes, isUpkeep: true)
+        body()
+        try line?.end(reported: 0)
+        return .go
     }
+
+    /// More that the upkeep under way is about to send; durable on return.
+    func chargeUpkeep(_ bytes: Int64) throws(Failure) { try line?.charge(bytes) }
+
+    /// Bytes that one slice of upkeep should take at most; nil for any.
+    var upkeepPieceBytes: Int64? { line?.budget.upkeepPieceBytes }
 
     /// Nothing is due for now, or its sink cannot be reached: others need not wait.
     func withdraw() { line?.withdraw() }

@@ -83,17 +83,35 @@ struct UploadPlanner: Sendable {
         let byTime = timeAllows(oldest: oldest, now: now, condition: condition)
         guard byTime == .go else { return byTime }
         if let short = budget?.shortage(of: bytes, isHigh: priority == .high, at: now) {
-            return .wait(
-                .budget,
-                reason: "\(short.period) budget of \(Quantity.text(bytes: short.limit)) has no room "
-                    + "(\(short.spent) bytes are spent), until \(Self.text(short.until))",
-                until: short.until)
+            return Self.wait(short, "has no room")
         }
         if !isOverdue(oldest: oldest, now: now), let sink = holder() {
             return .wait(
                 .priority, reason: "sink \(sink) goes first", until: earlier(now + 1000, oldest))
         }
         return .go
+    }
+
+    /// Whether `bytes` may be spent on what nobody waits for: no deadline helps it, of each budget half is out
+    /// of its reach, and every other sink goes first.
+    func upkeepVerdict(
+        bytes: Int64, now: Int64, budget: UploadBudget?, condition: () -> String?, holder: () -> String?
+    ) -> Verdict {
+        let byTime = timeAllows(oldest: nil, now: now, condition: condition)
+        guard byTime == .go else { return byTime }
+        if let short = budget?.shortage(of: bytes, isHigh: false, isUpkeep: true, at: now) {
+            return Self.wait(short, "has no room in the half that upkeep may use")
+        }
+        guard let sink = holder() else { return .go }
+        return .wait(.priority, reason: "sink \(sink) goes first", until: now + 1000)
+    }
+
+    private static func wait(_ short: UploadBudget.Shortage, _ what: String) -> Verdict {
+        .wait(
+            .budget,
+            reason: "\(short.period) budget of \(Quantity.text(bytes: short.limit)) \(what) "
+                + "(\(short.spent) bytes are spent), until \(text(short.until))",
+            until: short.until)
     }
 
     /// The earlier of an instant and the deadline.

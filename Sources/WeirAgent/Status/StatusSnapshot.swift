@@ -116,6 +116,8 @@ public struct StatusSnapshot: Codable, Sendable, Equatable {
         public var streams: [StreamStatus] = []
         /// Streams that were refused and wait alone, while others go on.
         public var held: [HeldStream] = []
+        /// Upkeep of the sink's tables that is due and may not be done; nil when there is none.
+        public var upkeep: UpkeepWait?
         public var uploads: UInt64 = 0
         public var uploadFailures: UInt64 = 0
         public var uploadedBytes: UInt64 = 0
@@ -124,6 +126,18 @@ public struct StatusSnapshot: Codable, Sendable, Equatable {
         public var lastObject: String?
         /// From the oldest row's append to its object's completion, for the last segment, ms.
         public var lastEndToEndMilliseconds: Int64?
+
+        public init() {}
+    }
+
+    /// Upkeep of tables that waits.
+    public struct UpkeepWait: Codable, Sendable, Equatable {
+        /// compaction, clean-up or checkpoint.
+        public var what = ""
+        /// Since when it is due, ms since the epoch.
+        public var since: Int64 = 0
+        /// What it waits for.
+        public var reason = ""
 
         public init() {}
     }

@@ -72,6 +72,11 @@ public enum StatusText {
 
     private static func describe(_ sink: StatusSnapshot.SinkStatus, at now: Int64) -> [String] {
         var lines = ["sink \(sink.name) (\(sink.type)): \(sink.state)"]
+        if let upkeep = sink.upkeep {
+            lines.append(
+                "  the tables' \(upkeep.what), due for \(duration(max(0, now - upkeep.since))), waits: "
+                    + upkeep.reason)
+        }
         for stream in sink.streams {
             var line =
                 "  \(stream.name): \(stream.appended) rows = \(stream.forwarded) forwarded + "

@@ -86,6 +86,10 @@ public final class FileStore: ObjectStore {
         return bytes
     }
 
+    public func get(_ key: ObjectKey, range: Range<Int>) throws(Failure) -> [UInt8]? {
+        try root.contents(of: root.path(of: key), range: range)
+    }
+
     public func head(_ key: ObjectKey) throws(Failure) -> ObjectInfo? {
         guard let entry = try root.entry(at: root.path(of: key), name: ""), !entry.isFolder else {
             return nil

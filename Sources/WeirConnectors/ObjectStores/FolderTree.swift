@@ -179,4 +179,27 @@ struct FolderTree: Sendable {
             bytes += chunk[..<count]
         }
     }
+
+    /// The bytes of a file that lie in `range`, fewer where it ends before; nil when there is none.
+    func contents(of path: String, range: Range<Int>) throws(Failure) -> [UInt8]? {
+        let file = open(path, O_RDONLY | O_CLOEXEC)
+        guard file >= 0 else {
+            if errno == ENOENT || errno == ENOTDIR { return nil }
+            throw failure("reading", path)
+        }
+        defer { close(file) }
+        var bytes = [UInt8](repeating: 0, count: range.count)
+        var done = 0
+        while done < range.count {
+            let count = bytes.withUnsafeMutableBytes {
+                pread(file, $0.baseAddress.map { $0 + done }, range.count - done, off_t(range.lowerBound + done))
+            }
+            if count < 0, errno == EINTR { continue }
+            guard count >= 0 else { throw failure("reading", path) }
+            if count == 0 { break }
+            done += count
+        }
+        bytes.removeLast(range.count - done)
+        return bytes
+    }
 }

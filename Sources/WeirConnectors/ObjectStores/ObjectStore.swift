@@ -30,6 +30,11 @@ public protocol ObjectStore: AnyObject {
     /// The bytes of an object, nil when there is none; a failure when it has more than `bytesMax`.
     func get(_ key: ObjectKey, bytesMax: Int) throws(Failure) -> [UInt8]?
 
+    /// The bytes of an object that lie in `range`, fewer where it ends before; nil when there is none.
+    ///
+    /// - Parameter range: not empty; begins within the object, or at its first byte.
+    func get(_ key: ObjectKey, range: Range<Int>) throws(Failure) -> [UInt8]?
+
     /// What the store says of an object, nil when there is none.
     func head(_ key: ObjectKey) throws(Failure) -> ObjectInfo?
 

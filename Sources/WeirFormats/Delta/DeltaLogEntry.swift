@@ -39,29 +39,33 @@ public struct DeltaLogEntry: Sendable {
         return Array(lines.map { $0 + "\n" }.joined().utf8)
     }
 
-    /// Hands the actions of an entry to `body`, one after the other.
+    /// Hands the actions of an entry, or of whole lines of one, to `body`, one after the other.
     ///
     /// - Parameters:
+    ///   - linesBefore: lines of the entry that come before `bytes`.
     ///   - includingFiles: without it lines of files are passed over unread, which is most of a long entry.
     ///   - name: what is read, for the failure of an entry that is not one.
     public static func forEachAction(
-        in bytes: [UInt8], includingFiles: Bool, name: String, _ body: (DeltaAction) -> Void
+        in bytes: [UInt8], linesBefore: Int = 0, includingFiles: Bool, name: String,
+        _ body: (DeltaAction) throws(Failure) -> Void
     ) throws(Failure) {
-        var number = 0
+        var number = linesBefore
         for line in bytes.split(separator: UInt8(ascii: "\n"), omittingEmptySubsequences: false) {
             number += 1
             if line.allSatisfy({ $0 == UInt8(ascii: " ") || $0 == UInt8(ascii: "\r") }) { continue }
             if !includingFiles, isOfFile(line) { continue }
+            let action: DeltaAction?
             do throws(DeltaMalformed) {
                 guard let json = JSONValue(parsing: Array(line)) else {
                     throw DeltaMalformed(reason: "it is not JSON")
                 }
-                if let action = try DeltaAction.parse(json) { body(action) }
+                action = try DeltaAction.parse(json)
             } catch {
                 throw Failure(
                     .input, "reading", name, "line \(number) is no action of a Delta table: \(error.reason)",
                     advice: "mend or restore the table's log", retry: .backoff)
             }
+            if let action { try body(action) }
         }
     }
 

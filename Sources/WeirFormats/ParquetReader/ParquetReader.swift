@@ -83,6 +83,8 @@ public final class ParquetReader {
                 rowsLeft = group.rowCount
                 leaves = []
                 guard rowsLeft > 0 else { continue }
+                let chunks = tree.leaves.map { group.chunks[$0.chunk].range }
+                let source: any ParquetSource = ReadAhead(source, chunks) ?? source
                 for leaf in tree.leaves {
                     leaves.append(try LeafReader(source, group.chunks[leaf.chunk], leaf))
                 }

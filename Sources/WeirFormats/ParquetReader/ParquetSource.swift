@@ -15,6 +15,14 @@ public protocol ParquetSource: AnyObject {
 
     /// Exactly the bytes of `range`, which lies within `length`.
     func read(_ range: Range<Int>) throws(Failure) -> [UInt8]
+
+    /// Bytes of a row group up to which it is better read at once than column by column; 0: never.
+    var readAheadBytesMax: Int { get }
+}
+
+extension ParquetSource {
+    /// All is at hand.
+    public var readAheadBytesMax: Int { 0 }
 }
 
 /// A file that is in memory.

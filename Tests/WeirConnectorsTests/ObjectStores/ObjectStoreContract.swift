@@ -21,6 +21,7 @@ struct ObjectStoreContract {
         try filesAreStoredAsBytesAre()
         try absentObjectsAreNilAndDeletable()
         try getIsBounded()
+        try rangesAreExact()
         try putIfAbsentHasOneWinner()
         try oddNamesComeBack()
         try listingIsInByteOrderAndPages()
@@ -65,6 +66,21 @@ struct ObjectStoreContract {
         try store.put(key("ten"), .bytes([UInt8](repeating: 1, count: 10)))
         #expect(try store.get(key("ten"), bytesMax: 10)?.count == 10)
         #expect(failure { () throws(Failure) in _ = try store.get(key("ten"), bytesMax: 9) } != nil)
+    }
+
+    private func rangesAreExact() throws {
+        let bytes = (0..<300_000).map { UInt8(truncatingIfNeeded: $0 &* 31 >> 3) }
+        let long = key("date=2026-11-21/hour=13/a%20b.parquet")
+        try store.put(long, .bytes(bytes))
+        for range in [0..<1, 0..<300_000, 1..<2, 65_535..<131_073, 299_999..<300_000] {
+            #expect(try store.get(long, range: range) == Array(bytes[range]), "\(range)")
+        }
+        // Behind the end there is nothing.
+        #expect(try store.get(long, range: 0..<400_000) == bytes)
+        #expect(try store.get(long, range: 299_990..<400_000) == Array(bytes[299_990...]))
+        try store.put(key("none"), .bytes([]))
+        #expect(try store.get(key("none"), range: 0..<10) == [])
+        #expect(try store.get(key("no/such"), range: 0..<10) == nil)
     }
 
     private func putIfAbsentHasOneWinner() throws {

@@ -119,6 +119,10 @@ public final class AzureBlobStore: ObjectStore {
         try connection.read(prefix.whole(key), bytesMax: bytesMax)
     }
 
+    public func get(_ key: ObjectKey, range: Range<Int>) throws(Failure) -> [UInt8]? {
+        try connection.read(prefix.whole(key), range: range)
+    }
+
     public func head(_ key: ObjectKey) throws(Failure) -> ObjectInfo? {
         try connection.headers(of: prefix.whole(key))?.info(key)
     }

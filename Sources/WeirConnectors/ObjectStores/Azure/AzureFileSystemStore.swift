@@ -170,6 +170,10 @@ public final class AzureFileSystemStore: ObjectStore {
         try connection.read(path(of: key), bytesMax: bytesMax)
     }
 
+    public func get(_ key: ObjectKey, range: Range<Int>) throws(Failure) -> [UInt8]? {
+        try connection.read(path(of: key), range: range)
+    }
+
     public func head(_ key: ObjectKey) throws(Failure) -> ObjectInfo? {
         guard let file = try file(path(of: key)) else { return nil }
         return ObjectInfo(

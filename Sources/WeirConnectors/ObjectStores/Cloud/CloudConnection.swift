@@ -127,6 +127,34 @@ extension CloudConnection {
         return response.body
     }
 
+    /// The bytes of an object that lie in `range`, fewer where it ends before; nil when there is none.
+    func read(
+        _ key: String, query: [(name: String, value: String?)] = [], range: Range<Int>
+    ) throws(Failure) -> [UInt8]? {
+        let request = CloudRequest(
+            method: "GET", key: key, query: query,
+            headers: [("range", "bytes=\(range.lowerBound)-\(range.upperBound - 1)")],
+            responseBytesMax: max(range.count, errorBytesMax), action: "reading")
+        let response = try send(request)
+        switch response.status {
+        case 206:
+            let begins = "bytes \(range.lowerBound)-"
+            guard response.body.count <= range.count,
+                response.header("content-range")?.hasPrefix(begins) ?? true
+            else {
+                throw strangeAnswer(to: request, "answered with another range than it was asked for")
+            }
+            return response.body
+        // An empty object has not even its first byte.
+        case 416: return []
+        // Whoever knows no ranges sends all of it.
+        case 200: return Array(response.body.dropFirst(range.lowerBound).prefix(range.count))
+        default:
+            guard isOfMissingObject(response) else { throw refusal(of: request, response) }
+            return nil
+        }
+    }
+
     /// What the headers of an object say, by HEAD; nil when there is none.
     func headers(of key: String) throws(Failure) -> ObjectHeaders? {
         let request = CloudRequest(method: "HEAD", key: key, action: "looking at")

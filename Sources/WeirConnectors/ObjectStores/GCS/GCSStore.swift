@@ -71,6 +71,10 @@ public final class GCSStore: ObjectStore {
         try connection.read(prefix.whole(key), query: [("alt", "media")], bytesMax: bytesMax)
     }
 
+    public func get(_ key: ObjectKey, range: Range<Int>) throws(Failure) -> [UInt8]? {
+        try connection.read(prefix.whole(key), query: [("alt", "media")], range: range)
+    }
+
     public func head(_ key: ObjectKey) throws(Failure) -> ObjectInfo? { try properties(key)?.info }
 
     private func properties(_ key: ObjectKey) throws(Failure) -> (info: ObjectInfo, md5: String?)? {

@@ -141,13 +141,28 @@ public final class WebHDFSStore: ObjectStore {
     }
 
     public func get(_ key: ObjectKey, bytesMax: Int) throws(Failure) -> [UInt8]? {
-        let request = WebHDFSRequest(
+        guard let bytes = try open(key, 0..<bytesMax + 1) else { return nil }
+        guard bytes.count <= bytesMax else {
+            throw Failure(
+                .external, "reading", connection.subject(path(of: key)),
+                "it has more than the \(bytesMax) bytes that are read at most")
+        }
+        return bytes
+    }
+
+    public func get(_ key: ObjectKey, range: Range<Int>) throws(Failure) -> [UInt8]? {
+        try open(key, range)
+    }
+
+    /// OPEN in two steps: the bytes of `range`, fewer where the file ends before; nil when there is none.
+    private func open(_ key: ObjectKey, _ range: Range<Int>) throws(Failure) -> [UInt8]? {
+        var request = WebHDFSRequest(
             method: "GET", operation: "OPEN", path: path(of: key),
-            query: [("length", String(bytesMax + 1))],
-            action: "reading")
+            query: [("length", String(range.count))], action: "reading")
+        if range.lowerBound > 0 { request.query.append(("offset", String(range.lowerBound))) }
         let first = try connection.send(request)
         if RemoteException(first)?.kind == .notFound { return nil }
-        let room = max(bytesMax + 1, 64 << 10)
+        let room = max(range.count, 64 << 10)
         var response = try connection.follow(first, of: request, responseBytesMax: room)
         if RemoteException(response)?.kind == .notFound, request.path.contains("%") {
             // The NameNode has it: a DataNode that decodes twice wants it encoded twice.
@@ -155,11 +170,6 @@ public final class WebHDFSStore: ObjectStore {
                 first, of: request, responseBytesMax: room, encodesPathTwice: true)
         }
         guard response.status == 200 else { throw connection.refusal(of: request, response) }
-        guard response.body.count <= bytesMax else {
-            throw Failure(
-                .external, "reading", connection.subject(request.path),
-                "it has more than the \(bytesMax) bytes that are read at most")
-        }
         return response.body
     }
 
