@@ -56,9 +56,7 @@ final class Forwarder {
         gate = UploadGate(
             sinkName: settings.sinkName, rules: settings.uploads, line: environment.line,
             outbox: outbox, clock: environment.clock, isCancelled: { control.mode == .stopping })
-        var environment = environment
-        environment.gate = gate
-        delivery = try settings.makeDelivery(outbox: outbox, environment)
+        delivery = try settings.makeDelivery(outbox: outbox, environment.with(gate))
         stager = delivery.fileWriter.map { writer in
             SegmentStager(
                 sink: sink, settings: settings, outbox: outbox, writer: writer, environment: environment)
@@ -241,9 +239,9 @@ final class Forwarder {
             note(hindrance, reason, until)
             publish(status.state)
             try keepAtRest()
-            // Tables are not looked after while rows wait: whoever keeps a connection sends next to nothing.
-            let tended = settings.table == nil ? try tend() : Self.idleWaitMillisecondsMax
-            control.wait(milliseconds: min(tended, max(1, until - clock.nowMilliseconds())))
+            // Tables are not looked after while rows wait.
+            let next = settings.table == nil ? try tend() : .max
+            control.wait(milliseconds: min(next, max(1, until - clock.nowMilliseconds())))
         }
     }
 

@@ -66,4 +66,11 @@ struct ForwarderEnvironment {
     let random: any RandomNumberGenerator & Sendable
     /// Where upkeep asks whether it may use the link; nil for without asking.
     var gate: UploadGate?
+
+    /// The same with a gate.
+    func with(_ gate: UploadGate) -> ForwarderEnvironment {
+        var changed = self
+        changed.gate = gate
+        return changed
+    }
 }

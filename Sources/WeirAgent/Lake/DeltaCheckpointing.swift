@@ -85,7 +85,8 @@ extension DeltaLog {
     /// last checkpoint on is not there. Tombstones stay for the table's retention, and at least
     /// `tombstonesKeptMilliseconds`.
     ///
-    /// `beforePut` is told the bytes of each file before it is sent. Where more has happened since the last checkpoint than should be held, there are others on the way.
+    /// `beforePut` is told the bytes of each file before it is sent. Where more has happened since the last
+    /// checkpoint than should be held, there are others on the way.
     func writeCheckpoint(
         _ version: Int64, now: Int64, tombstonesKeptMilliseconds: Int64, stagingPath: String,
         beforePut: (Int) throws(Failure) -> Void = { _ in }

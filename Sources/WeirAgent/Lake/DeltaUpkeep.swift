@@ -192,6 +192,11 @@ final class DeltaUpkeep {
 
     private func compact(_ round: Round, _ log: DeltaLog, onCommit: () -> Void) throws(Failure) {
         guard var bin = round.bins.popLast() else { return }
+        // A round may wait for days between two slices; one that is left behind begins anew at its next tick.
+        if try round.own.isLeftBehind(by: log) {
+            round.bins = []
+            return
+        }
         let compaction = Compaction(
             log: log, store: store, settings: settings, environment: environment)
         switch try compaction.run(&bin, &round.own) {

@@ -175,6 +175,13 @@ struct OwnFiles {
     }
 }
 
+extension OwnFiles {
+    /// Whether others have cleaned up the log beyond what is known of it, so that what came after is not.
+    func isLeftBehind(by log: DeltaLog) throws(Failure) -> Bool {
+        try log.newestKnown(after: version) != version
+    }
+}
+
 extension DeltaLog {
     /// The object of a file of the table, by its path in the log; nil for paths that weir does not write.
     func objectKey(ofPath path: String) -> ObjectKey? {

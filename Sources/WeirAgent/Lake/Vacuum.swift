@@ -57,7 +57,7 @@ final class Vacuum {
 
     private func deleteSome() throws(Failure) -> Bool {
         try own.advance(log)
-        guard own.canBeKept else { return false }
+        guard own.canBeKept, try !own.isLeftBehind(by: log) else { return false }
         let some = old.prefix(Self.deletedMax)
         old.removeFirst(some.count)
         for object in some {

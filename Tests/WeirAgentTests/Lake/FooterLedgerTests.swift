@@ -56,7 +56,9 @@ import WeirCore
 
     @Test func sumsOfSumsAreTheSameInEveryGrouping() {
         let segments = (0..<12).map { n in
-            footer(10 * n + 1, 10 * n + 10, received: Int64(20 * n)...Int64(20 * n + 20), late: Int64(n / 3)...Int64((n + 1) / 3))
+            footer(
+                10 * n + 1, 10 * n + 10, received: Int64(20 * n)...Int64(20 * n + 20),
+                late: Int64(n / 3)...Int64((n + 1) / 3))
         }
         let whole = sum(segments)
         let grouped = sum([sum(Array(segments[5...])), sum(Array(segments[..<2])), sum(Array(segments[2..<5]))])
