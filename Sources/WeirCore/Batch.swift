@@ -5,8 +5,11 @@
 
 /// A run of rows in columnar form.
 public final class Batch {
+    /// The columns' names and types.
     public let schema: Schema
+    /// One for each field of `schema`, all of `rowCount` rows.
     public let columns: [Column]
+    /// May be 0; without columns it says how many rows there are nevertheless.
     public let rowCount: Int
     /// For each row the watermark just before it (BIGINT, ms since the epoch; `Watermark.none` when
     /// there is none yet); nil where rows have no event time, as in results.

@@ -15,7 +15,9 @@ import Glibc
 
 /// A growable typed column.
 public final class Column {
+    /// As SQL has it.
     public let type: DataType
+    /// How `storage` holds it, as follows from `type`.
     public let physical: PhysicalType
     /// Rows held.
     public private(set) var count = 0
@@ -29,6 +31,7 @@ public final class Column {
     public private(set) var bytes: UnsafeMutablePointer<UInt8>
     /// Bytes of text held.
     public private(set) var byteCount = 0
+    /// Bytes of text that fit before memory moves.
     public private(set) var byteCapacity = 0
     /// The elements of an array column, the entries of a map column.
     public let child: Column?

@@ -2,7 +2,9 @@
 
 /// A place in a text. Lines and columns count from 1; a column counts UTF-8 bytes.
 public struct TextPosition: Hashable, Sendable, Comparable {
+    /// From 1.
     public let line: Int
+    /// From 1, in UTF-8 bytes.
     public let column: Int
 
     public init(line: Int, column: Int) {
@@ -10,6 +12,7 @@ public struct TextPosition: Hashable, Sendable, Comparable {
         self.column = column
     }
 
+    /// In the order of the text.
     public static func < (a: TextPosition, b: TextPosition) -> Bool {
         (a.line, a.column) < (b.line, b.column)
     }
@@ -17,8 +20,10 @@ public struct TextPosition: Hashable, Sendable, Comparable {
 
 /// One complaint about a text.
 public struct Diagnostic: Error, Hashable, Sendable {
+    /// Whether it can be gone on with.
     public enum Severity: String, Sendable { case error, warning }
 
+    /// An error unless said otherwise.
     public let severity: Severity
     /// Where it starts.
     public let position: TextPosition

@@ -44,7 +44,9 @@ public struct Failure: Error, Sendable, CustomStringConvertible {
         case after(milliseconds: Int64)
     }
 
+    /// Whose fault it is; decides the exit code.
     public let domain: Domain
+    /// Whether trying again is of use; `.never` unless said otherwise.
     public let retry: Retry
     /// What was being done, as a participle: "connecting to".
     public let action: String

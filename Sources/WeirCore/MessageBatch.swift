@@ -15,9 +15,12 @@ public final class MessageBatch {
 
     /// The payloads, message i at `starts[i] ..< starts[i] + lengths[i]`.
     public private(set) var bytes: UnsafeMutablePointer<UInt8>
+    /// Bytes of all payloads.
     public private(set) var byteCount = 0
     private var byteCapacity: Int
+    /// Where each payload begins in `bytes`.
     public private(set) var starts: [Int] = []
+    /// Bytes of each payload.
     public private(set) var lengths: [Int] = []
     /// The topic of each message (MQTT), or an empty string; STRING.
     public private(set) var topics = Column(.string)
@@ -27,8 +30,9 @@ public final class MessageBatch {
     public private(set) var retained: [Bool] = []
     /// MQTT 5 user properties; only messages that have some are listed, by message index.
     public private(set) var userProperties: [Int: [(name: String, value: String)]] = [:]
-    /// Stop polling at this many messages or payload bytes.
+    /// Stop polling at this many messages; 16,384 by default.
     public let messagesMax: Int
+    /// Stop polling at this many payload bytes; 4 MiB by default. One payload may be longer.
     public let bytesMax: Int
 
     public init(messagesMax: Int = 16_384, bytesMax: Int = 4 << 20) {
@@ -41,7 +45,9 @@ public final class MessageBatch {
 
     deinit { bytes.deallocate() }
 
+    /// Messages held.
     public var count: Int { starts.count }
+    /// Whether none is held.
     public var isEmpty: Bool { starts.isEmpty }
     /// Whether a source should stop adding messages.
     public var isFull: Bool { count >= messagesMax || byteCount >= bytesMax }

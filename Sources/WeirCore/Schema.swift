@@ -2,7 +2,9 @@
 
 /// One column's name and type.
 public struct Field: Hashable, Sendable {
+    /// As in SQL, case-sensitive; empty where nobody asks for it.
     public let name: String
+    /// Of every value that is not NULL.
     public let type: DataType
 
     public init(_ name: String, _ type: DataType) {
@@ -21,6 +23,7 @@ public struct Field: Hashable, Sendable {
 
 /// The columns of a table, a query's result or a batch, in order.
 public struct Schema: Hashable, Sendable {
+    /// In the order of the columns.
     public let fields: [Field]
 
     public init(_ fields: [Field]) { self.fields = fields }
@@ -28,6 +31,7 @@ public struct Schema: Hashable, Sendable {
     /// How many columns there are.
     public var count: Int { fields.count }
 
+    /// The column at `index`, which must be there.
     public subscript(index: Int) -> Field { fields[index] }
 
     /// The position of the column of exactly this name (SQL names here are case-sensitive, as Flink's).

@@ -54,6 +54,7 @@ public enum PollResult: Sendable {
 public struct WaitRequest: Sendable {
     /// A file descriptor and whether to wait for it to be writable too; -1 for none.
     public var fileDescriptor: Int32
+    /// Whether to wake as soon as it can be written to, too.
     public var wantsWrite: Bool
     /// Poll again after at most this many milliseconds.
     public var timeoutMilliseconds: Int

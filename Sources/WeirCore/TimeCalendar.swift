@@ -9,8 +9,11 @@
 
 /// A date: year, month 1 … 12, day 1 … 31.
 public struct CivilDate: Hashable, Sendable {
+    /// Of the proleptic Gregorian calendar; 0 is the year before 1.
     public let year: Int
+    /// 1 to 12.
     public let month: Int
+    /// 1 to 31.
     public let day: Int
 
     @inlinable
@@ -23,9 +26,13 @@ public struct CivilDate: Hashable, Sendable {
 
 /// Calendar arithmetic in UTC.
 public enum CivilCalendar {
+    /// Of a second.
     public static let millisecondsPerSecond: Int64 = 1000
+    /// Of a minute; there are no leap seconds.
     public static let millisecondsPerMinute: Int64 = 60_000
+    /// Of an hour.
     public static let millisecondsPerHour: Int64 = 3_600_000
+    /// Of a day in UTC.
     public static let millisecondsPerDay: Int64 = 86_400_000
 
     /// 0001-01-01T00:00:00.000, the first instant that has a text.

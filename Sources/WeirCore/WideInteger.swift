@@ -4,9 +4,11 @@
 
 /// A sign and a magnitude of 256 bits.
 public struct WideInteger: Sendable {
+    /// The sign; without meaning where the magnitude is 0.
     public let isNegative: Bool
-    /// The upper and lower 128 bits of the magnitude.
+    /// The upper 128 bits of the magnitude.
     public let high: UInt128
+    /// The lower 128 bits of the magnitude.
     public let low: UInt128
 
     init(isNegative: Bool, high: UInt128, low: UInt128) {

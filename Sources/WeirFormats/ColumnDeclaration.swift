@@ -43,11 +43,15 @@ public enum TypeErrorAction: String, Hashable, Sendable, CaseIterable {
 
 /// One declared column of a source.
 public struct ColumnDeclaration: Hashable, Sendable {
+    /// In SQL.
     public let name: String
+    /// What values are converted to.
     public let type: DataType
+    /// Where values come from; by default the payload's member of this name.
     public let origin: ColumnOrigin
     /// How times are written; without meaning for other types and origins.
     public let timestampEncoding: TimestampEncoding
+    /// What becomes of a row with a value of another type.
     public let onTypeError: TypeErrorAction
 
     /// Declares a column; without an origin it is the payload's member of the same name.

@@ -72,6 +72,7 @@ public struct QueryStatistics: Hashable, Sendable {
 
 /// A running query.
 public final class QueryPipeline {
+    /// What it computes.
     public let plan: QueryPlan
     /// The columns of late rows: those that the first window gets, without arrays that UNNEST took
     /// apart; nil when the query has nothing that a row can be late for.

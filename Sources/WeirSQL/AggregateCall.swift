@@ -75,6 +75,7 @@ public enum AggregateFunction: String, Hashable, Sendable, CaseIterable {
 
 /// One aggregate of a query, over arguments computed from the input.
 public struct AggregateCall: Hashable, Sendable {
+    /// What is computed.
     public let function: AggregateFunction
     /// None for COUNT(*). The types are the arguments' own (INT, BIGINT, DOUBLE, STRING, …).
     public let arguments: [BoundExpression]
@@ -82,6 +83,7 @@ public struct AggregateCall: Hashable, Sendable {
     public let parameters: [LiteralValue]
     /// FILTER (WHERE …).
     public let filter: BoundExpression?
+    /// DISTINCT: equal arguments count once.
     public let isDistinct: Bool
     /// The result's type, as Flink derives it: COUNT is BIGINT; SUM, AVG, MIN and MAX have the
     /// argument's type (AVG of INT is INT, rounded toward zero).

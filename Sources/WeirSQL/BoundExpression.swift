@@ -21,7 +21,9 @@ public indirect enum BoundExpression: Hashable, Sendable {
 
     /// WHEN condition THEN result.
     public struct ConditionalBranch: Hashable, Sendable {
+        /// A BOOLEAN; NULL is as FALSE.
         public let condition: BoundExpression
+        /// Computed for the rows whose first true condition this is.
         public let result: BoundExpression
         public init(condition: BoundExpression, result: BoundExpression) {
             self.condition = condition

@@ -6,7 +6,9 @@ import WeirCore
 public struct Catalog: Sendable {
     /// A declared source.
     public struct Table: Sendable {
+        /// In SQL.
         public let name: String
+        /// Its columns.
         public let schema: Schema
         /// The event-time column; nil when rows get their arrival time.
         public let timeColumn: String?
@@ -20,7 +22,9 @@ public struct Catalog: Sendable {
 
     /// A named query that other queries read.
     public struct View: Sendable {
+        /// In SQL.
         public let name: String
+        /// A SELECT.
         public let sql: String
         public init(name: String, sql: String) {
             self.name = name
@@ -30,7 +34,9 @@ public struct Catalog: Sendable {
 
     /// A table of a file, which joins look rows up in. It has no time and no events of its own.
     public struct LookupTable: Sendable {
+        /// In SQL.
         public let name: String
+        /// Its columns.
         public let schema: Schema
         /// The columns that no two rows have equal, and none NULL.
         public let key: [String]
@@ -44,10 +50,13 @@ public struct Catalog: Sendable {
 
     /// A named expression over parameters, written out where it is called.
     public struct Macro: Sendable {
+        /// In SQL, as a function.
         public let name: String
-        /// A parameter, with the type that its argument must have or be able to become; nil for any.
+        /// A parameter.
         public struct Parameter: Hashable, Sendable {
+            /// In the macro's text.
             public let name: String
+            /// The type that an argument must have or be able to become; nil for any.
             public let type: DataType?
 
             public init(_ name: String, _ type: DataType? = nil) {
@@ -56,7 +65,9 @@ public struct Catalog: Sendable {
             }
         }
 
+        /// In the order of a call's arguments.
         public let parameters: [Parameter]
+        /// An expression over the parameters.
         public let sql: String
         public init(name: String, parameters: [Parameter], sql: String) {
             self.name = name
@@ -65,11 +76,15 @@ public struct Catalog: Sendable {
         }
     }
 
+    /// The sources.
     public var tables: [Table]
+    /// Named queries; none may read itself, however indirectly.
     public var views: [View]
+    /// Named expressions; none may call itself, however indirectly.
     public var macros: [Macro]
     /// The word list of SENTIMENT(text); nil for the one that is built in.
     public var sentimentWords: String?
+    /// The tables of files.
     public var lookupTables: [LookupTable]
 
     public init(

@@ -23,6 +23,7 @@ public struct JoinCondition: Hashable, Sendable {
         public let matchesNull: Bool
     }
 
+    /// All of them must be equal; none where the condition has no equality.
     public let keys: [Key]
     /// What else must be true, over the columns of the left input and then those of the right one.
     public let residual: BoundExpression?
@@ -83,6 +84,7 @@ public struct JoinCondition: Hashable, Sendable {
 
 /// A join of two streams that time bounds.
 public struct JoinSpec: Hashable, Sendable {
+    /// Which rows come out.
     public enum Kind: String, Hashable, Sendable {
         case inner, left, right, full
         /// Left rows that have a match, each once, and left rows that have none.
@@ -92,14 +94,17 @@ public struct JoinSpec: Hashable, Sendable {
         public var isOneSided: Bool { self == .semi || self == .anti }
     }
 
+    /// Which rows come out.
     public let kind: Kind
+    /// When rows belong together, apart from time.
     public let condition: JoinCondition
-    /// The event-time column of each input.
+    /// The event-time column of the left input.
     public let leftTime: Int
+    /// The event-time column of the right input.
     public let rightTime: Int
-    /// The least and the greatest difference, right minus left, in ms. Nothing matches if the least
-    /// is above the greatest.
+    /// The least difference, right minus left, in ms. Nothing matches if it is above `upper`.
     public let lower: Int64
+    /// The greatest difference, right minus left, in ms.
     public let upper: Int64
     /// Whether the bounds compare instants with what clocks show, which are one number in UTC only.
     public var comparesClocks = false
@@ -115,7 +120,9 @@ public struct TemporalJoinSpec: Hashable, Sendable {
     public let isOuter: Bool
     /// The keys are those by which there are versions; the residual is looked at for the version found.
     public let condition: JoinCondition
+    /// The event-time column of the left input.
     public let leftTime: Int
+    /// That of the versions, from which on each holds.
     public let rightTime: Int
 }
 

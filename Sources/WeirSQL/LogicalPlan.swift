@@ -122,6 +122,7 @@ public struct ExpandSpec: Hashable, Sendable {
 
 /// A bound query: what it computes and how its result is called.
 public struct QueryPlan: Hashable, Sendable {
+    /// The operator whose rows are the result.
     public let root: LogicalPlan
     /// The sources at the bottom, each once, from left to right.
     public var sources: [String] { root.sources }

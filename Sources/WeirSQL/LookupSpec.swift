@@ -4,6 +4,7 @@ import WeirCore
 
 /// A look-up of each row in a table.
 public struct LookupSpec: Hashable, Sendable {
+    /// Which rows come out.
     public enum Kind: String, Hashable, Sendable {
         case inner, left
         /// Rows that have a match in the table, each once, and rows that have none.
@@ -13,9 +14,11 @@ public struct LookupSpec: Hashable, Sendable {
         public var isOneSided: Bool { self == .semi || self == .anti }
     }
 
+    /// The table's name in the catalog.
     public let table: String
     /// The columns of the table that are read, in order.
     public let columns: Schema
+    /// Which rows come out.
     public let kind: Kind
     /// Over the columns of the input and then those of the table.
     public let condition: JoinCondition

@@ -13,6 +13,7 @@ public struct OverSpec: Hashable, Sendable {
     public let time: Int
     /// What rows must have in common to see each other.
     public let partition: [BoundExpression]
+    /// Which of the rows before it, itself among them, a row sees.
     public let frame: OverFrame
     /// One column of the output each, behind the input's columns.
     public let calls: [OverCall]

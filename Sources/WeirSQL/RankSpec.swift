@@ -8,7 +8,9 @@ import WeirCore
 
 /// One key of an order.
 public struct OrderKey: Hashable, Sendable {
+    /// Over the columns of the input.
     public let expression: BoundExpression
+    /// DESC.
     public let isDescending: Bool
     /// Whether NULL comes before all values; in Flink NULL is the least value unless said otherwise.
     public let areNullsFirst: Bool
@@ -34,13 +36,16 @@ public struct OrderKey: Hashable, Sendable {
 public struct RankSpec: Hashable, Sendable {
     /// The event-time column of the input.
     public let time: Int
+    /// PARTITION BY: rows are numbered from 1 in each.
     public let partition: [BoundExpression]
+    /// ORDER BY; rows equal in it are numbered in the order of arrival.
     public let order: [OrderKey]
     /// Whether the order is a time attribute alone, falling: of rows that are equal the latest is then
     /// taken where only one is, as Flink's deduplication does.
     public let isLatestFirst: Bool
-    /// The numbers that are kept.
+    /// The first of the numbers that are kept.
     public let first: Int64
+    /// The last of them; the greatest Int64 for no bound.
     public let last: Int64
     /// Whether the number is a column of the output, the last one.
     public let hasNumber: Bool
@@ -132,7 +137,9 @@ public struct SortSpec: Hashable, Sendable {
     public let time: Int
     /// The order of rows of one event time; those equal in it are in the order of arrival.
     public let order: [OrderKey]
+    /// Rows of the result that are left out first.
     public let offset: Int64
+    /// Rows of the result at most; nil for no bound.
     public let limit: Int64?
     /// Whether the text's order begins with the time attribute itself, and not with the window's end.
     public let isLedByTimeAttribute: Bool

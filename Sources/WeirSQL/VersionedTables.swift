@@ -6,6 +6,7 @@ import WeirCore
 
 /// A source whose rows are the versions of a table.
 public struct VersionedTable: Hashable, Sendable {
+    /// The source's name.
     public let source: String
     /// The columns of the source that tell its rows apart, each once, by name.
     public let key: [String]

@@ -27,6 +27,7 @@ public struct WindowSpec: Hashable, Sendable {
 
     /// The event-time column of the input; for attached windows window_end.
     public let timeColumn: Int
+    /// How windows lie in time.
     public let shape: Shape
     /// Start of a window modulo its slide (CUMULATE: its size), ms, not negative.
     public let offset: Int64

@@ -17,7 +17,9 @@ import Glibc
 /// Unchecked Sendable: RocksDB allows calls on one handle from any thread, all stored properties
 /// are constants set in `init`, and the one mutable thing, `failure`, is behind its own mutex.
 public final class Database: @unchecked Sendable {
+    /// Where it lies; held as long as the database is open.
     public let directory: StateDirectory
+    /// As it was opened.
     public let options: DatabaseOptions
     let handle: OpaquePointer
     let families: [OpaquePointer]

@@ -15,7 +15,9 @@ public final class Ledger {
 
     /// A label of a counter, such as `source="sensors"`.
     public struct Label: Hashable, Sendable {
+        /// As Prometheus takes it.
         public let name: String
+        /// Any text.
         public let value: String
 
         public init(_ name: String, _ value: String) {
@@ -26,8 +28,11 @@ public final class Ledger {
 
     /// A counter and its value.
     public struct Entry: Hashable, Sendable {
+        /// The counter's.
         public let name: String
+        /// In the order in which they were registered.
         public let labels: [Label]
+        /// What was counted, committed or not.
         public let value: UInt64
     }
 

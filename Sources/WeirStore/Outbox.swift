@@ -57,17 +57,23 @@ public struct OutboxPending: Hashable, Sendable {
 
 /// A stream and what became of its rows: appended + made = forwarded + pending + expired + merged.
 public struct OutboxStreamReport: Sendable {
+    /// The stream, for calls that want one.
     public let stream: StreamID
+    /// The sink that its rows go to.
     public let sinkName: String
+    /// A query, `_late/<query>` or `_rejected/<source>`.
     public let streamName: String
     /// The number of the last row; also how many there ever were.
     public let appended: UInt64
+    /// Rows that the sink has.
     public let forwarded: UInt64
+    /// Rows that were given up.
     public let expired: UInt64
     /// Rows that went into coarser ones.
     public let merged: UInt64
     /// Coarser rows that were made of them.
     public let made: UInt64
+    /// Rows that wait.
     public let pending: OutboxPending
 }
 

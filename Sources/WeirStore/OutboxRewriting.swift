@@ -14,7 +14,9 @@ import WeirCore
 
 /// A row of some blocks: the block's place among them, and the row in it.
 public struct OutboxPlace: Hashable, Comparable, Sendable {
+    /// From 0.
     public var block: Int
+    /// From 0.
     public var row: Int
 
     public init(block: Int, row: Int) {
@@ -22,6 +24,7 @@ public struct OutboxPlace: Hashable, Comparable, Sendable {
         self.row = row
     }
 
+    /// In the order of the rows' numbers.
     public static func < (a: OutboxPlace, b: OutboxPlace) -> Bool {
         (a.block, a.row) < (b.block, b.row)
     }
@@ -29,12 +32,14 @@ public struct OutboxPlace: Hashable, Comparable, Sendable {
 
 /// The blocks of a stream none of whose rows is sealed, as they were at one moment.
 public struct UnsealedBlocks: Sendable {
+    /// Whose they are.
     public let stream: StreamID
     /// Whether no row of the stream ever came before the first one here.
     public let beginsWithFirstRow: Bool
     let sink: SinkID
     let blocks: [OutboxBlock]
 
+    /// Blocks.
     public var count: Int { blocks.count }
     /// The number of the first row of block `index`.
     public func first(of index: Int) -> UInt64 { blocks[index].first }

@@ -22,8 +22,11 @@ public final class QueryRegistry {
 
     /// A registered query.
     public struct Entry: Hashable, Sendable {
+        /// The query's name in the configuration.
         public let name: String
+        /// What its state lies under; never given out twice.
         public let id: UInt32
+        /// Of its plan: another one means other state.
         public let fingerprint: [UInt8]
     }
 

@@ -6,11 +6,15 @@ import WeirCore
 /// Rows `first ... last` of a stream, sealed. Names of objects are made of `first`, `last` and
 /// `sealedAt` and of nothing that could be different at the next try.
 public struct Segment: Hashable, Sendable {
+    /// The sink that it goes to.
     public let sink: SinkID
+    /// Whose rows they are.
     public let stream: StreamID
     /// The stream's name: a query, `_late/<query>` or `_rejected/<source>`.
     public let streamName: String
+    /// The number of its first row.
     public let first: UInt64
+    /// The number of its last row, itself included.
     public let last: UInt64
     /// When it was sealed, ms since the epoch.
     public let sealedAt: Int64
@@ -26,8 +30,11 @@ public struct Segment: Hashable, Sendable {
 
 /// Rows that may be sealed as one segment.
 public struct SealableRange: Hashable, Sendable {
+    /// Whose rows they are.
     public let stream: StreamID
+    /// The number of the first row.
     public let first: UInt64
+    /// The number of the last row, itself included.
     public let last: UInt64
     /// How many rows they are.
     public let rowCount: UInt64
@@ -37,9 +44,13 @@ public struct SealableRange: Hashable, Sendable {
 
 /// Rows that were given up because the outbox was full.
 public struct ExpiredRange: Hashable, Sendable {
+    /// Whose rows they were.
     public let stream: StreamID
+    /// The stream's name, for the log.
     public let streamName: String
+    /// The number of the first row.
     public let first: UInt64
+    /// The number of the last row, itself included.
     public let last: UInt64
     /// How many rows they were.
     public let rowCount: UInt64

@@ -61,6 +61,7 @@ public struct StagedFile: Hashable, Sendable {
 
 /// What is kept in memory of a segment's files: days of them must not add up there.
 public struct StagedSummary: Hashable, Sendable {
+    /// How many there are.
     public let fileCount: Int
     /// Bytes of all files.
     public let byteCount: Int

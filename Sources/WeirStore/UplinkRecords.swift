@@ -18,7 +18,9 @@ public struct UplinkRecords: Sendable {
 
     /// What a stream's rows took: bytes that were sent, and bytes that they had in the outbox.
     public struct Volume: Sendable, Hashable {
+        /// Bytes over the wire.
         public var sent: Int64
+        /// Bytes in the outbox.
         public var encoded: Int64
 
         public init(sent: Int64, encoded: Int64) {

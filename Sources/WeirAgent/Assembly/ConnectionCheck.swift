@@ -12,7 +12,9 @@ public enum ConnectionCheck {
     public struct Outcome: Sendable {
         /// `source sensors` or `sink lake`.
         public let subject: String
+        /// Whether it can be worked with; a warning does not make it false.
         public let isRight: Bool
+        /// What was found, and where something is wrong, what to do.
         public let sentence: String
     }
 

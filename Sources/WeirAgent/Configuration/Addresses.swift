@@ -7,6 +7,7 @@ import WeirCore
 public struct HostPort: Hashable, Sendable, CustomStringConvertible {
     /// A name or an address, without the brackets of IPv6.
     public let host: String
+    /// 1 to 65,535.
     public let port: Int
 
     public init(host: String, port: Int) {
@@ -14,6 +15,7 @@ public struct HostPort: Hashable, Sendable, CustomStringConvertible {
         self.port = port
     }
 
+    /// As it is written: `host:port`, an IPv6 address in brackets.
     public var description: String {
         host.utf8.contains(UInt8(ascii: ":")) ? "[\(host)]:\(port)" : "\(host):\(port)"
     }

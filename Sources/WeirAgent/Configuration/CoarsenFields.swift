@@ -17,6 +17,7 @@ public struct CoarseningConfiguration: Sendable, Hashable {
     /// The widths of windows that rows are merged into, from the narrowest, ms; each is a multiple of the
     /// one before.
     public let widthsMilliseconds: [Int64]
+    /// What happens when rows are as coarse as they can be; `.dropOldest` by default.
     public let then: Remainder
 }
 

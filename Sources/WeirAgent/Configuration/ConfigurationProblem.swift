@@ -9,9 +9,12 @@ public struct ConfigurationProblem: Hashable, Sendable, CustomStringConvertible 
     public let file: String
     /// Lines and columns count from 1; a column counts bytes.
     public let position: TextPosition
+    /// Errors keep the agent from starting; warnings do not.
     public let severity: Diagnostic.Severity
+    /// What is wrong and what would be right; never a secret.
     public let message: String
 
+    /// `file:line:column: severity: message`.
     public var description: String {
         "\(file):\(position.line):\(position.column): \(severity.rawValue): \(message)"
     }

@@ -7,14 +7,15 @@ import WeirSQL
 
 /// The group `delta` of a sink.
 public struct DeltaConfiguration: Sendable {
-    /// Commits from one checkpoint of a table to the next.
+    /// Commits from one checkpoint of a table to the next; 1 to 100,000, 50 by default.
     public let checkpointInterval: Int64
-    /// When small files are compacted, and files that are no longer part of a table deleted; nil: never.
+    /// When small files are compacted; nil (the default) for never.
     public let optimize: Schedule?
+    /// When files that are no longer part of a table are deleted; nil (the default) for never.
     public let vacuum: Schedule?
-    /// The length of a compacted file that is aimed at, in bytes.
+    /// The length of a compacted file that is aimed at; 64 KB to 1 GB, 64 MB by default.
     public let targetFileBytes: Int64
-    /// How long files stay that are no longer part of a table, ms.
+    /// How long files stay that are no longer part of a table; 1 s to 3,650 days, 7 days by default.
     public let vacuumAfterMilliseconds: Int64
 }
 

@@ -30,25 +30,39 @@ public struct SinkConfiguration: Sendable {
         case rows(RowSinkConfiguration)
     }
 
+    /// The name that queries send their results to.
     public let name: String
+    /// The store or receiver, with its own keys.
     public let destination: Destination
+    /// How rows are written to files; `.ndjson` by default. Sinks that take rows have formats of
+    /// their own.
     public let format: OutputFormat
+    /// How objects are compressed, of Parquet each page; `.zstd` by default for Parquet and Delta,
+    /// else `.none`.
     public let compression: OutputCompression
+    /// How Parquet is written; without effect on other formats.
     public let parquet: ParquetConfiguration
+    /// How tables are kept; without effect on other formats than `.delta`.
     public let delta: DeltaConfiguration
     /// nil when the bounds alone seal.
     public let schedule: Schedule?
+    /// Rows of a stream that are sealed at once; 1 to 10⁹, 1,000,000 by default.
     public let rowsMax: Int64
+    /// Bytes, as the outbox holds them, that are sealed at once; 1 KB to 5 GB, 64 MB by default.
     public let bytesMax: Int64
+    /// Age of the oldest row at which what waits is sealed; 1 s to 7 days, nil (the default) for no
+    /// bound.
     public let ageMaxMilliseconds: Int64?
     /// The timestamp column by whose date and hour objects are laid out; nil for the time of the
     /// seal.
     public let partitionBy: String?
     /// Pause between attempts, from the first to the longest.
     public let retryMilliseconds: ClosedRange<Int64>
+    /// How much may wait, for how long, and what happens then.
     public let outbox: OutboxConfiguration
     let uploads: UploadConfiguration
 
+    /// The kind of `destination`.
     public var type: SinkType {
         switch destination {
         case .file: .file
@@ -86,13 +100,18 @@ public struct ParquetConfiguration: Sendable, Hashable {
         case plain
     }
 
+    /// `.delta` by default.
     public let encodings: Encodings
+    /// Columns with a Bloom filter in each row group; none by default.
     public let bloomFilterColumns: [String]
+    /// Memory that the row groups under way may take before they are written; 1 MB to 1 GB, 16 MB
+    /// by default.
     public let rowGroupBytesMax: Int64
 }
 
 /// The group `outbox` of a sink.
 public struct OutboxConfiguration: Sendable, Hashable {
+    /// What happens when `bytesMax` is reached.
     public enum FullPolicy: String, Sendable, CaseIterable {
         /// The intake waits.
         case pause
@@ -110,10 +129,13 @@ public struct OutboxConfiguration: Sendable, Hashable {
         case always
     }
 
+    /// Bytes of rows that may wait, in blocks and in files; 1 MB to 10 TB, 1 GB by default.
     public let bytesMax: Int64
     /// Rows that have waited longer are dropped and counted; nil for never.
     public let ageMaxMilliseconds: Int64?
+    /// `.pause` by default.
     public let onFull: FullPolicy
+    /// `.waiting` by default.
     public let files: FilesPolicy
     /// How rows are merged; nil unless `onFull` is `.coarsen`.
     public var coarsening: CoarseningConfiguration?
@@ -123,6 +145,7 @@ public struct OutboxConfiguration: Sendable, Hashable {
 public struct TransferConfiguration: Sendable {
     /// Bytes a second at most; nil for no bound.
     public let uploadBytesPerSecondMax: Int64?
+    /// The longest wait for a connection; 100 ms to 10 min, 10 s by default.
     public let connectTimeoutMilliseconds: Int64
     /// A request in which nothing moves for so long is given up and repeated.
     public let stallTimeoutMilliseconds: Int64
@@ -132,8 +155,11 @@ public struct TransferConfiguration: Sendable {
     public let interface: String?
     /// A URL; nil for what the environment says.
     public let proxy: String?
+    /// The user at the proxy; nil for none.
     public let proxyUsername: String?
+    /// The password at the proxy; nil for none.
     public let proxyPassword: Secret?
+    /// Which authorities are trusted, and the client's own certificate.
     public let tls: TLSConfiguration
 }
 
@@ -151,12 +177,17 @@ public struct WebHDFSConfiguration: Sendable {
 
     /// The NameNodes; the active one is found by asking.
     public let nameNodes: [HostPort]
+    /// Whether the URL is `swebhdfs://`.
     public let usesTLS: Bool
     /// The folder, absolute.
     public let directory: String
+    /// `.token` by default when there is a `delegationToken`, else `.simple`.
     public let authentication: Authentication
+    /// The user of `.simple`, who owns the files; `weir` by default.
     public let user: String?
+    /// The token of `.token`; nil for the others.
     public let delegationToken: Secret?
+    /// Times, rate, proxy and TLS.
     public let transfer: TransferConfiguration
 }
 
@@ -174,18 +205,26 @@ public struct S3Configuration: Sendable {
         case instance
     }
 
+    /// The bucket, from the URL.
     public let bucket: String
     /// Of object names, without slashes at its ends; may be empty.
     public let prefix: String
     /// `http://host:port`; nil for Amazon's own of the region.
     public let endpoint: String?
+    /// The region that requests are signed for; `us-east-1` by default.
     public let region: String
+    /// `.auto` by default.
     public let credentials: CredentialSource
+    /// The access key id; nil when the credentials come from elsewhere.
     public let accessKey: Secret?
+    /// The secret access key, given with `accessKey` or not at all.
     public let secretKey: Secret?
+    /// The token of temporary credentials; nil for lasting ones.
     public let sessionToken: Secret?
     /// `endpoint/bucket/key` rather than `bucket.endpoint/key`.
     public let usesPathStyle: Bool
+    /// Objects that are longer go up in parts; 5 MiB to 5 GB, 16 MB by default.
     public let multipartAboveBytes: Int64
+    /// Times, rate, proxy and TLS.
     public let transfer: TransferConfiguration
 }

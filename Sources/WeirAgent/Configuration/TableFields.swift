@@ -11,14 +11,19 @@ public enum TableFormat: String, Sendable, CaseIterable {
 
 /// `[[table]]`.
 public struct TableConfiguration: Sendable {
+    /// The table's name in SQL, unique among sources, tables and views.
     public let name: String
     /// Relative to the working directory unless absolute.
     public var path: String
+    /// `.ndjson` by default.
     public let format: TableFormat
+    /// The columns of the file, in CSV found by their names; at least one.
     public let columns: [ColumnConfiguration]
+    /// The columns that tell rows apart: none is NULL, and no two rows agree in all.
     public let key: [String]
-    /// A file with more rows, or more bytes, is refused.
+    /// A file with more rows is refused; 1 to 20,000,000, 1,000,000 by default.
     public let rowsMax: Int
+    /// A file with more bytes is refused; 1 KB to 1 GB, 64 MB by default.
     public let bytesMax: Int
 
     /// The columns' names and types.

@@ -5,8 +5,9 @@ import WeirCore
 
 /// Exponential back-off with jitter ("equal jitter": between half and all of the step).
 public struct Backoff: Sendable {
-    /// The first wait and the longest, ms.
+    /// The first wait, above 0.
     public let minimumMilliseconds: Int64
+    /// The longest wait, not below the first.
     public let maximumMilliseconds: Int64
     private var step: Int64 = 0
 

@@ -16,10 +16,13 @@ public struct MetricsText {
 
     /// One histogram's counts.
     public struct Histogram {
+        /// Beside `le`, which each bucket has.
         public let labels: Labels
         /// `counts[i]` is how many were at or below bound i.
         public let counts: [UInt64]
+        /// Of all values, in the metric's unit.
         public let sum: Double
+        /// Of all values, those above the last bound included.
         public let count: UInt64
 
         public init(labels: Labels = [], counts: [UInt64], sum: Double, count: UInt64) {

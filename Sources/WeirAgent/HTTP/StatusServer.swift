@@ -13,8 +13,11 @@ import WeirCore
 
 /// An answer to a GET.
 public struct StatusResponse: Sendable {
+    /// The HTTP status.
     public var code: Int
+    /// As the header has it.
     public var contentType: String
+    /// Text in UTF-8.
     public var body: String
 
     public init(code: Int = 200, contentType: String = "text/plain; charset=utf-8", body: String) {
@@ -38,6 +41,7 @@ struct StatusServerLimits: Sendable {
 
 /// Serves GET requests of `routes` on one address, on one thread that all servers share.
 public final class StatusServer: Sendable {
+    /// Answers a GET; called on the server's thread, so it must not wait.
     public typealias Route = @Sendable () -> StatusResponse
     /// Answers a POST, given the parameters of its query; may take as long as a write to disk.
     typealias Action = @Sendable ([String: String]) -> StatusResponse

@@ -13,7 +13,9 @@ public struct OutboxFindings: Sendable {
     public fileprivate(set) var lines: [String] = []
     /// Sentences on what is damaged; empty when all is well.
     public fileprivate(set) var problems: [String] = []
+    /// Files that were looked at or written.
     public fileprivate(set) var fileCount = 0
+    /// Bytes of these.
     public fileprivate(set) var byteCount = 0
 
     /// All of it as one JSON object.

@@ -16,11 +16,14 @@ public struct CaseOptions: Sendable {
 
 /// The result of one case.
 public struct CaseOutcome: Sendable {
+    /// The file, as it was given.
     public let path: String
     /// What is wrong, for people, indented text; empty when the case passed.
     public let complaints: [String]
+    /// How long all its runs took.
     public let milliseconds: Int
 
+    /// Whether nothing is wrong.
     public var isPassed: Bool { complaints.isEmpty }
 }
 

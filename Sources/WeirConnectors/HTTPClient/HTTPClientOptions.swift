@@ -29,9 +29,11 @@ public struct HTTPClientOptions: Sendable {
     public var certificateFile: String?
     /// The private key of the client's certificate in PEM.
     public var keyFile: String?
+    /// `.environment` unless a proxy is configured.
     public var proxy = Proxy.environment
     /// The network interface (or source address) to send from, where there are several uplinks.
     public var interface: String?
+    /// What the header User-Agent says.
     public var userAgent = "weir"
 
     public init() {}

@@ -22,9 +22,13 @@ public enum HTTPBody: Sendable {
 
 /// One HTTP request.
 public struct HTTPRequest: Sendable {
+    /// In upper case, such as `PUT`.
     public var method: String
+    /// With its query, percent-encoded; may hold a token, and is never printed.
     public var url: String
+    /// Beside those that the client adds by itself.
     public var headers: [(name: String, value: String)] = []
+    /// What is sent; nothing by default.
     public var body = HTTPBody.none
     /// An answer's body longer than this is a failure.
     public var responseBytesMax = 1 << 20
@@ -51,9 +55,11 @@ public struct HTTPRequest: Sendable {
 
 /// An HTTP answer; redirects are answers like any other.
 public struct HTTPResponse: Sendable {
+    /// The status code of the last answer, 100 to 599.
     public var status: Int
     /// As they came, names in lower case.
     public var headers: [(name: String, value: String)]
+    /// Bounded by the request's `responseBytesMax`.
     public var body: [UInt8]
 
     public init(status: Int, headers: [(name: String, value: String)] = [], body: [UInt8] = []) {
@@ -67,6 +73,7 @@ public struct HTTPResponse: Sendable {
         headers.first { $0.name == name }?.value
     }
 
+    /// Whether the status is 2xx.
     public var isSuccess: Bool { (200..<300).contains(status) }
 
     /// The body as text.

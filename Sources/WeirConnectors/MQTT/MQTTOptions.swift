@@ -6,8 +6,11 @@ import CMosquitto
 
 /// Where a broker listens.
 public struct MQTTAddress: Sendable, Hashable, CustomStringConvertible {
+    /// A name or a numeric address, IPv6 without brackets.
     public var host: String
+    /// 1 to 65,535.
     public var port: Int
+    /// Whether the connection is encrypted and the broker's certificate verified.
     public var usesTLS: Bool
 
     public init(host: String, port: Int, usesTLS: Bool) {
@@ -66,18 +69,23 @@ public struct MQTTOptions: Sendable {
 
     /// The source's name in the configuration.
     public var name: String
+    /// Where the broker listens.
     public var address: MQTTAddress
     /// Topic filters, wildcards and `$share/group/…` allowed; subscribed at QoS 1.
     public var topics: [String]
     /// Names the session at the broker; must stay the same over restarts and be nobody else's.
     public var clientID: String
+    /// The user at the broker; nil for none.
     public var username: String?
+    /// The password; nil for none, and always without `username`.
     public var password: String?
-    /// PEM files. Without `caFile` the system's authorities are trusted; `keyFile` nil means that
-    /// `certFile` holds the key too.
+    /// The authorities to trust (PEM); nil for the system's.
     public var caFile: String?
+    /// The client's certificate (PEM); nil for none.
     public var certFile: String?
+    /// The key of `certFile` (PEM); nil when that holds it too.
     public var keyFile: String?
+    /// The version that is spoken; MQTT 5 by default.
     public var protocolVersion: ProtocolVersion = .v5
     /// A PINGREQ goes out after so long a silence; the connection is given up after twice that.
     public var keepAliveSeconds = 30
@@ -94,8 +102,9 @@ public struct MQTTOptions: Sendable {
     public var maximumPacketBytes: UInt32 = 16 << 20
     /// Of a longer payload so much and one byte more is handed over, to be rejected for its length.
     public var payloadBytesMax = Int.max
-    /// Back-off between attempts to connect.
+    /// The first pause between attempts to connect; it doubles with each.
     public var reconnectMinimumMilliseconds: Int64 = 500
+    /// The longest pause between attempts to connect.
     public var reconnectMaximumMilliseconds: Int64 = 60_000
     /// An attempt that has not been answered with a CONNACK by then is given up.
     public var connectTimeoutMilliseconds: Int64 = 15_000

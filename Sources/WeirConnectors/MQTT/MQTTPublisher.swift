@@ -19,7 +19,9 @@ public final class MQTTPublisher {
 
     /// A message that the broker, or MQTT itself, does not take.
     public struct Refusal {
+        /// As it was published under.
         public let number: UInt64
+        /// A sentence without the payload.
         public let reason: String
     }
 

@@ -27,6 +27,7 @@ public struct ObjectKey: Hashable, Sendable, Comparable, CustomStringConvertible
         self.text = text
     }
 
+    /// As it stands in requests, percent-encoded.
     public var description: String { text }
 
     /// The last segment.

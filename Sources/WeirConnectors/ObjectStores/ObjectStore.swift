@@ -76,6 +76,7 @@ extension ObjectStore {
 
 /// What a store says of an object.
 public struct ObjectInfo: Sendable, Hashable {
+    /// From the store's place on.
     public let key: ObjectKey
     /// Bytes.
     public let length: Int
@@ -127,6 +128,7 @@ public struct AccessReport: Sendable {
 
 /// What every store is given: time, a way to be stopped, and where tests want it to crash.
 public struct ObjectStoreContext: Sendable {
+    /// For stamps, ages and back-offs.
     public var clock: any MachineClock
     /// Raised when weir stops; a call under way then fails within a second or so.
     public var abort: AbortFlag

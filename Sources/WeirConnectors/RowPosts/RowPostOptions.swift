@@ -20,6 +20,7 @@ public struct RowPostOptions: Sendable {
         case token(scheme: String, token: String)
     }
 
+    /// What answers there.
     public var receiver: Receiver
     /// The address without its query: `https://host/path`.
     public var url: String
@@ -31,9 +32,11 @@ public struct RowPostOptions: Sendable {
     public var isCompressed = false
     /// Sent with every request, behind weir's own.
     public var headers: [(name: String, value: String)] = []
+    /// None by default.
     public var authorization = Authorization.none
     /// The key of the header Weir-Signature; nil for none.
     public var signingSecret: String?
+    /// How requests travel.
     public var http = HTTPClientOptions()
 
     public init(_ receiver: Receiver, url: String, contentType: String) {

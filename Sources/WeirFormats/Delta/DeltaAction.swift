@@ -15,7 +15,9 @@ public enum DeltaAction: Hashable, Sendable {
 
 /// What readers and writers must know to use the table (`protocol`).
 public struct DeltaProtocol: Hashable, Sendable {
+    /// The least version of the protocol that a reader must know.
     public var minReaderVersion: Int
+    /// The least that a writer must know.
     public var minWriterVersion: Int
     /// Named features; there is a list from reader version 3 on.
     public var readerFeatures: [String]?
@@ -37,13 +39,16 @@ public struct DeltaProtocol: Hashable, Sendable {
 public struct DeltaMetadata: Hashable, Sendable {
     /// A UUID that the table keeps for ever.
     public var id: String
+    /// For people; weir gives none.
     public var name: String?
     public var description: String?
-    /// `parquet`, and its options, of which there are none.
+    /// `parquet`.
     public var formatProvider: String
+    /// The format's options; Parquet has none.
     public var formatOptions: [String: String]
     /// The columns, as JSON (DeltaSchema).
     public var schemaString: String
+    /// Their names, in order; empty for a table without partitions.
     public var partitionColumns: [String]
     /// When the table was made, ms since the epoch.
     public var createdTime: Int64?
@@ -82,6 +87,7 @@ public struct DeltaAdd: Hashable, Sendable {
     public var dataChange: Bool
     /// Statistics, as JSON (DeltaStatistics).
     public var stats: String?
+    /// Whatever other writers note of the file; weir gives none.
     public var tags: [String: String?]?
 
     public init(
@@ -104,9 +110,11 @@ public struct DeltaRemove: Hashable, Sendable {
     public var path: String
     /// When it was removed, ms since the epoch.
     public var deletionTimestamp: Int64?
+    /// As of `DeltaAdd`.
     public var dataChange: Bool
     /// Whether the next two are given.
     public var extendedFileMetadata: Bool
+    /// As in the file's `add`, where `extendedFileMetadata` says that they are given.
     public var partitionValues: [String: String?]?
     /// Bytes.
     public var size: Int64?
@@ -127,6 +135,7 @@ public struct DeltaRemove: Hashable, Sendable {
 
 /// How far an application has come with what it writes to the table (`txn`).
 public struct DeltaTransaction: Hashable, Sendable {
+    /// Names the application; weir's is of agent, state, sink and stream.
     public var appId: String
     /// Never falls; weir's is the number of the last row.
     public var version: Int64

@@ -8,11 +8,13 @@ public struct DeltaLogEntry: Sendable {
     public var info: [(name: String, value: String)]
     /// When it was made, ms since the epoch.
     public var timestamp: Int64
-    /// What was done, such as `WRITE`, and the words that go with it.
+    /// What was done, such as `WRITE`.
     public var operation: String
+    /// The words that go with `operation`.
     public var operationParameters: [String: String]
     /// Whether it adds rows without having looked at any.
     public var isBlindAppend: Bool
+    /// What changes in the table, in order.
     public var actions: [DeltaAction]
 
     public init(

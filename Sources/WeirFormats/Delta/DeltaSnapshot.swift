@@ -9,7 +9,9 @@
 public struct DeltaSnapshot: Sendable {
     /// The version of the last entry that was applied; -1 before the first.
     public var version: Int64
+    /// The table's protocol; nil before the first entry.
     public private(set) var versions: DeltaProtocol?
+    /// The table's columns and settings; nil before the first entry.
     public private(set) var metadata: DeltaMetadata?
     /// Live files by path; empty when they are not kept.
     public private(set) var files: [String: DeltaAdd] = [:]

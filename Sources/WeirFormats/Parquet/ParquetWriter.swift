@@ -12,6 +12,7 @@ import WeirCore
 
 /// How a Parquet file is written.
 public struct ParquetOptions: Sendable {
+    /// Of each page.
     public var compression: Compression
     /// Whole numbers without a dictionary as DELTA_BINARY_PACKED, which Flink's reader lacks, or PLAIN.
     public var usesDeltas: Bool

@@ -8,7 +8,9 @@ import Glibc
 
 /// A file that stays as it is while it is read.
 public final class ParquetFile: ParquetSource {
+    /// Its path.
     public let name: String
+    /// Bytes, when it was opened.
     public let length: Int
     private let descriptor: Int32
 

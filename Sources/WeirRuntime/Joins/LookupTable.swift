@@ -9,6 +9,7 @@ import WeirSQL
 
 /// A table in memory.
 public final class LookupTable {
+    /// In SQL.
     public let name: String
     /// The rows, with all columns of the table.
     public private(set) var rows: Batch

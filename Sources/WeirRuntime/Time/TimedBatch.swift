@@ -28,6 +28,7 @@ public struct TimedBatch {
 public struct RejectedRow: Hashable, Sendable {
     /// The row's index in the batch given to `WatermarkTracker.assign`.
     public let row: Int
+    /// Why it cannot be used.
     public let reason: RejectionReason
 }
 

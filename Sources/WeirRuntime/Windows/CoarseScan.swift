@@ -12,13 +12,15 @@ import WeirStore
 
 /// A wide window, and where its rows lie.
 public struct CoarseWindow: Sendable {
-    /// [start, end) of the window, ms.
+    /// The window's first millisecond.
     public let start: Int64
+    /// The first millisecond behind the window.
     public let end: Int64
     /// Its rows: those of one narrow window behind those of the other, each in the order of keys.
     fileprivate(set) var runs: [Range<OutboxPlace>]
-    /// Where its first row is, and the place behind its last.
+    /// Where its first row is.
     public var firstRow: OutboxPlace { runs[0].lowerBound }
+    /// The place behind its last row.
     public var endOfRows: OutboxPlace { runs[runs.count - 1].upperBound }
 }
 

@@ -26,6 +26,7 @@ public struct CoarsenablePlan: Hashable, Sendable {
 
 /// Why a query's rows cannot be merged.
 public struct CoarseningRefusal: Error, Hashable, Sendable {
+    /// Part of a sentence, without a full stop.
     public let reason: String
 }
 

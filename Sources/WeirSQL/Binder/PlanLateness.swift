@@ -7,6 +7,7 @@ import WeirCore
 extension QueryPlan {
     /// Why a query cannot correct its results.
     public struct LatenessRefusal: Error, Hashable, Sendable {
+        /// Part of a sentence, without a full stop.
         public let reason: String
     }
 

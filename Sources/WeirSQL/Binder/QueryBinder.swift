@@ -7,6 +7,7 @@ import WeirCore
 
 /// Everything that is wrong with one text, in order of place; never empty.
 public struct DiagnosticList: Error, Hashable, Sendable {
+    /// Each once, in the order of their places.
     public let diagnostics: [Diagnostic]
 
     init(_ diagnostics: [Diagnostic]) {
@@ -20,6 +21,7 @@ public struct DiagnosticList: Error, Hashable, Sendable {
 
 /// What is wrong with one view.
 public struct ViewErrors: Hashable, Sendable {
+    /// The view's name.
     public let view: String
     /// Places are in the view's own text.
     public let diagnostics: [Diagnostic]

@@ -20,6 +20,7 @@ public struct PatternSpec: Hashable, Sendable {
     public var order: [PatternOrder]
     /// The variables, in the order of the pattern.
     public var elements: [PatternElement]
+    /// Where the search goes on behind a match.
     public var skip: PatternSkip
     /// WITHIN, ms: the last row of a match comes less than this after its first.
     public var within: Int64?
@@ -27,23 +28,29 @@ public struct PatternSpec: Hashable, Sendable {
     public var defineValues: PatternValues
     /// What measures read of a match.
     public var measureValues: PatternValues
+    /// MEASURES, over what `measureValues` gives.
     public var measures: [BoundExpression]
 }
 
 /// A column that orders rows of one event time.
 public struct PatternOrder: Hashable, Sendable {
+    /// Of the input.
     public let column: Int
+    /// DESC.
     public let isDescending: Bool
+    /// Whether NULL comes before all values.
     public let areNullsFirst: Bool
 }
 
 /// A pattern variable.
 public struct PatternElement: Hashable, Sendable {
+    /// As the pattern has it.
     public let name: String
     /// How many rows in a row are mapped to it.
     public let least: Int
     /// nil: without limit.
     public let most: Int?
+    /// Whether it takes as many rows as it can, rather than as few.
     public let isGreedy: Bool
     /// nil: every row.
     public var condition: BoundExpression?
@@ -63,10 +70,13 @@ public enum PatternSkip: Hashable, Sendable {
 public struct PatternReference: Hashable, Sendable {
     /// nil: the rows of all variables.
     public let variable: Int?
+    /// Of the input.
     public var column: Int
+    /// The column's.
     public let type: DataType
     /// Counted from the first row; else from the last.
     public let isFirst: Bool
+    /// Rows from there, 0 for the first or last itself.
     public let offset: Int
 }
 
@@ -80,7 +90,9 @@ public struct PatternAggregate: Hashable, Sendable {
 
 /// What expressions read of a match.
 public struct PatternValues: Hashable, Sendable {
+    /// The first columns of the values.
     public var references: [PatternReference] = []
+    /// The columns behind those.
     public var aggregates: [PatternAggregate] = []
 
     /// How many columns the values are.

@@ -13,6 +13,7 @@ import WeirCore
 /// Objects in one container, below one prefix.
 public final class AzureBlobStore: ObjectStore {
     private static let listBytesMax = 32 << 20
+    private static let listRoot = "EnumerationResults"
     private static let listPageMax = 5000
 
     private let connection: AzureConnection
@@ -147,7 +148,7 @@ public final class AzureBlobStore: ObjectStore {
         request.query = listQuery(prefix, max: max)
         if let marker { request.query.append(("marker", marker)) }
         let response = try connection.sendExpectingSuccess(request)
-        let document = try requireListing(response, to: request)
+        let document = try connection.listing(Self.listRoot, in: response, to: request)
         let objects = (document.child("Blobs")?.children("Blob") ?? []).compactMap(object)
         return (objects, document["NextMarker"].flatMap { $0.isEmpty ? nil : $0 })
     }
@@ -162,16 +163,6 @@ public final class AzureBlobStore: ObjectStore {
             modifiedMilliseconds: properties["Last-Modified"].flatMap(HTTPDate.milliseconds(fixdate:)))
     }
 
-    private func requireListing(
-        _ response: HTTPResponse, to request: CloudRequest
-    ) throws(Failure) -> XMLElement {
-        guard let document = XMLElement(parsing: response.body), document.name == "EnumerationResults"
-        else {
-            throw connection.strangeAnswer(to: request, "answered without EnumerationResults")
-        }
-        return document
-    }
-
     public func delete(_ key: ObjectKey) throws(Failure) { try connection.remove(prefix.whole(key)) }
 
     public func rename(_ key: ObjectKey, to newKey: ObjectKey) throws(Failure) {
@@ -182,7 +173,7 @@ public final class AzureBlobStore: ObjectStore {
         var request = CloudRequest(method: "GET", action: "listing")
         request.query = listQuery(prefix.text, max: 1)
         let response = try connection.send(request)
-        if response.isSuccess { _ = try requireListing(response, to: request) }
+        if response.isSuccess { _ = try connection.listing(Self.listRoot, in: response, to: request) }
         return try connection.accessReport(
             on: response, to: request, at: location, isListed: response.isSuccess,
             isDenied: AzureError(response).code == "AuthorizationPermissionMismatch",

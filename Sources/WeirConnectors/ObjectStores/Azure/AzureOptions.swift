@@ -25,7 +25,9 @@ public enum AzureCredentials: Sendable, CustomStringConvertible, CustomReflectab
         }
     }
 
+    /// The kind of the credentials, without any of them.
     public var description: String { "AzureCredentials(\(settingName))" }
+    /// Empty.
     public var customMirror: Mirror { Mirror(self, children: []) }
 }
 
@@ -41,13 +43,16 @@ public struct AzureOptions: Sendable {
 
     /// `account.blob.core.windows.net` or `account.dfs.core.windows.net`.
     public var host: String
+    /// The container; with `.fileSystem` the file system.
     public var container: String
     /// What all keys begin with, without slashes at the ends; empty = nothing.
     public var prefix: String
+    /// Follows from the host: `.fileSystem` for `dfs`.
     public var interface: Interface
     /// `http(s)://host:port` to ask instead of `https://host`. Where its host is a numeric address or
     /// localhost, the account is the first segment of each path, as emulators want it.
     public var endpoint: String?
+    /// The machine's identity unless others are given.
     public var credentials = AzureCredentials.managedIdentity(client: nil)
     /// Where applications get their tokens.
     public var authority = "https://login.microsoftonline.com"
@@ -55,6 +60,7 @@ public struct AzureOptions: Sendable {
     public var multipartAboveBytes = 16 << 20
     /// The length of a block, and of what one request appends to a file.
     public var partBytes = 8 << 20
+    /// How requests travel.
     public var http = HTTPClientOptions()
     /// The variables that the managed identity looks at.
     public var environment = AzureOptions.processEnvironment()

@@ -56,23 +56,14 @@ struct AzureTokens {
         }
     }
 
-    /// The service's own sentence is the best there is; it begins with its code (AADSTS7000215: …).
+    /// The service's own sentence is the best there is; it begins with Azure's code (AADSTS7000215: …).
     private func refusal(
         _ request: HTTPRequest, _ response: HTTPResponse, advice: String
     ) -> Failure {
-        let host = ServerAddress(request.url)?.authority ?? "the token service"
-        let document = JSONValue(parsing: response.body)
-        var reason = "\(host) answered \(response.status)"
-        if response.isSuccess { reason += " without a token" }
-        if let description = document?["error_description"]?.string {
-            reason += ": \(firstLine(description))"
-        } else if let code = document?["error"]?.string {
-            reason += " \(code)"
-        }
-        let isTransient = response.status >= 500 || response.status == 429 || document == nil
-        return Failure(
-            .external, request.action, request.subject, reason, advice: advice,
-            retry: isTransient ? response.retry(nowMilliseconds: service.clock.nowMilliseconds()) : .never)
+        let said = TokenAnswer(to: request, response)
+        return service.failure(
+            of: request, response, reason: said.sentence, advice: advice,
+            isTransient: said.isTransient)
     }
 
     private static func advice(for response: HTTPResponse) -> String {
@@ -86,9 +77,4 @@ struct AzureTokens {
         ]
         return known.first { text.contains($0.0) }?.1 ?? "look at tenant_id, client_id and client_secret"
     }
-}
-
-/// The first line of a server's message, of a sensible length.
-func firstLine(_ text: String) -> String {
-    String(text.prefix { !$0.isNewline }.prefix(300))
 }

@@ -181,6 +181,17 @@ extension CloudConnection {
         return entityTag
     }
 
+    /// The document of a listing, whose root is called `root`. Throws when the answer is another one:
+    /// captive portals answer 200 too.
+    func listing(
+        _ root: String, in response: HTTPResponse, to request: CloudRequest
+    ) throws(Failure) -> XMLElement {
+        guard let document = XMLElement(parsing: response.body), document.name == root else {
+            throw strangeAnswer(to: request, "answered without \(root)")
+        }
+        return document
+    }
+
     /// What the answer to a listing says of the way to `location`.
     ///
     /// - Parameters:

@@ -35,10 +35,9 @@ struct GCSTokens {
         let advice = "give the machine a service account, or set service_account_key or access_key"
         do throws(Failure) {
             return try service.token(request) { response in
-                Failure(
-                    .external, request.action, request.subject,
-                    "\(host) answered \(response.status) without a token", advice: advice,
-                    retry: response.retry(nowMilliseconds: service.clock.nowMilliseconds()))
+                service.failure(
+                    of: request, response, reason: TokenAnswer(to: request, response).sentence,
+                    advice: advice, isTransient: true)
             }
         } catch {
             throw error.advising(advice)
@@ -49,29 +48,21 @@ struct GCSTokens {
     private func refusal(
         _ request: HTTPRequest, _ response: HTTPResponse, nowMilliseconds: Int64
     ) -> Failure {
-        let host = ServerAddress(request.url)?.authority ?? "the token service"
-        let document = JSONValue(parsing: response.body)
-        let code = document?["error"]?.string ?? ""
-        let description = firstLine(document?["error_description"]?.string ?? "")
-        var reason = "\(host) answered \(response.status)"
-        if response.isSuccess { reason += " without a token" }
-        if !code.isEmpty { reason += " \(code)" }
-        if !description.isEmpty { reason += ": \(description)" }
+        let said = TokenAnswer(to: request, response)
+        var (reason, isTransient) = (said.sentence, said.isTransient)
         var advice = "look at service_account_key"
-        var isTransient = response.status >= 500 || response.status == 429 || document == nil
-        if code == "invalid_grant", let theirs = response.serverDateMilliseconds,
+        if said.code == "invalid_grant", let theirs = response.serverDateMilliseconds,
             abs(theirs - nowMilliseconds) > 240_000
         {
-            reason = clockSentence(serverMinusOwnMilliseconds: theirs - nowMilliseconds, host)
+            reason = clockSentence(serverMinusOwnMilliseconds: theirs - nowMilliseconds, said.host)
             advice = "set the clock (NTP)"
             isTransient = true
-        } else if description.contains("Signature") {
+        } else if said.description.contains("Signature") {
             advice = "look at service_account_key: it was deleted, or is of another account"
-        } else if description.contains("account not found") {
+        } else if said.description.contains("account not found") {
             advice = "look at service_account_key: its account was deleted"
         }
-        return Failure(
-            .external, request.action, request.subject, reason, advice: advice,
-            retry: isTransient ? response.retry(nowMilliseconds: nowMilliseconds) : .never)
+        return service.failure(
+            of: request, response, reason: reason, advice: advice, isTransient: isTransient)
     }
 }

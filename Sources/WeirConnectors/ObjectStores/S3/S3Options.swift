@@ -6,8 +6,11 @@ import WeirCore
 
 /// The keys that sign requests.
 public struct S3Credentials: Sendable, CustomStringConvertible, CustomReflectable {
+    /// The access key id, which is no secret.
     public var accessKey: String
+    /// What signatures are made with.
     public var secretKey: String
+    /// Goes with temporary keys; nil for lasting ones.
     public var sessionToken: String?
     /// When they end, ms since the epoch; nil = never.
     public var expiresAtMilliseconds: Int64?
@@ -22,7 +25,9 @@ public struct S3Credentials: Sendable, CustomStringConvertible, CustomReflectabl
         self.expiresAtMilliseconds = expiresAtMilliseconds
     }
 
+    /// The key id alone.
     public var description: String { "S3Credentials(\(accessKey))" }
+    /// The key id alone.
     public var customMirror: Mirror { Mirror(self, children: ["accessKey": accessKey]) }
 }
 
@@ -84,19 +89,25 @@ public enum S3Dialect: Sendable {
 
 /// Settings of an S3Store.
 public struct S3Options: Sendable {
+    /// The bucket's name.
     public var bucket: String
     /// What all keys begin with, without slashes at the ends; empty = nothing.
     public var prefix: String
     /// `http(s)://host:port` of an S3-compatible server; nil = AWS in `region`.
     public var endpoint: String?
+    /// The region that requests are signed for, and of AWS the one that is asked.
     public var region = "us-east-1"
+    /// Where the bucket stands in a URL.
     public var addressing = S3Addressing.automatic
+    /// Amazon's unless the store is Google's.
     public var dialect = S3Dialect.amazon
+    /// Where the keys come from.
     public var credentials = S3CredentialSource.automatic
     /// Objects longer than this go up in parts.
     public var multipartAboveBytes = 16 << 20
     /// The length of a part; grown for objects that would need more than 10,000. AWS wants 5 MiB or more.
     public var partBytes = 8 << 20
+    /// How requests travel.
     public var http = HTTPClientOptions()
     /// The variables that credential sources look at.
     public var environment = S3Options.processEnvironment()

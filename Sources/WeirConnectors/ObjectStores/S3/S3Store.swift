@@ -9,6 +9,7 @@ import WeirCore
 /// Objects in one bucket, below one prefix.
 public final class S3Store: ObjectStore {
     private static let listBytesMax = 16 << 20
+    private static let listRoot = "ListBucketResult"
     private static let listPageMax = 1000
 
     let connection: S3Connection
@@ -96,7 +97,7 @@ public final class S3Store: ObjectStore {
         request.query = [("list-type", "2"), ("max-keys", String(max)), ("prefix", prefix)]
         if let after { request.query.append(("start-after", after)) }
         let response = try connection.sendExpectingSuccess(request)
-        let document = try requireListing(response, to: request)
+        let document = try connection.listing(Self.listRoot, in: response, to: request)
         let contents = document.children("Contents")
         let objects = contents.compactMap { item -> ObjectInfo? in
             guard let key = item["Key"].flatMap(self.prefix.key(whole:)),
@@ -109,16 +110,6 @@ public final class S3Store: ObjectStore {
         return (objects, contents.last?["Key"], document["IsTruncated"] == "true")
     }
 
-    private func requireListing(
-        _ response: HTTPResponse, to request: CloudRequest
-    ) throws(Failure) -> XMLElement {
-        guard let document = XMLElement(parsing: response.body), document.name == "ListBucketResult"
-        else {
-            throw connection.strangeAnswer(to: request, "answered without a ListBucketResult")
-        }
-        return document
-    }
-
     public func delete(_ key: ObjectKey) throws(Failure) { try connection.remove(prefix.whole(key)) }
 
     public func rename(_ key: ObjectKey, to newKey: ObjectKey) throws(Failure) {
@@ -129,7 +120,7 @@ public final class S3Store: ObjectStore {
         var request = CloudRequest(method: "GET", action: "listing")
         request.query = [("list-type", "2"), ("max-keys", "1"), ("prefix", prefix.text)]
         let response = try connection.send(request)
-        if response.isSuccess { _ = try requireListing(response, to: request) }
+        if response.isSuccess { _ = try connection.listing(Self.listRoot, in: response, to: request) }
         return try connection.accessReport(
             on: response, to: request, at: location, isListed: response.isSuccess,
             isDenied: S3Error(response).code == "AccessDenied", denial: "the key may not list the bucket")

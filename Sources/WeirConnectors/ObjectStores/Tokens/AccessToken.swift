@@ -93,4 +93,46 @@ struct TokenService {
         let seconds = lifetime?.integer ?? lifetime?.string.flatMap { Int64($0) } ?? 300
         return AccessToken(text: text, lifetimeMilliseconds: max(0, min(seconds, 86_400)) * 1000)
     }
+
+    /// The failure for an answer without a token.
+    func failure(
+        of request: HTTPRequest, _ response: HTTPResponse, reason: String, advice: String,
+        isTransient: Bool
+    ) -> Failure {
+        Failure(
+            .external, request.action, request.subject, reason, advice: advice,
+            retry: isTransient ? response.retry(nowMilliseconds: clock.nowMilliseconds()) : .never)
+    }
+}
+
+/// What an answer without a token says, in the words of OAuth 2.0 (RFC 6749, section 5.2).
+struct TokenAnswer {
+    /// The service, for sentences.
+    let host: String
+    /// The service's word for it, such as `invalid_grant`; empty when the answer has none.
+    let code: String
+    /// The first line of the service's sentence; empty when the answer has none.
+    let description: String
+    /// `login.example.org answered 400 invalid_grant: the service's sentence`.
+    let sentence: String
+    /// Whether trying again can help. A page that is no JSON is somebody else's: a portal's, a proxy's.
+    let isTransient: Bool
+
+    init(to request: HTTPRequest, _ response: HTTPResponse) {
+        let document = JSONValue(parsing: response.body)
+        host = ServerAddress(request.url)?.authority ?? "the token service"
+        code = document?["error"]?.string ?? ""
+        description = firstLine(document?["error_description"]?.string ?? "")
+        var sentence = "\(host) answered \(response.status)"
+        if response.isSuccess { sentence += " without a token" }
+        if !code.isEmpty { sentence += " \(code)" }
+        if !description.isEmpty { sentence += ": \(description)" }
+        self.sentence = sentence
+        isTransient = response.status >= 500 || response.status == 429 || document == nil
+    }
+}
+
+/// The first line of a server's message, of a sensible length.
+func firstLine(_ text: String) -> String {
+    String(text.prefix { !$0.isNewline }.prefix(300))
 }

@@ -20,7 +20,9 @@ public struct WebHDFSOptions: Sendable {
     public var usesTLS: Bool
     /// The folder that holds the objects; absolute.
     public var basePath: String
+    /// The user `weir` by default.
     public var authentication = Authentication.userName("weir")
+    /// How requests travel.
     public var http = HTTPClientOptions()
 
     public init(nameNodes: [String], basePath: String, usesTLS: Bool = false) {
