@@ -39,35 +39,17 @@ import WeirCore
     ]
 
     private func run(
-        _ sql: String, _ readings: [Reading], _ schedule: Schedule, memory: Int = 64 << 20,
-        emittedRowsMax: Int = .max
+        _ sql: String, _ readings: [Reading], _ schedule: Schedule, memory: Int = 64 << 20
     ) throws -> QueryHarness {
         let harness = try QueryHarness(
-            PatternTests.plan(sql),
-            options: QueryOptions(memoryBudgetBytes: memory, emittedRowsMax: emittedRowsMax),
+            PatternTests.plan(sql), options: QueryOptions(memoryBudgetBytes: memory),
             clock: WatermarkOptions(delay: 3_000))
         try harness.run(readings, schedule)
         return harness
     }
 
     @Test(arguments: queries) func cutsCommitsCrashesAndLackOfMemoryDoNotShow(_ sql: String) throws {
-        for seed in 1...2 as ClosedRange<UInt64> {
-            let readings = Reading.random(seed: seed, count: 500, isExact: false)
-            let whole = try run(sql, readings, .whole())
-            let expected = whole.committed.results
-            #expect(expected.count > 400)
-            for rows in [1, 13] {
-                #expect(try run(sql, readings, .every(rows)).committed.results == expected)
-            }
-            for memory in [1, 30_000, 64 << 20] {
-                let chaotic = try run(
-                    sql, readings, .chaotic(seed: seed + UInt64(memory % 7), batchMax: 25),
-                    memory: memory, emittedRowsMax: 40)
-                #expect(chaotic.crashCount > 0)
-                #expect(chaotic.committed.results == expected, "\(memory) bytes, seed \(seed)")
-                #expect(chaotic.committed.late == whole.committed.late)
-            }
-        }
+        try QueryHarness.expectThatNothingShows(of: PatternTests.plan(sql), moreThan: 400)
     }
 
     @Test(arguments: [1, 64 << 20]) func framesOfTimeLeaveNothingBehind(_ memory: Int) throws {
@@ -84,21 +66,11 @@ import WeirCore
 
     @Test func partitionsThatHaveEndedAreForgottenOnTheWay() throws {
         let sql = Self.query("RANGE BETWEEN INTERVAL '1' SECOND PRECEDING AND CURRENT ROW")
-        // Each device is heard of once.
-        let readings = (0..<4_000).map { index in
-            Reading(device: "d\(index)", line: 1, time: 1_700_000_000_000 + Int64(index) * 100, value: 1)
-        }
         for memory in [1, 64 << 20] {
             let harness = try QueryHarness(
                 PatternTests.plan(sql), options: QueryOptions(memoryBudgetBytes: memory),
                 clock: WatermarkOptions(delay: 3_000))
-            var most = 0
-            for start in stride(from: 0, to: readings.count, by: 50) {
-                try harness.process(Array(readings[start..<start + 50]))
-                harness.commit()
-                most = max(most, harness.store.pairs.count)
-            }
-            #expect(most < 400, "\(memory) bytes")
+            #expect(try harness.mostPairsOfPassingDevices() < 400, "\(memory) bytes")
         }
     }
 

@@ -1,6 +1,7 @@
 // A loop as the agent's, small enough to be cut anywhere: batches of any size, commits when the
 // test says so, and crashes that lose everything since the last commit.
 
+import Testing
 import WeirCore
 import WeirSQL
 import WeirStore
@@ -162,6 +163,53 @@ final class QueryHarness {
             commit()
             progress = try pipeline.resume()
         }
+    }
+}
+
+extension QueryHarness {
+    /// Runs a query whole, cut, and with commits, crashes and little memory: nothing of it may show. There
+    /// must be more than `least` results, so that there is something to compare.
+    static func expectThatNothingShows(of plan: QueryPlan, moreThan least: Int) throws {
+        func run(
+            _ readings: [Reading], _ schedule: Schedule, _ options: QueryOptions = QueryOptions()
+        ) throws -> QueryHarness {
+            let harness = try QueryHarness(
+                plan, options: options, clock: WatermarkOptions(delay: 3_000))
+            try harness.run(readings, schedule)
+            return harness
+        }
+        for seed in 1...2 as ClosedRange<UInt64> {
+            let readings = Reading.random(seed: seed, count: 500, isExact: false)
+            let whole = try run(readings, .whole()).committed
+            #expect(whole.results.count > least)
+            for rows in [1, 13] {
+                #expect(try run(readings, .every(rows)).committed.results == whole.results)
+            }
+            for memory in [1, 30_000, 64 << 20] {
+                let chaotic = try run(
+                    readings, .chaotic(seed: seed + UInt64(memory % 7), batchMax: 25),
+                    QueryOptions(memoryBudgetBytes: memory, emittedRowsMax: 40))
+                #expect(chaotic.crashCount > 0)
+                #expect(chaotic.committed.results == whole.results, "\(memory) bytes, seed \(seed)")
+                #expect(chaotic.committed.late == whole.late)
+            }
+        }
+    }
+
+    /// Takes 4,000 devices in, each heard of once, 50 a commit; returns how many pairs were stored at most.
+    func mostPairsOfPassingDevices() throws -> Int {
+        var most = 0
+        for start in stride(from: 0, to: 4_000, by: 50) {
+            try process(
+                (start..<start + 50).map { index in
+                    Reading(
+                        device: "d\(index)", line: 1, time: 1_700_000_000_000 + Int64(index) * 100,
+                        value: 1)
+                })
+            commit()
+            most = max(most, store.pairs.count)
+        }
+        return most
     }
 }
 
