@@ -63,7 +63,11 @@ import WeirCore
         #expect(DeltaMetadata.milliseconds(ofInterval: "interval 1 week") == 604_800_000)
         #expect(DeltaMetadata.milliseconds(ofInterval: "interval 36 hours") == 129_600_000)
         #expect(DeltaMetadata.milliseconds(ofInterval: "2 days 1 minute") == 172_860_000)
-        for text in ["", "interval", "interval 1", "interval x weeks", "interval 1 fortnight"] {
+        let strange = [
+            "", "interval", "interval 1", "interval x weeks", "interval 1 fortnight",
+            "interval -1 week", "interval \(Int64.max) weeks",
+        ]
+        for text in strange {
             #expect(DeltaMetadata.milliseconds(ofInterval: text) == nil)
         }
     }

@@ -193,6 +193,14 @@ import WeirCore
         #expect(bounds?.isGreatestExact == false)
     }
 
+    @Test(arguments: [[false, true], [true, false]])
+    func aNaNInOnePageIsOneInTheChunk(_ pages: [Bool]) {
+        var bounds = Bounds(reals: 1, 2, leavingOutNaN: pages[0])
+        if let other = Bounds(reals: 0, 3, leavingOutNaN: pages[1]) { bounds?.merge(other) }
+        #expect(bounds?.leavesOutNaN == true)
+        #expect(bounds?.least == .real(0) && bounds?.greatest == .real(3))
+    }
+
     // MARK: Hashes
 
     @Test func hashesAreThoseOfTheSpecification() {

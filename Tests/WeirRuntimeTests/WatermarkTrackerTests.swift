@@ -167,6 +167,19 @@ import WeirCore
         #expect(tracker.assign(Self.batch([("e", 8)]), now: 0).rejected.isEmpty)
     }
 
+    @Test func ofIdleKeysTheOneSilentForLongestIsForgotten() {
+        let tracker = Self.tracker(
+            WatermarkOptions(delay: 0, idleTimeout: 1000, keysMax: 4), byDevice: true)
+        _ = tracker.tick(monotonic: 0, isConnected: true)
+        _ = tracker.assign(Self.batch([("a", 1), ("b", 2), ("c", 3), ("d", 4)]), now: 0)
+        _ = tracker.tick(monotonic: 500, isConnected: true)
+        _ = tracker.assign(Self.batch([("a", 5)]), now: 0)
+        _ = tracker.tick(monotonic: 1500, isConnected: true)
+        #expect(tracker.keyCount == 3)
+        let timed = tracker.assign(Self.batch([("a", 1), ("b", 1)]), now: 0)
+        #expect(timed.trace.keys?.before == [5, Watermark.none], "b begins as a new key, a does not")
+    }
+
     @Test func keysAndTheirClocksSurviveARestart() throws {
         let store = MemoryStateStore()
         let options = WatermarkOptions(delay: 0, keysMax: 1000)
@@ -192,6 +205,28 @@ import WeirCore
             try tracker.restore(from: store)
         }
         #expect(tracker.keyCount > 400)
+    }
+
+    @Test func aForgottenKeyHoldsNobodyUpAfterARestart() throws {
+        let store = MemoryStateStore()
+        let options = WatermarkOptions(delay: 0, idleTimeout: 1000, keysMax: 4)
+        let before = Self.tracker(options, byDevice: true)
+        _ = before.tick(monotonic: 0, isConnected: true)
+        _ = before.assign(Self.batch([("a", 1), ("b", 20), ("c", 30), ("d", 40)]), now: 0)
+        func save(_ tracker: WatermarkTracker) {
+            let writes = MemoryStateStore.Batch()
+            tracker.checkpoint(into: writes)
+            store.commit(writes)
+        }
+        save(before)
+        _ = before.tick(monotonic: 1000, isConnected: true)
+        save(before)
+        #expect(before.keyCount == 3)
+        let after = Self.tracker(options, byDevice: true)
+        try after.restore(from: store)
+        #expect(after.keyCount == 3)
+        _ = after.assign(Self.batch([("b", 2000), ("c", 3000), ("d", 4000)]), now: 0)
+        #expect(after.watermark == 2000)
     }
 
     @Test func damagedClocksAreAFailureAndNotACrash() {

@@ -105,6 +105,14 @@ private func send(_ bytes: Int, over line: UplinkLine, estimate: Int64? = nil) t
         #expect(fixture.allows(300))
     }
 
+    @Test func whereNothingIsCountedOnTheWayTheDeliveryIsBelieved() throws {
+        let fixture = try UplinkFixture(perDay: 1000)
+        let line = try fixture.line("broker")
+        try line.begin(estimate: 50)
+        try line.end(reported: 300)
+        #expect(fixture.left().day == 700)
+    }
+
     @Test func aCrashInAnUploadCountsItAsSentWhole() throws {
         let fixture = try UplinkFixture(perDay: 1000)
         let line = try fixture.line("lake")

@@ -155,6 +155,21 @@ private func value(_ units: Int128, _ type: DataType) -> Value {
         #expect(DecimalMath.quotient(half - 1 + Decimals.power(38), Decimals.power(38), shift: 0) == 2)
     }
 
+    @Test func aRemainderBeyond38DigitsHasTheDividendsSign() throws {
+        let (whole, fine) = (decimal(38, 0), decimal(38, 10))
+        let most = Decimals.power(38) - 1
+        let columns = [Column(whole), Column(fine)]
+        for (a, b) in [(most, 1), (-most, 1), (most, -1), (-most, -1)] as [(Int128, Int128)] {
+            columns[0].append(a)
+            columns[1].append(b * 12345678901234567890123)
+        }
+        let (rests, failed) = try evaluate(
+            call(.mod, .column(index: 0, type: whole), .column(index: 1, type: fine)), columns)
+        let rest = "4459931999628990193989"
+        #expect(rests == [rest, "-" + rest, rest, "-" + rest].map { .text($0) })
+        #expect(failed == 0)
+    }
+
     @Test func scalesDoNotMatterToComparisons() throws {
         try expect(
             .equal, [decimal(5, 1), decimal(9, 3)],

@@ -136,6 +136,18 @@ private let intMin = Int64(Int32.min)
         }
     }
 
+    @Test func roundingBeyondAllDigitsWrapsAsJavaDoes() {
+        let half: Int64 = 5_000_000_000_000_000_000
+        let unit = Int64(truncatingIfNeeded: 10_000_000_000_000_000_000 as UInt64)
+        func round(_ value: Int64, _ places: Int) -> Int64 {
+            DecimalRounding.round(value, places: places, isTruncation: false)
+        }
+        #expect(round(half, -19) == unit && round(-half, -19) == 0 &- unit)
+        #expect(round(half - 1, -19) == 0 && round(1 - half, -19) == 0)
+        #expect(round(.max, -20) == 0 && round(.min, -400) == 0)
+        #expect(round(half, -18) == half && round(half + half / 10, -18) == half + half / 5)
+    }
+
     @Test func functionsOfOneNumber() throws {
         try expect(.abs, [.int], [([-5], 5), ([.int(intMin)], .int(intMin)), ([.null], .null)])
         try expect(.abs, [.bigint], [([.int(.min)], .int(.min)), ([-5], 5)])
