@@ -118,18 +118,41 @@ private func failed(_ action: String, _ path: String) -> Failure {
     Failure(.storage, action, path, String(cString: strerror(errno)))
 }
 
+/// Makes the directory and those above it, their names durable: one whose name a power cut takes away is lost
+/// with all that was synced in it.
 private func makeDirectories(_ path: String) throws(Failure) {
     var made = path.hasPrefix("/") ? "/" : ""
-    for part in path.split(separator: "/") {
+    let parts = path.split(separator: "/")
+    for (index, part) in parts.enumerated() {
+        let parent = made.isEmpty ? "." : made
         made += made.isEmpty || made.hasSuffix("/") ? String(part) : "/\(part)"
-        guard mkdir(made, 0o750) != 0, errno != EEXIST else { continue }
+        guard mkdir(made, 0o750) != 0 else {
+            try syncNames(in: parent)
+            continue
+        }
         let reason = errno
         var entry = stat()
         // A parent that may be entered but not written (EACCES, EROFS) is fine as long as it is
         // there.
-        if stat(made, &entry) == 0 { continue }
-        errno = reason
-        throw failed("creating the state directory", made)
+        guard reason == EEXIST || stat(made, &entry) == 0 else {
+            errno = reason
+            throw failed("creating the state directory", made)
+        }
+        // It may be of a run that ended before it had synced the name.
+        if index == parts.count - 1, stat("\(path)/format", &entry) != 0 { try syncNames(in: parent) }
+    }
+}
+
+/// Makes the names in a directory durable, where its file system can, and where it is ours to read.
+private func syncNames(in path: String) throws(Failure) {
+    let folder = open(path, O_RDONLY | O_DIRECTORY | O_CLOEXEC)
+    guard folder >= 0 else {
+        if errno == EACCES { return }
+        throw failed("opening", path)
+    }
+    defer { close(folder) }
+    guard fsync(folder) == 0 || [EINVAL, ENOTSUP, EROFS].contains(errno) else {
+        throw failed("syncing", path)
     }
 }
 
@@ -225,10 +248,7 @@ private func writeFormat(_ path: String, _ text: String) throws(Failure) {
     close(descriptor)
     errno = reason
     guard isWritten, rename(fresh, name) == 0 else { throw failed("writing", fresh) }
-    let folder = open(path, O_RDONLY | O_DIRECTORY | O_CLOEXEC)
-    guard folder >= 0 else { throw failed("opening", path) }
-    defer { close(folder) }
-    guard fsync(folder) == 0 else { throw failed("syncing", path) }
+    try syncNames(in: path)
 }
 
 func freeBytesOfFileSystem(at path: String) throws(Failure) -> UInt64 {

@@ -3,7 +3,8 @@
 reading is in the lake once and every window is what an oracle says.
 
     crash.py --weir PATH [--kills 30] [--messages 30000] [--seed S]   exit 0: nothing lost, nothing twice
-    crash.py --weir PATH --canary                                     exit 0: the planted fault was caught
+    crash.py --weir PATH --power …                                    each kill is a power cut as well
+    crash.py --weir PATH --canary [--power]                           exit 0: the planted fault was caught
 
 Half of the kills or more come at named crash points (WEIR_CRASH_POINT), in rotation, on both sides of
 every step of commit, acknowledge, seal, put, trim and recovery; the others at random times. The broker is
@@ -25,6 +26,7 @@ from collections import Counter
 
 from feed import readings
 from plant import Broker, Publisher, Weir, wait_until
+from power import Power
 from verdict import judge
 
 ROOT = os.path.dirname(os.path.dirname(os.path.dirname(os.path.abspath(__file__))))
@@ -113,13 +115,17 @@ def settle(weir, published):
 
 def run(options, folder):
     feed = readings(options.seed, options.messages)
-    environment = {"WEIR_TEST_ACK_BEFORE_COMMIT": "1"} if options.canary else {}
+    environment = {"WEIR_TEST_ACK_BEFORE_COMMIT": "1"} if options.canary and not options.power else {}
     kills = Kills(options.seed, options.kills, crash_points(), options.canary)
     broker = Broker(f"{folder}/broker")
     weir = Weir(
         options.weir, f"{folder}/weir", broker.port, protocol=options.protocol,
         commit_interval="300ms" if options.canary else "20ms",
     )
+    power = None
+    if options.power:
+        power = Power(folder, f"{folder}/weir", ["state", "lake", "archive"], disk_lies=options.canary)
+        environment |= power.environment
     publisher = Publisher(broker.port, feed, options.rate)
     ready_times = []
     try:
@@ -131,12 +137,16 @@ def run(options, folder):
         for index, (place, seconds) in enumerate(kills.plan):
             if index == 0:
                 weir.kill()
+                if power:
+                    power.cut()
             if options.broker_restarts and index % max(1, options.kills // options.broker_restarts) == 5:
                 publisher.wait()
                 broker.stop()
                 broker.start()
             publisher.publish((index + 1) * options.messages // options.kills)
             ready, died_there, redeliveries = run_to_death(weir, place, seconds, environment)
+            if power:
+                power.cut()
             kills.redeliveries += redeliveries
             kills.note(place, died_there or place is None)
             if ready is not None:
@@ -162,6 +172,8 @@ def run(options, folder):
         "exit_code": exit_code, "stop_seconds": round(stop_seconds, 3),
         "redeliveries_recognised_at_least": kills.redeliveries,
     }
+    if power:
+        verdict |= {"power_cuts": power.cuts, "bytes_lost_by_power_cuts": power.lost_bytes}
     return verdict
 
 
@@ -188,6 +200,7 @@ def main():
     parser.add_argument("--protocol", choices=["5", "3.1.1"], default="5")
     parser.add_argument("--broker-restarts", type=int, default=2, help="about how many, gracefully")
     parser.add_argument("--ready-max", type=float, default=2.0, help="seconds from start to ready")
+    parser.add_argument("--power", action="store_true", help="cut the power at each kill: what is not synced is gone")
     parser.add_argument("--canary", action="store_true", help="plant a fault and expect to catch it")
     parser.add_argument("--folder", help="where to work; kept (default: a temporary one, removed on success)")
     options = parser.parse_args()
