@@ -38,10 +38,11 @@ integration: build
 	packaging/install-tools.sh test
 	$(PYTEST) Tests/Integration Tests/Crash
 
-# The long crash run: 200 kills over 200,000 messages, then the canary that must be caught.
+# The long crash run: 200 kills over 200,000 messages, 60 power cuts, then the canary that must be caught.
 crash-full: build
 	packaging/install-tools.sh test
 	.build/venv/bin/python Tests/Crash/crash.py --weir $(WEIR) --kills 200 --messages 200000
+	.build/venv/bin/python Tests/Crash/crash.py --weir $(WEIR) --power --kills 60 --messages 30000 --rate 600
 	.build/venv/bin/python Tests/Crash/crash.py --weir $(WEIR) --canary
 
 # The SQL cases within one process, cut and interrupted.
