@@ -96,38 +96,54 @@ extension Outbox {
     ///
     /// Nil when it is gone already. Throws when it is being delivered just now.
     public func discard(_ segment: Segment) throws(Failure) -> ExpiredRange? {
-        let index = segment.stream.index
-        let range = try inLane(of: segment.sink) { () throws(Failure) -> ExpiredRange? in
-            let (stream, claimed) = state.withLock {
-                ($0.streams[index], $0.sinks[segment.sink.index].claimed)
-            }
-            guard let current = stream.segments.first(where: { $0.number == segment.number }) else {
-                return nil
-            }
-            guard claimed != segment.number else {
+        try discard([segment]).first
+    }
+
+    /// Gives up segments of one sink as one, their files and their rows; counted as expired. Durable on
+    /// return; returns what went, neighbours as one.
+    ///
+    /// Throws, and gives up none, when one of them is being delivered just now.
+    public func discard(_ segments: [Segment]) throws(Failure) -> [ExpiredRange] {
+        guard let sink = segments.first?.sink else { return [] }
+        let ranges = try inLane(of: sink) { () throws(Failure) -> [ExpiredRange] in
+            let (before, claimed) = state.withLock { ($0.streams, $0.sinks[sink.index].claimed) }
+            if let busy = segments.first(where: { $0.number == claimed }) {
                 throw Failure(
-                    .state, "discarding", "rows \(segment.first)–\(segment.last)",
+                    .state, "discarding", "rows \(busy.first)–\(busy.last)",
                     "they are being delivered just now", advice: "try again in a moment",
                     retry: .backoff)
             }
-            var progress = stream.progress
-            progress.expired += current.rowCount
-            let ending = try SegmentEnding(current, of: self, in: stream)
+            let present = Set(before.flatMap { $0.sink == sink.index ? $0.segments.map(\.number) : [] })
             let batch = database.makeBatch()
-            ending.delete(in: batch, stream)
-            batch.put(progress, of: index)
+            var (streams, endings): ([OutboxStream], [SegmentEnding]) = (before, [])
+            for segment in segments where present.contains(segment.number) {
+                let index = segment.stream.index
+                let known = streams[index].segments.first { $0.number == segment.number } ?? segment
+                let ending = try SegmentEnding(known, of: self, in: streams[index])
+                ending.delete(in: batch, streams[index])
+                streams[index].expire(known, freed: ending.freed)
+                endings.append(ending)
+            }
+            guard !endings.isEmpty else { return [] }
+            for index in Set(endings.map(\.segment.stream.index)) {
+                batch.put(streams[index].progress, of: index)
+            }
             database.options.crashPoint.pass("discard.before-write")
             try database.write(batch, isSynced: true)
             database.options.crashPoint.pass("discard.after-write")
             state.withLock { state in
-                state.streams[index].expire(current, freed: ending.freed)
-                state.sinks[segment.sink.index].trimmedBytes += stream.bytes(of: ending.freed)
+                // In the same order, beside blocks that have come meanwhile.
+                for ending in endings {
+                    let index = ending.segment.stream.index
+                    state.sinks[sink.index].trimmedBytes += state.streams[index].bytes(of: ending.freed)
+                    state.streams[index].expire(ending.segment, freed: ending.freed)
+                }
             }
-            folder.remove(ending.files)
-            return ExpiredRange(current)
+            for ending in endings { folder.remove(ending.files) }
+            return endings.map { ExpiredRange($0.segment) }.joiningNeighbours
         }
-        try reclaimSpace(of: segment.sink)
-        return range
+        try reclaimSpace(of: sink)
+        return ranges
     }
 
     /// Gives up the rows of a stream up to `last` that no segment holds; counted as expired. Durable
@@ -138,11 +154,11 @@ extension Outbox {
         let (sink, index) = (state.withLock { SinkID(index: $0.streams[stream.index].sink) }, stream.index)
         let range = try inLane(of: sink) { () throws(Failure) -> ExpiredRange? in
             let known = state.withLock { $0.streams[index] }
-            let last = known.endOfVoids(at: min(last, known.appended))
-            guard known.nextUnsealed <= last else { return nil }
+            guard let range = unsealedRange(of: stream, through: last) else { return nil }
+            let last = range.last
             let freed = known.blocksFreed(byRemoving: known.nextUnsealed, last, of: nil)
             var progress = known.progress
-            progress.expired += known.rowCount(known.nextUnsealed, last)
+            progress.expired += range.rowCount
             progress.nextUnsealed = last + 1
             let batch = database.makeBatch()
             batch.delete(known.blocks[freed], of: index)
@@ -152,9 +168,7 @@ extension Outbox {
                 state.streams[index].expire(through: last, freed: freed)
                 state.sinks[sink.index].trimmedBytes += known.bytes(of: freed)
             }
-            return ExpiredRange(
-                stream: stream, streamName: known.name, first: known.nextUnsealed, last: last,
-                rowCount: known.rowCount(known.nextUnsealed, last))
+            return range
         }
         try reclaimSpace(of: sink)
         return range
@@ -163,7 +177,7 @@ extension Outbox {
 
 /// What goes with a segment that is stored or given up.
 struct SegmentEnding {
-    private let segment: Segment
+    let segment: Segment
     /// Blocks that nobody needs any more.
     let freed: Range<Int>
     /// Files to be removed when the write is through.
@@ -189,10 +203,28 @@ struct SegmentEnding {
 }
 
 extension ExpiredRange {
-    init(_ segment: Segment) {
+    /// The rows of a segment.
+    public init(_ segment: Segment) {
         self.init(
             stream: segment.stream, streamName: segment.streamName, first: segment.first,
             last: segment.last, rowCount: segment.rowCount)
+    }
+}
+
+extension [ExpiredRange] {
+    /// The same ranges, those that follow one another in a stream as one.
+    public var joiningNeighbours: [ExpiredRange] {
+        var joined: [ExpiredRange] = []
+        for range in self {
+            guard let last = joined.last, last.stream == range.stream, last.last + 1 == range.first else {
+                joined.append(range)
+                continue
+            }
+            joined[joined.count - 1] = ExpiredRange(
+                stream: last.stream, streamName: last.streamName, first: last.first,
+                last: range.last, rowCount: last.rowCount + range.rowCount)
+        }
+        return joined
     }
 }
 

@@ -26,6 +26,11 @@ public struct Segment: Hashable, Sendable {
     let number: UInt64
     /// How many rows it has: as many as numbers, less those whose rows went into coarser ones.
     public let rowCount: UInt64
+
+    /// Whether nobody has sealed it: rows as they lay when somebody looked (OutboxTail).
+    public var isOpen: Bool { number == Self.openNumber }
+    /// No sealing comes so far.
+    static let openNumber = UInt64.max
 }
 
 /// Rows that may be sealed as one segment.

@@ -75,8 +75,13 @@ struct OutboxShow: ParsableCommand {
 struct OutboxExport: ParsableCommand {
     static let configuration = CommandConfiguration(
         commandName: "export",
-        abstract: "Copy what is sealed to a folder, in its final form and under its final names.",
-        discussion: "The rows wait on; `weir outbox discard` gives them up once the copy is safe.")
+        abstract: "Copy what waits to a folder, in its final form, to carry it away.",
+        discussion: """
+            What is sealed gets its final names, below TO/SINK. Rows that are not sealed yet go to \
+            TO/SINK/_open: they will be uploaded under other names, and FIRST and LAST in a name tell which \
+            rows a file has. All rows wait on; `weir outbox discard` gives them up once the copy is safe. It \
+            works beside a running agent and without one.
+            """)
 
     @Argument(help: "The configuration file of the agent.")
     var file: String
@@ -90,13 +95,16 @@ struct OutboxExport: ParsableCommand {
     @Option(help: "Only this stream.")
     var stream: String?
 
+    @Flag(help: "Leave out rows that are not sealed yet.")
+    var sealedOnly = false
+
     @Flag(help: "As JSON.")
     var json = false
 
     func run() {
         orEnd { () throws(Failure) in
             let found = try OutboxReader(settings(file)).export(
-                to: folder, sink: sink, stream: stream, asJSON: json)
+                to: folder, sink: sink, stream: stream, sealedOnly: sealedOnly, asJSON: json)
             show(found, "copied", asJSON: json)
         }
     }
@@ -105,8 +113,8 @@ struct OutboxExport: ParsableCommand {
 struct OutboxVerify: ParsableCommand {
     static let configuration = CommandConfiguration(
         commandName: "verify",
-        abstract: "Compare every file of waiting rows with the checksum that was kept of it.",
-        discussion: "Exits with 75 when a file is missing or damaged.")
+        abstract: "Read all that waits and compare files with the checksums that were kept of them.",
+        discussion: "Exits with 75 when something is missing or damaged.")
 
     @Argument(help: "The configuration file of the agent.")
     var file: String
@@ -131,12 +139,20 @@ private func show(_ found: OutboxFindings, _ verb: String, asJSON: Bool) {
         print(found.json, terminator: "")
     } else {
         for line in found.lines { print(line) }
-        print("\(found.fileCount) files, \(found.byteCount) bytes \(verb)")
+        print(summary(of: found, verb))
         for problem in found.problems { writeError("weir: \(problem)\n") }
     }
     if !found.problems.isEmpty {
         OutboxCommand.exit(withError: ExitCode(Failure.Domain.state.exitCode))
     }
+}
+
+private func summary(of found: OutboxFindings, _ verb: String) -> String {
+    guard found.rowCount > 0 else { return "nothing waits" }
+    var text = "\(found.rowCount) rows \(verb), \(found.byteCount) bytes"
+    if found.fileCount > 0 { text += ", \(found.fileCount) files" }
+    if found.openRowCount > 0 { text += "; \(found.openRowCount) of the rows are not sealed yet" }
+    return text
 }
 
 struct OutboxRetry: ParsableCommand {
@@ -198,9 +214,11 @@ struct OutboxDiscardCommand: ParsableCommand {
             let configuration = settings(file)
             guard yes else {
                 let plan = try OutboxRequests.discardPlan(
-                    OutboxReader(configuration), sink: sink, stream: stream, rows: rows)
-                for line in plan { print("would discard \(line)") }
-                print("nothing was discarded; --yes does it")
+                    OutboxReader(configuration), sink: sink, stream: stream, rows: rows, asJSON: json)
+                print(plan, terminator: "")
+                // Programs read what is on standard output.
+                let note = "nothing was discarded; --yes does it\n"
+                if json { writeError(note) } else { print(note, terminator: "") }
                 return
             }
             let text = try OutboxRequests.discard(

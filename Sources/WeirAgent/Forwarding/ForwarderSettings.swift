@@ -34,6 +34,12 @@ struct ForwarderSettings: Sendable {
     /// The empty object that tells that an hour's folder is complete; nil for none.
     var marker: HourMarker?
 
+    /// How files of tables are called: with the identity of the state directory behind the agent's.
+    func tableNaming(of outbox: Outbox) throws(Failure) -> ObjectNaming {
+        ObjectNaming(
+            agentID: "\(agentID)-\(try outbox.identity())", fileExtension: naming.fileExtension)
+    }
+
     /// The way that this sink's segments take. Throws `Failure(.configuration, …)` for settings that
     /// cannot work.
     func makeDelivery(

@@ -35,15 +35,25 @@ public struct ObjectNaming: Sendable {
         return "\(stream)/date=\(date)/hour=\(hour)"
     }
 
+    /// The folder of exported rows that nobody has sealed yet, beside those of the streams. Readers of
+    /// lakes pass over names that begin so.
+    static let openFolder = "_open"
+
     /// The agent in an object's name, without its folder; nil for names that are not as `key` makes them.
-    static func agent(ofObject name: some StringProtocol) -> String? {
+    static func agent(ofObject name: some StringProtocol) -> String? { parts(ofObject: name)?.agent }
+
+    /// The agent and the rows in an object's name, without its folder; nil for other names.
+    static func parts(
+        ofObject name: some StringProtocol
+    ) -> (agent: String, rows: ClosedRange<UInt64>)? {
         let bytes = Array((name.split(separator: ".").first ?? "").utf8)
         // AGENT-FIRST-LAST, with twenty digits for each number.
         let start = bytes.count - 42
         guard start > 0, bytes[start] == UInt8(ascii: "-"), bytes[start + 21] == UInt8(ascii: "-"),
-            bytes[(start + 1)...].filter({ (48...57).contains($0) }).count == 40
+            let first = UInt64(String(decoding: bytes[(start + 1)..<(start + 21)], as: UTF8.self)),
+            let last = UInt64(String(decoding: bytes[(start + 22)...], as: UTF8.self)), first <= last
         else { return nil }
-        return String(decoding: bytes[..<start], as: UTF8.self)
+        return (String(decoding: bytes[..<start], as: UTF8.self), first...last)
     }
 
     /// The UTC date and hour of an instant, as folder names: ("2026-11-21", "13").

@@ -133,8 +133,9 @@ final class SegmentWriter {
         for file in files {
             guard let object = objects[file.hour] else { continue }
             let bytes = try object.finish()
-            let key = settings.naming.key(
+            let name = settings.naming.key(
                 stream: segment.streamName, at: file.hour, first: segment.first, last: segment.last)
+            let key = segment.isOpen ? "\(ObjectNaming.openFolder)/\(name)" : name
             try body(
                 SegmentFile(
                     key: ObjectKey(path: key), body: bytes, partition: file.hour,
@@ -149,7 +150,9 @@ final class SegmentWriter {
         [
             ("weir.agent", settings.agentID), ("weir.stream", segment.streamName),
             ("weir.first", "\(segment.first)"), ("weir.last", "\(segment.last)"),
-            ("weir.sealed_at", TimestampFormatter.isoString(segment.sealedAt)),
+            segment.isOpen
+                ? ("weir.is_open", "true")
+                : ("weir.sealed_at", TimestampFormatter.isoString(segment.sealedAt)),
         ]
     }
 

@@ -60,8 +60,7 @@ final class DeltaDelivery: SegmentDelivery {
         // rows of the two apart.
         identity = try outbox.identity()
         var settings = settings
-        settings.naming = ObjectNaming(
-            agentID: "\(settings.agentID)-\(identity)", fileExtension: settings.naming.fileExtension)
+        settings.naming = try settings.tableNaming(of: outbox)
         self.settings = settings
         self.store = store
         self.outbox = outbox

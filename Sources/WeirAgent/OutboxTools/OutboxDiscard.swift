@@ -14,63 +14,64 @@ struct OutboxDiscard {
     let rows: ClosedRange<UInt64>?
 
     /// What goes.
-    enum Victim {
-        case segment(Segment)
-        case unsealed(StreamID, name: String, first: UInt64, last: UInt64)
+    struct Victims {
+        var segments: [Segment] = []
+        /// Rows that no segment holds, from the oldest on.
+        var unsealed: [ExpiredRange] = []
 
-        /// The stream and its rows, for people.
-        var text: String {
-            switch self {
-            case .segment(let segment): "rows \(segment.first)–\(segment.last) of \(segment.streamName)"
-            case .unsealed(_, let name, let first, let last): "rows \(first)–\(last) of \(name)"
-            }
-        }
+        /// All of it, a range each.
+        var ranges: [ExpiredRange] { segments.map(ExpiredRange.init) + unsealed }
     }
 
+    /// Segments that are given up with one write.
+    private static let segmentsAtOnceMax = 1000
+
     /// What would go; throws when a segment would have to be cut.
-    func victims(in outbox: Outbox) throws(Failure) -> [Victim] {
+    func victims(in outbox: Outbox) throws(Failure) -> Victims {
         guard let id = outbox.sink(named: sink) else { throw unknown("sink \(sink)") }
         let reports = outbox.reports().filter {
             $0.sinkName == sink && (stream == nil || $0.streamName == stream)
         }
         guard !reports.isEmpty else { throw unknown("stream \(stream ?? "")") }
-        var victims: [Victim] = []
+        var victims = Victims()
         for segment in outbox.segments(of: id) where reports.contains(where: { $0.stream == segment.stream }) {
             guard let rows else {
-                victims.append(.segment(segment))
+                victims.segments.append(segment)
                 continue
             }
             guard rows.overlaps(segment.first...segment.last) else { continue }
             guard rows.contains(segment.first), rows.contains(segment.last) else {
                 throw wrongRange("a segment goes as a whole, and one has rows \(segment.first)–\(segment.last)")
             }
-            victims.append(.segment(segment))
+            victims.segments.append(segment)
         }
-        for report in reports where report.pending.unsealedRows > 0 {
-            let first = report.appended + 1 - report.pending.unsealedRows
-            let last = min(rows?.upperBound ?? .max, report.appended)
-            guard last >= first, (rows?.lowerBound ?? 0) <= report.appended else { continue }
-            if let rows, rows.lowerBound > first {
-                throw wrongRange("rows that are not sealed go from the oldest on, which is row \(first)")
+        for report in reports {
+            guard let found = outbox.unsealedRange(of: report.stream, through: rows?.upperBound ?? .max),
+                (rows?.lowerBound ?? 0) <= found.last
+            else { continue }
+            if let rows, rows.lowerBound > found.first {
+                throw wrongRange(
+                    "rows that are not sealed go from the oldest on, which is row \(found.first)")
             }
-            victims.append(.unsealed(report.stream, name: report.streamName, first: first, last: last))
+            victims.unsealed.append(found)
         }
         return victims
     }
 
-    /// Gives them up; returns what went, each durable by then.
+    /// Gives them up; returns what went, durable by then.
     func run(in outbox: Outbox) throws(Failure) -> [ExpiredRange] {
+        let victims = try victims(in: outbox)
         var ranges: [ExpiredRange] = []
-        for victim in try victims(in: outbox) {
-            let range =
-                switch victim {
-                case .segment(let segment): try outbox.discard(segment)
-                case .unsealed(let stream, _, _, let last):
-                    try outbox.discardUnsealed(of: stream, through: last)
-                }
-            if let range { ranges.append(range) }
+        var rest = victims.segments[...]
+        while !rest.isEmpty {
+            ranges += try outbox.discard(Array(rest.prefix(Self.segmentsAtOnceMax)))
+            rest = rest.dropFirst(Self.segmentsAtOnceMax)
         }
-        return ranges
+        for range in victims.unsealed {
+            let gone = try outbox.discardUnsealed(of: range.stream, through: range.last)
+            if let gone { ranges.append(gone) }
+        }
+        return ranges.joiningNeighbours
     }
 
     private func unknown(_ what: String) -> Failure {
@@ -85,12 +86,12 @@ struct OutboxDiscard {
     }
 }
 
-/// Ranges of rows that were given up, a line each, or as JSON.
-func discardText(_ ranges: [ExpiredRange], asJSON: Bool) -> String {
+/// Ranges of rows that were given up, or would be, a line each, or as JSON.
+func discardText(_ ranges: [ExpiredRange], asJSON: Bool, verb: String = "discarded") -> String {
     guard asJSON else {
         if ranges.isEmpty { return "no rows waited\n" }
         return ranges.map {
-            "discarded rows \($0.first)–\($0.last) of \($0.streamName) (\($0.rowCount))\n"
+            "\(verb) rows \($0.first)–\($0.last) of \($0.streamName) (\($0.rowCount))\n"
         }.joined()
     }
     return jsonArray(

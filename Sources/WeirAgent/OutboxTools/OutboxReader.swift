@@ -43,9 +43,8 @@ public final class OutboxReader {
     /// The streams of all sinks, of one, or one of them; throws when there is none of the name.
     func streams(sink: String?, stream: String? = nil) throws(Failure) -> [Stream] {
         let reports = outbox.reports()
-        if let sink, !reports.contains(where: { $0.sinkName == sink }) {
-            throw unknown("sink \(sink)", of: Set(reports.map(\.sinkName)).sorted())
-        }
+        let sinks = Set(reports.map(\.sinkName) + configuration.sinks.map(\.name))
+        if let sink, !sinks.contains(sink) { throw unknown("sink \(sink)", of: sinks.sorted()) }
         let own = reports.filter { sink == nil || $0.sinkName == sink }
         if let stream, !own.contains(where: { $0.streamName == stream }) {
             throw unknown("stream \(stream)", of: own.map(\.streamName))
@@ -56,7 +55,7 @@ public final class OutboxReader {
     }
 
     /// The segments of a stream in the order of their rows.
-    private func segments(of report: OutboxStreamReport) -> [Segment] {
+    func segments(of report: OutboxStreamReport) -> [Segment] {
         guard let sink = outbox.sink(named: report.sinkName) else { return [] }
         return outbox.segments(of: sink).filter { $0.stream == report.stream }
     }
@@ -67,13 +66,20 @@ public final class OutboxReader {
             advice: names.isEmpty ? "nothing was ever sent" : "there is \(alternatives(names, "and"))")
     }
 
-    /// Whether a segment is still there now. For what could not be read: it may have been delivered.
-    func isStillThere(_ segment: Segment) throws(Failure) -> Bool {
+    /// Those of `segments` whose rows still wait now. For what could not be read: it may have been delivered,
+    /// or put into files.
+    func isStillThere(_ segments: [Segment]) throws(Failure) -> Set<Segment> {
         let now = try OutboxReader(configuration)
-        return now.outbox.reports().contains { $0.stream == segment.stream }
-            && now.outbox.segments(of: segment.sink).contains {
-                $0.stream == segment.stream && $0.first == segment.first
-            }
+        var waiting: [StreamID: [UInt64: Segment]] = [:]
+        for report in now.outbox.reports() {
+            let found = now.segments(of: report) + now.outbox.openTail(of: report.stream)
+            waiting[report.stream] = Dictionary(found.map { ($0.first, $0) }) { $1 }
+        }
+        return Set(
+            segments.filter { segment in
+                guard let found = waiting[segment.stream]?[segment.first] else { return false }
+                return found.isOpen == segment.isOpen && found.staged == segment.staged
+            })
     }
 }
 

@@ -15,11 +15,12 @@ public enum OutboxRequests {
         return try post(agent, "retry", sink.map { [("sink", $0)] } ?? [])
     }
 
-    /// What `discard` would give up, a line each.
+    /// What `discard` would give up, a line each or as JSON.
     public static func discardPlan(
-        _ reader: OutboxReader, sink: String, stream: String?, rows: ClosedRange<UInt64>?
-    ) throws(Failure) -> [String] {
-        try OutboxDiscard(sink: sink, stream: stream, rows: rows).victims(in: reader.outbox).map(\.text)
+        _ reader: OutboxReader, sink: String, stream: String?, rows: ClosedRange<UInt64>?, asJSON: Bool
+    ) throws(Failure) -> String {
+        let victims = try OutboxDiscard(sink: sink, stream: stream, rows: rows).victims(in: reader.outbox)
+        return discardText(victims.ranges.joiningNeighbours, asJSON: asJSON, verb: "would discard")
     }
 
     /// Gives rows up; returns what went, a line each or as JSON.

@@ -1,139 +1,126 @@
-// `weir outbox verify` and `export`: whether the files of waiting rows are what was written, and a copy
-// of what waits in its final form, for a stick to be carried away. Neither changes anything: exported
-// rows wait as before, until they are delivered or given up by `weir outbox discard`.
+// `weir outbox export`: a copy of what waits in its final form, for a stick to be carried away. It changes
+// nothing: exported rows wait as before, until they are delivered or given up by `weir outbox discard`.
+//
+// What is sealed gets its final names and bytes, so a copy that was put into the lake by hand is
+// overwritten by itself when the upload comes after all. Rows that are not sealed yet have no final names:
+// they go to a folder `_open`, and FIRST and LAST in their names tell which rows they are. A later export
+// to the same folder takes the place of what it holds again.
 
-import Glibc
 import WeirConnectors
 import WeirCore
 import WeirStore
 
-/// What `verify` or `export` found.
-public struct OutboxFindings: Sendable {
-    /// A line each, for people or, as objects, for programs.
-    public fileprivate(set) var lines: [String] = []
-    /// Sentences on what is damaged; empty when all is well.
-    public fileprivate(set) var problems: [String] = []
-    /// Files that were looked at or written.
-    public fileprivate(set) var fileCount = 0
-    /// Bytes of these.
-    public fileprivate(set) var byteCount = 0
-
-    /// All of it as one JSON object.
-    public var json: String {
-        var members = JSONMembers()
-        members.put("files", fileCount)
-        members.put("bytes", byteCount)
-        members.put("segments", raw: "[" + lines.joined(separator: ", ") + "]")
-        members.put("problems", raw: "[" + problems.map(jsonString).joined(separator: ", ") + "]")
-        return members.object + "\n"
-    }
-}
-
 extension OutboxReader {
-    /// Reads every file of waiting rows and compares it with its record.
-    public func verify(sink: String?, asJSON: Bool) throws(Failure) -> OutboxFindings {
-        var findings = OutboxFindings()
-        for stream in try streams(sink: sink) {
-            for segment in stream.segments where segment.staged != nil {
-                var damages: [String] = []
-                var bytes = 0
-                do throws(Failure) {
-                    for file in try outbox.files(of: segment) {
-                        do throws(Failure) {
-                            bytes += try SegmentFile(file, in: outbox.folder).body.length
-                            findings.fileCount += 1
-                        } catch {
-                            damages.append("\(error)")
-                        }
-                    }
-                } catch {
-                    damages.append("\(error)")
-                }
-                if !damages.isEmpty, try !isStillThere(segment) { continue }
-                findings.byteCount += bytes
-                findings.problems += damages
-                let state = damages.isEmpty ? "whole" : "damaged"
-                findings.lines.append(line(stream, segment, state, bytes, [], asJSON: asJSON))
-            }
-        }
-        return findings
-    }
-
-    /// Copies what is sealed into a folder of its own for each sink, under the names that it will have
-    /// there.
+    /// Copies what waits into a folder of its own for each sink.
+    ///
+    /// - Parameter sealedOnly: leaves out rows that no segment holds yet.
     public func export(
-        to folder: String, sink: String?, stream: String?, asJSON: Bool
+        to folder: String, sink: String?, stream: String?, sealedOnly: Bool = false, asJSON: Bool
     ) throws(Failure) -> OutboxFindings {
         var findings = OutboxFindings()
         for stream in try streams(sink: sink, stream: stream) {
-            let store = FileStore(
-                FileStoreOptions(directory: "\(folder)/\(ObjectKey(segments: [stream.report.sinkName]))"),
-                ObjectStoreContext())
+            let copy = ExportFolder(folder, sink: stream.report.sinkName)
+            guard stream.report.pending.rows > 0 else { continue }
+            let writer = try writer(for: stream.report, folder)
             for segment in stream.segments {
-                var keys: [String] = []
-                var bytes = 0
-                do throws(Failure) {
-                    try writer(for: stream.report.sinkName, segment, folder).forEachFile(of: segment) {
-                        (file) throws(Failure) in
-                        try store.put(file.key, file.body)
-                        keys.append(file.key.text)
-                        bytes += file.body.length
-                    }
-                } catch {
-                    if try isStillThere(segment) { throw error }
-                    continue
-                }
-                findings.fileCount += keys.count
-                findings.byteCount += bytes
-                findings.lines.append(line(stream, segment, "exported", bytes, keys, asJSON: asJSON))
+                guard let entry = try export(segment, by: writer, to: copy) else { continue }
+                findings.add(segment, sink: stream.report.sinkName, entry, asJSON: asJSON)
+            }
+            if sealedOnly { continue }
+            var keys: Set<ObjectKey> = []
+            let tail = outbox.openTail(
+                of: stream.report.stream, rowsMax: writer.pieces.rowsMax,
+                bytesMax: writer.pieces.bytesMax)
+            for piece in tail {
+                guard let entry = try export(piece, by: writer, to: copy) else { continue }
+                findings.add(piece, sink: stream.report.sinkName, entry, asJSON: asJSON)
+                keys.formUnion(entry.keys.compactMap { ObjectKey(encoded: $0) })
+            }
+            if let first = tail.first?.first, let last = tail.last?.last {
+                try copy.removeOpen(of: stream.report.streamName, within: first...last, except: keys)
             }
         }
         return findings
     }
 
-    /// What makes or finds a segment's files. Rows in the database need the sink's format.
-    private func writer(
-        for sink: String, _ segment: Segment, _ folder: String
-    ) throws(Failure) -> SegmentWriter {
-        if let configured = configuration.sinks.first(where: { $0.name == sink }) {
-            return SegmentWriter(
-                settings: configured.forwarderSettings(
-                    configuration.agent, stateDirectory: "\(folder)/.weir", queries: [], environment: [:]),
-                outbox: outbox)
+    /// Copies a segment; nil when it has been delivered meanwhile.
+    private func export(
+        _ segment: Segment, by writer: ExportWriter, to copy: ExportFolder
+    ) throws(Failure) -> OutboxFindings.Entry? {
+        var entry = OutboxFindings.Entry(state: "exported")
+        do throws(Failure) {
+            guard segment.staged != nil || writer.knowsFormat else { throw unknownFormat(segment) }
+            try writer.writer.forEachFile(of: segment) { (file) throws(Failure) in
+                try copy.store.put(file.key, file.body)
+                entry.keys.append(file.key.text)
+                entry.byteCount += file.body.length
+            }
+        } catch {
+            if try isStillThere([segment]).contains(segment) { throw error }
+            return nil
         }
-        guard segment.staged != nil, let any = configuration.sinks.first else {
-            throw Failure(
-                .configuration, "exporting", "rows \(segment.first)–\(segment.last) for sink \(sink)",
-                "it is not configured any more, so their format is not known",
-                advice: "configure a sink of that name again")
-        }
-        return SegmentWriter(
-            settings: any.forwarderSettings(
-                configuration.agent, stateDirectory: "\(folder)/.weir", queries: [], environment: [:]),
-            outbox: outbox)
+        entry.fileCount = entry.keys.count
+        return entry
     }
 
-    private func line(
-        _ stream: Stream, _ segment: Segment, _ state: String, _ bytes: Int, _ keys: [String],
-        asJSON: Bool
-    ) -> String {
-        let report = stream.report
-        guard asJSON else {
-            let text =
-                "\(report.sinkName) \(report.streamName) \(segment.first)–\(segment.last): \(state), "
-                + StatusText.bytes(UInt64(bytes))
-            return ([text] + keys.map { "  \($0)" }).joined(separator: "\n")
+    /// What makes a stream's files, and how large.
+    private struct ExportWriter {
+        let writer: SegmentWriter
+        let pieces: (rowsMax: UInt64, bytesMax: Int)
+        /// Whether rows in the database can be written: their sink is configured.
+        let knowsFormat: Bool
+    }
+
+    /// What makes or finds the files of a stream's segments. Rows in the database need the sink's format.
+    private func writer(for report: OutboxStreamReport, _ folder: String) throws(Failure) -> ExportWriter {
+        let own = configuration.sinks.first { $0.name == report.sinkName }
+        guard let sink = own ?? configuration.sinks.first else {
+            throw Failure(.configuration, "exporting rows of sink", report.sinkName, "no sink is configured")
         }
-        var members = JSONMembers()
-        members.put("sink", report.sinkName)
-        members.put("stream", report.streamName)
-        members.put("first", segment.first)
-        members.put("last", segment.last)
-        members.put("state", state)
-        members.put("bytes", bytes)
-        if !keys.isEmpty {
-            members.put("keys", raw: "[" + keys.map(jsonString).joined(separator: ", ") + "]")
+        var settings = sink.forwarderSettings(
+            configuration.agent, stateDirectory: "\(folder)/.weir", queries: [], environment: [:])
+        if settings.table != nil { settings.naming = try settings.tableNaming(of: outbox) }
+        return ExportWriter(
+            writer: SegmentWriter(settings: settings, outbox: outbox),
+            pieces: (UInt64(settings.seal.rowsMax), settings.seal.bytesMax), knowsFormat: own != nil)
+    }
+
+    private func unknownFormat(_ segment: Segment) -> Failure {
+        Failure(
+            .configuration, "exporting", "rows \(segment.first)–\(segment.last) of \(segment.streamName)",
+            "their sink is not configured any more, so their format is not known",
+            advice: "configure a sink of that name again, or name another by --sink")
+    }
+}
+
+/// A sink's part of the folder that is exported to.
+private struct ExportFolder {
+    let store: FileStore
+    private static let listedAtOnceMax = 1000
+
+    init(_ folder: String, sink: String) {
+        store = FileStore(
+            FileStoreOptions(directory: "\(folder)/\(ObjectKey(segments: [sink]))"), ObjectStoreContext())
+    }
+
+    /// Removes files of an earlier export whose rows were all written once more, in `keys` among others.
+    func removeOpen(
+        of stream: String, within rows: ClosedRange<UInt64>, except keys: Set<ObjectKey>
+    ) throws(Failure) {
+        let agents = Set(keys.compactMap { ObjectNaming.agent(ofObject: $0.name) })
+        let prefix = ObjectKey(path: "\(ObjectNaming.openFolder)/\(stream)").text + "/"
+        var last: ObjectKey?
+        while true {
+            let page = try store.list(prefix: prefix, startAfter: last, max: Self.listedAtOnceMax)
+            for object in page where !keys.contains(object.key) {
+                guard let found = ObjectNaming.parts(ofObject: object.key.name),
+                    agents.contains(found.agent), rows.contains(found.rows.lowerBound),
+                    rows.contains(found.rows.upperBound)
+                else { continue }
+                try store.delete(object.key)
+            }
+            guard page.count == Self.listedAtOnceMax else { return }
+            last = page.last?.key
         }
-        return members.object
     }
 }
