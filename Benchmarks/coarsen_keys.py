@@ -1,12 +1,13 @@
 """Coarsening with very many keys: memory and CPU while an outbox is full of windows of KEYS groups each.
 
-    coarsen_keys.py WEIR [--keys 1000000] [--minutes 24] [--folder DIR]      zstd, room for 2 GB in DIR
+    coarsen_keys.py WEIR [--keys 1000000] [--minutes 24] [--folder DIR]      zstd, room for 5 GB in DIR
 
-A minute after the other comes from a file, one row a key; uploads are not allowed meanwhile. Three sinks in
+A minute after the other comes from a file, one row a key; uploads are not allowed meanwhile. Four sinks in
 turn: one that drops the oldest rows (what the work costs without coarsening), one whose outbox has room for
-some ten minutes, so that minutes become tens of minutes, and one with room for fewer, where no wide window
-is ever whole and every commit finds the outbox full. At the end uploads are allowed; counted events plus those of dropped rows must be
-all events of the closed windows.
+some ten minutes, so that minutes become tens of minutes, one with room for fewer, where no wide window
+is ever whole and every commit finds the outbox full, and one of 75 minutes whose outbox has room for tens of
+minutes of an hour beside ten minutes, so that those become hours. At the end uploads are allowed; counted events plus
+those of dropped rows must be all events of the closed windows.
 """
 
 import argparse
@@ -18,6 +19,7 @@ import subprocess
 import sys
 import tempfile
 import time
+from collections import Counter
 
 HERE = os.path.dirname(os.path.abspath(__file__))
 sys.path[:0] = [os.path.join(HERE, "..", "Tests", "Integration"), HERE]
@@ -78,11 +80,11 @@ def lake_rows(folder):
         yield from text.splitlines()
 
 
-def run(options, name, room, full):
+def run(options, name, room, full, minutes):
     folder = f"{options.folder}/{name}"
-    agent = weir_kit.Weir(folder, CONFIGURATION.format(input=f"{options.folder}/events.ndjson", room=room, full=full,
+    agent = weir_kit.Weir(folder, CONFIGURATION.format(input=f"{options.folder}/events-{minutes}.ndjson", room=room, full=full,
         piece=min(64, room)))
-    count = options.keys * options.minutes + 1
+    count = options.keys * minutes + 1
     began = time.monotonic()
     agent.start()
     try:
@@ -110,9 +112,14 @@ def run(options, name, room, full):
         dropped = stream()["expired"]
     finally:
         agent.stop()
-    counted = sum(json.loads(line)["n"] for line in lake_rows(folder))
+    counted, widths = 0, Counter()
+    for line in lake_rows(folder):
+        row = json.loads(line)
+        counted += row["n"]
+        widths[row["window_width"] // 60_000 if "window_width" in row else 1] += 1
+    print("   rows by minutes of their windows:", dict(sorted(widths.items())), flush=True)
     # A dropped row may be a wide one, which counts up to ten events.
-    lost = options.keys * options.minutes - counted
+    lost = options.keys * minutes - counted
     assert dropped <= lost <= 60 * dropped or lost == dropped == 0, (counted, lost, dropped)
     shutil.rmtree(folder)
 
@@ -122,7 +129,8 @@ def main():
     parser.add_argument("weir")
     parser.add_argument("--keys", type=int, default=1_000_000)
     parser.add_argument("--minutes", type=int, default=24)
-    parser.add_argument("--only", nargs="*", help="drop_oldest, coarsen, 'nothing whole' (default: all)")
+    parser.add_argument("--only", nargs="*", help="drop_oldest, coarsen, 'nothing whole', hours (default: all)")
+    parser.add_argument("--room", type=int, help="MB of the outbox for a million keys (default: each sink's own)")
     parser.add_argument("--folder", help="where to work, on a disk (default: a temporary folder)")
     options = parser.parse_args()
     weir_kit.WEIR = os.path.abspath(options.weir)
@@ -132,12 +140,15 @@ def main():
     coarsen = 'on_full = "coarsen"\ncoarsen = ["10m", "1h"]\nthen = "drop_oldest"'
     millions = options.keys / 1_000_000
     try:
-        write_events(f"{options.folder}/events.ndjson", options.keys, options.minutes)
-        for name, room, full in (
-            ("drop_oldest", 300, 'on_full = "drop_oldest"'), ("coarsen", 300, coarsen), ("nothing whole", 100, coarsen),
+        for name, room, full, minutes in (
+            ("drop_oldest", 300, 'on_full = "drop_oldest"', options.minutes), ("coarsen", 300, coarsen, options.minutes),
+            ("nothing whole", 100, coarsen, options.minutes), ("hours", 460, coarsen, 75),
         ):
-            if not options.only or name in options.only:
-                run(options, name, max(1, int(room * millions)), full)
+            if options.only and name not in options.only:
+                continue
+            if not os.path.exists(f"{options.folder}/events-{minutes}.ndjson"):
+                write_events(f"{options.folder}/events-{minutes}.ndjson", options.keys, minutes)
+            run(options, name, max(1, int((options.room or room) * millions)), full, minutes)
     finally:
         if is_temporary:
             shutil.rmtree(options.folder)

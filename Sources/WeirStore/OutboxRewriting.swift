@@ -207,6 +207,21 @@ public final class OutboxRewriting {
         return isDone
     }
 
+    /// Gives the attempt up: what was written for it goes, and the old rows stay. Returns how many bytes it
+    /// took.
+    public func abandon() throws(Failure) -> Int {
+        let bytes = written.reduce(0) { $0 + Int($1.byteCount) }
+        guard bytes > 0 else { return 0 }
+        let batch = outbox.database.makeBatch()
+        for block in written { batch.delete(.outbox, OutboxKey.block(blocks.stream.index, block)) }
+        written.removeAll()
+        // Not synced: what a crash brings back nobody finds, and the next attempt writes over it.
+        try outbox.database.write(batch, isSynced: false)
+        outbox.state.withLock { $0.sinks[blocks.sink.index].trimmedBytes += bytes }
+        try outbox.reclaimSpace(of: blocks.sink)
+        return bytes
+    }
+
     /// Puts what is left of the blocks at both ends beside the new ones; returns all, in order.
     private func putEnds(
         around blocks: [OutboxBlock], into batch: WriteBatch

@@ -117,10 +117,13 @@ struct AgentBuilder {
             acknowledgesBeforeCommit: environment["WEIR_TEST_ACK_BEFORE_COMMIT"] == "1")
         let board = StatusBoard()
         let gate = IntakeGate(
-            bounds: configuration.sinks.filter(\.outbox.pausesIntake).map {
-                IntakeGate.Bound(sinkName: $0.name, bytesMax: Int(clamping: $0.outbox.bytesMax))
+            bounds: configuration.sinks.filter { $0.outbox.pausesIntake || $0.outbox.coarsening != nil }.map {
+                IntakeGate.Bound(
+                    sinkName: $0.name, bytesMax: Int(clamping: $0.outbox.bytesMax),
+                    isForMergingOnly: !$0.outbox.pausesIntake)
             },
-            outbox: storage.outbox, appender: storage.appender, directory: storage.directory,
+            outbox: storage.outbox, appender: storage.appender, board: board,
+            directory: storage.directory,
             reserveBytes: UInt64(clamping: settings.freeSpaceReserveBytes), clock: clock)
         warnOfOrphans(storage.outbox)
         var uplink: Uplink?

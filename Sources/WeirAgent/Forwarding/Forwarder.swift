@@ -85,7 +85,7 @@ final class Forwarder {
             // the thread with rows unsealed.
             let isDraining = control.mode == .draining
             do throws(Failure) {
-                try bounds.enforce()
+                try enforceBounds()
                 try writeMarkers()
                 let segments = outbox.segments(of: sink)
                 let now = clock.monotonicNanoseconds()
@@ -116,7 +116,7 @@ final class Forwarder {
         let now = clock.monotonicNanoseconds()
         let untilTry = [holds.millisecondsToNext(at: now), markers?.millisecondsToNext(at: now)]
             .compactMap(\.self).min() ?? .max
-        control.wait(milliseconds: min(wait, millisecondsToNextSeal(except: blocked), untilTry))
+        self.wait(milliseconds: min(wait, millisecondsToNextSeal(except: blocked), untilTry))
         if isAnyHeld, control.takeRetry() { releaseHolds() }
     }
 
@@ -241,7 +241,7 @@ final class Forwarder {
             try keepAtRest()
             // Tables are not looked after while rows wait.
             let next = settings.table == nil ? try tend() : .max
-            control.wait(milliseconds: min(next, max(1, until - clock.nowMilliseconds())))
+            wait(milliseconds: min(next, max(1, until - clock.nowMilliseconds())))
         }
     }
 
@@ -312,6 +312,20 @@ final class Forwarder {
         return bytes
     }
 
+    // MARK: Bounds
+
+    private func enforceBounds() throws(Failure) {
+        try bounds.enforce()
+        guard status.mergingProblem != bounds.mergingProblem else { return }
+        status.mergingProblem = bounds.mergingProblem
+        board.publish(sink: status)
+    }
+
+    /// Waits for a request, a notice, or for so long.
+    private func wait(milliseconds: Int64) {
+        control.wait(milliseconds: min(milliseconds, bounds.waitMillisecondsMax))
+    }
+
     // MARK: Failing
 
     /// The state is broken or weir is; an object store's failure never is fatal.
@@ -335,7 +349,7 @@ final class Forwarder {
         while control.mode != .stopping {
             let left = (end - clock.monotonicNanoseconds()) / 1_000_000
             if left <= 0 { return }
-            control.wait(milliseconds: left)
+            wait(milliseconds: left)
             if control.takeRetry() {
                 backoff.reset()
                 releaseHolds()
@@ -348,7 +362,7 @@ final class Forwarder {
     /// What goes on while nothing can be sent. Bounds hold then too: that is when they matter.
     private func holdOut() throws(Failure) {
         try keepAtRest()
-        try bounds.enforce()
+        try enforceBounds()
     }
 
     /// What fills a file, and what is sealed, goes to files while it cannot leave.

@@ -1,21 +1,28 @@
-// What keeps one sink's part of the outbox within its bounds, whatever else goes on: small blocks are merged,
-// rows become coarser ones, and where it is so configured the oldest are dropped, which the log tells.
+// What keeps the waiting rows of one sink within their bounds: small blocks are merged so that days of a
+// slow stream cost no memory, rows are coarsened or dropped when the outbox is full, and dropped when they
+// are too old. All of it goes on while the sink is away: that is when bounds matter.
+//
+// Coarsening makes room in the end and needs some first. Where the disk has none the rows stay as they
+// are, nothing is dropped in their place, and the intake waits at the bound (IntakeGate) until there is
+// room: a full disk is no reason to lose what could have been kept.
 
 import Logging
 import WeirCore
 import WeirStore
 
-/// The bounds of one sink's rows. Belongs to the sink's thread.
+/// Keeps one sink's part of the outbox within its bounds. Owned by its forwarder's thread.
 final class OutboxBounds {
     private let sink: SinkID
     private let settings: ForwarderSettings
     private let outbox: Outbox
-    /// Merges rows when the outbox is full; nil when the sink does otherwise.
-    private let coarsening: OutboxCoarsening?
     private let clock: any MachineClock
     private let logger: Logger
+    /// Merges rows when the outbox is full; nil when the sink does otherwise.
+    private let coarsening: OutboxCoarsening?
     private var nextMerge: Int64 = 0
     private static let mergeIntervalNanoseconds: Int64 = 1_000_000_000
+    /// How often it is looked whether the disk has room again.
+    private static let roomLookMilliseconds: Int64 = 1000
 
     init(
         sink: SinkID, settings: ForwarderSettings, outbox: Outbox, clock: any MachineClock, logger: Logger
@@ -28,11 +35,18 @@ final class OutboxBounds {
         coarsening = settings.coarsening.map {
             OutboxCoarsening(
                 $0, sink: sink, sinkName: settings.sinkName, outbox: outbox,
-                bytesMax: Int(clamping: settings.outbox.bytesMax), logger: logger)
+                bytesMax: Int(clamping: settings.outbox.bytesMax),
+                reservedBytes: UInt64(clamping: settings.stagingReserveBytes), logger: logger)
         }
     }
 
-    /// Makes room, where there is too little.
+    /// Why rows that could be merged stay as they are; nil while nothing hinders that.
+    var mergingProblem: String? { coarsening?.hindrance?.description }
+
+    /// How long the forwarder may rest before it enforces the bounds again, ms.
+    var waitMillisecondsMax: Int64 { coarsening?.hindrance == nil ? .max : Self.roomLookMilliseconds }
+
+    /// Does what the bounds ask for; nothing most of the time.
     func enforce() throws(Failure) {
         let now = clock.monotonicNanoseconds()
         if now >= nextMerge {
@@ -41,7 +55,7 @@ final class OutboxBounds {
             _ = try outbox.mergeSmallBlocks(of: sink)
         }
         try coarsening?.makeRoom()
-        if settings.outbox.dropsOldest {
+        if settings.outbox.dropsOldest, coarsening?.hindrance == nil {
             try note(
                 outbox.expireOldest(of: sink, untilBytes: Int(settings.outbox.bytesMax)),
                 "the outbox is full")

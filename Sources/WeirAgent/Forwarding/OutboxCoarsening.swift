@@ -9,6 +9,10 @@
 //
 // What is merged when follows from how full the outbox is, and so from the network; what a wide row says
 // follows from the narrow rows alone.
+//
+// The new rows are on the disk before the old ones go. So half of `free_space_reserve` is kept for it that
+// the intake leaves alone, and the other half is never touched: RocksDB does not come back from a full
+// disk. When that does not do, what was written goes again, and merging waits for room.
 
 import Logging
 import WeirCore
@@ -31,6 +35,8 @@ final class OutboxCoarsening {
     private let sinkName: String
     private let outbox: Outbox
     private let bytesMax: Int
+    /// Free bytes of the state's disk that merging leaves alone.
+    private let reservedBytes: UInt64
     private let logger: Logger
     private let decoder = BatchDecoder()
     private var coarseners: [String: WindowCoarsener] = [:]
@@ -42,6 +48,12 @@ final class OutboxCoarsening {
     private var waitsFor: [Look: Int64] = [:]
     /// Rows appended when there was nothing more to merge.
     private var exhaustedAt: UInt64?
+    /// Why rows that could be merged are not: the disk has no room for those that would take their place.
+    private(set) var hindrance: Failure?
+    /// Free bytes below which rows that did not fit need not be tried again.
+    private var wantedBytes: UInt64 = 0
+    /// Whether room is so short that one window is merged at a time.
+    private var isShortOfRoom = false
 
     private struct Look: Hashable {
         let stream: StreamID
@@ -50,27 +62,47 @@ final class OutboxCoarsening {
 
     /// Encoded bytes of rows that are merged with one write, beyond those of one window.
     private static let bytesAtOnceMax = 8 << 20
+    /// How much more room there must be, at least, before rows are tried that did not fit.
+    private static let missingBytesMin = 1 << 20
 
     init(
         _ settings: CoarseningSettings, sink: SinkID, sinkName: String, outbox: Outbox, bytesMax: Int,
-        logger: Logger
+        reservedBytes: UInt64, logger: Logger
     ) {
         self.settings = settings
         self.sink = sink
         self.sinkName = sinkName
         self.outbox = outbox
         self.bytesMax = bytesMax
+        self.reservedBytes = reservedBytes
         self.logger = logger
     }
 
     private var bytes: Int { outbox.pending(of: sink).bytes }
 
     /// Merges rows if the outbox is seven eighths full, until a quarter is free or nothing is left to
-    /// merge.
+    /// merge. Without room on the disk it does nothing, and `hindrance` says so.
     func makeRoom() throws(Failure) {
-        guard bytes > bytesMax / 8 * 7 else { return }
+        guard bytes > bytesMax / 8 * 7 else { return endHindrance() }
         let appended = outbox.appendedRows(of: sink)
-        if appended == exhaustedAt { return }
+        if appended == exhaustedAt { return endHindrance() }
+        while true {
+            let wasShortOfRoom = isShortOfRoom
+            do throws(Failure) {
+                try checkRoom(atLeast: wantedBytes)
+                try mergeWhileTooFull(appended)
+                return endHindrance()
+            } catch where error.retry != .never {
+                // One window at a time may still fit.
+                if !wasShortOfRoom, isShortOfRoom, wantedBytes == 0 { continue }
+                if hindrance == nil { logger.warning("\(error)", metadata: ["sink": "\(sinkName)"]) }
+                hindrance = error
+                return
+            }
+        }
+    }
+
+    private func mergeWhileTooFull(_ appended: UInt64) throws(Failure) {
         for width in settings.widths {
             for (stream, name) in outbox.streams(of: sink) {
                 guard let coarsener = try coarsener(of: name) else { continue }
@@ -118,14 +150,36 @@ final class OutboxCoarsening {
             if found.isEmpty { waitsFor[look] = scan.openStart }
             return false
         }
-        for window in found {
-            try coarsener.merge(
-                window, read: { (index) throws(Failure) in try read(index, of: blocks) },
-                emit: { (rows) throws(Failure) in try rewriting.append(rows) })
-        }
+        try rewrite(found, by: coarsener, blocks, into: rewriting)
         guard try rewriting.finish() else { return false }
         looked[look] = rewriting.lastRowNumber
         return true
+    }
+
+    /// Writes the rows of wide windows. When the disk has no room for them, what was written goes again, and
+    /// it is tried with one window or, if it was one, when there is more room.
+    private func rewrite(
+        _ windows: [CoarseWindow], by coarsener: WindowCoarsener, _ blocks: UnsealedBlocks,
+        into rewriting: OutboxRewriting
+    ) throws(Failure) {
+        let free = try outbox.freeBytes()
+        do throws(Failure) {
+            for window in windows {
+                try coarsener.merge(
+                    window, read: { (index) throws(Failure) in try read(index, of: blocks) },
+                    emit: { (rows) throws(Failure) in
+                        try checkRoom()
+                        try rewriting.append(rows)
+                    })
+            }
+            try checkRoom()
+        } catch where error.retry != .never {
+            let bytes = try rewriting.abandon()
+            // What it took is the least that was missing.
+            if windows.count == 1 { wantedBytes = free + UInt64(max(bytes, Self.missingBytesMin)) }
+            isShortOfRoom = true
+            throw error
+        }
     }
 
     /// Shows the scan blocks until it has found enough to merge at once.
@@ -133,7 +187,8 @@ final class OutboxCoarsening {
         _ blocks: UnsealedBlocks, from start: Int, into scan: inout CoarseScan
     ) throws(Failure) {
         var (index, foundBytes) = (start, 0)
-        while index < blocks.count, !scan.isEnded, foundBytes < Self.bytesAtOnceMax {
+        let bytesMax = isShortOfRoom ? 1 : Self.bytesAtOnceMax
+        while index < blocks.count, !scan.isEnded, foundBytes < bytesMax {
             try scan.take(try read(index, of: blocks), block: index)
             if !scan.found.isEmpty { foundBytes += blocks.bytes(of: index) }
             index += 1
@@ -142,6 +197,30 @@ final class OutboxCoarsening {
 
     private func read(_ index: Int, of blocks: UnsealedBlocks) throws(Failure) -> Batch {
         try outbox.readBlock(index, of: blocks, by: decoder)
+    }
+
+    // MARK: Room on the disk
+
+    /// Throws, to be tried again, when fewer bytes are free than have to stay, or than `wanted`.
+    private func checkRoom(atLeast wanted: UInt64 = 0) throws(Failure) {
+        let free = try outbox.freeBytes()
+        let needed = max(reservedBytes, wanted)
+        guard free < needed else { return }
+        throw Failure(
+            .storage, "merging waiting rows of sink", sinkName,
+            "the disk of state_dir has no room for the rows that take their place: "
+                + "\(StatusText.bytes(free)) are free, and half of free_space_reserve, "
+                + "\(StatusText.bytes(reservedBytes)), must stay so",
+            advice: "make at least \(StatusText.bytes(needed - free)) more room there, and merging goes on "
+                + "by itself",
+            retry: .backoff)
+    }
+
+    private func endHindrance() {
+        (wantedBytes, isShortOfRoom) = (0, false)
+        guard hindrance != nil else { return }
+        hindrance = nil
+        logger.info("the disk has room to merge waiting rows again", metadata: ["sink": "\(sinkName)"])
     }
 
     // MARK: Telling

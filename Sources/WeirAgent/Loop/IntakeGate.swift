@@ -11,11 +11,14 @@ final class IntakeGate {
     struct Bound {
         let sinkName: String
         let bytesMax: Int
+        /// Only while rows could be merged and the disk has no room for that: else the sink drops rows.
+        var isForMergingOnly = false
     }
 
     private let bounds: [Bound]
     private let outbox: Outbox
     private let appender: OutboxAppender
+    private let board: StatusBoard
     private let directory: StateDirectory
     private let reserveBytes: UInt64
     private let clock: any MachineClock
@@ -29,12 +32,13 @@ final class IntakeGate {
     private static let lookIntervalNanoseconds: Int64 = 200_000_000
 
     init(
-        bounds: [Bound], outbox: Outbox, appender: OutboxAppender, directory: StateDirectory,
-        reserveBytes: UInt64, clock: any MachineClock
+        bounds: [Bound], outbox: Outbox, appender: OutboxAppender, board: StatusBoard,
+        directory: StateDirectory, reserveBytes: UInt64, clock: any MachineClock
     ) {
         self.bounds = bounds
         self.outbox = outbox
         self.appender = appender
+        self.board = board
         self.directory = directory
         self.reserveBytes = reserveBytes
         self.clock = clock
@@ -63,9 +67,13 @@ final class IntakeGate {
     private func fullOutbox() -> String? {
         for bound in bounds {
             guard let sink = outbox.sink(named: bound.sinkName) else { continue }
-            if outbox.pending(of: sink).bytes + appender.byteCount >= bound.bytesMax {
-                return "the outbox of sink \(bound.sinkName) is full"
+            guard outbox.pending(of: sink).bytes + appender.byteCount >= bound.bytesMax else { continue }
+            let isHindered = board.sink(bound.sinkName)?.mergingProblem != nil
+            if isHindered {
+                return "the outbox of sink \(bound.sinkName) is full, and the disk of state_dir has no room "
+                    + "to merge its rows; make room there"
             }
+            if !bound.isForMergingOnly { return "the outbox of sink \(bound.sinkName) is full" }
         }
         return nil
     }

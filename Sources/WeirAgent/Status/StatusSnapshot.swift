@@ -152,6 +152,9 @@ public struct StatusSnapshot: Codable, Sendable, Equatable {
         public var nextLookAt: Int64?
         /// One for each query, and its late and rejected rows, that the sink has had rows of.
         public var streams: [StreamStatus] = []
+        /// Why waiting rows that could be merged are not, though the outbox is nearly full; nil when nothing
+        /// hinders that.
+        public var mergingProblem: String?
         /// Streams that were refused and wait alone, while others go on.
         public var held: [HeldStream] = []
         /// Upkeep of the sink's tables that is due and may not be done; nil when there is none.
