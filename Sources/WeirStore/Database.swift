@@ -194,7 +194,8 @@ public final class Database: @unchecked Sendable {
     /// Notes that a call failed with RocksDB's `text`, and returns what to throw.
     func fail(_ action: String, _ text: String) -> Failure {
         let made = Failure(.storage, action, directory.path, text, advice: advice(for: text))
-        failure.withLock { if $0 == nil { $0 = made } }
+        // Who only looks may look elsewhere: a damaged block says nothing of the others.
+        if !isReadOnly { failure.withLock { if $0 == nil { $0 = made } } }
         return made
     }
 }

@@ -113,12 +113,13 @@ extension Outbox {
                     "they are being delivered just now", advice: "try again in a moment",
                     retry: .backoff)
             }
-            let present = Set(before.flatMap { $0.sink == sink.index ? $0.segments.map(\.number) : [] })
+            let present = Dictionary(
+                before.flatMap { $0.sink == sink.index ? $0.segments.map { ($0.number, $0) } : [] }
+            ) { $1 }
             let batch = database.makeBatch()
             var (streams, endings): ([OutboxStream], [SegmentEnding]) = (before, [])
-            for segment in segments where present.contains(segment.number) {
-                let index = segment.stream.index
-                let known = streams[index].segments.first { $0.number == segment.number } ?? segment
+            for known in segments.compactMap({ present[$0.number] }) {
+                let index = known.stream.index
                 let ending = try SegmentEnding(known, of: self, in: streams[index])
                 ending.delete(in: batch, streams[index])
                 streams[index].expire(known, freed: ending.freed)

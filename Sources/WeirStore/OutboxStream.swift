@@ -323,7 +323,12 @@ struct OutboxStream: Sendable {
     }
 
     private mutating func end(_ segment: Segment) {
-        segments.removeAll { $0.number == segment.number }
+        // The oldest goes first nearly always.
+        if segments.first?.number == segment.number {
+            segments.removeFirst()
+        } else {
+            segments.removeAll { $0.number == segment.number }
+        }
         if let staged = segment.staged { count(staged, -1) }
     }
 

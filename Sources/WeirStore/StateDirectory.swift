@@ -66,10 +66,16 @@ public final class StateDirectory: Sendable {
         self.path = path
         var entry = stat()
         guard stat("\(path)/format", &entry) == 0 else {
+            let error = errno
+            let isThere = error == ENOENT && stat(path, &entry) == 0
             throw Failure(
                 .state, "reading the state directory", path,
-                errno == ENOENT ? "there is none" : String(cString: strerror(errno)),
-                advice: "look at agent.state_dir; a relative one begins at the working directory")
+                isThere
+                    ? "there is nothing of weir in it; no agent has run with it yet"
+                    : error == ENOENT ? "there is none" : String(cString: strerror(error)),
+                advice: error == EACCES
+                    ? "ask as the user that weir runs as, or as root"
+                    : "look at agent.state_dir; a relative one begins at the working directory")
         }
         isEstablished = try readFormat(path).isComplete
         guard isEstablished else {

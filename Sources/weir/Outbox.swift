@@ -80,7 +80,8 @@ struct OutboxExport: ParsableCommand {
             What is sealed gets its final names, below TO/SINK. Rows that are not sealed yet go to \
             TO/SINK/_open: they will be uploaded under other names, and FIRST and LAST in a name tell which \
             rows a file has. All rows wait on; `weir outbox discard` gives them up once the copy is safe. It \
-            works beside a running agent and without one.
+            works beside a running agent and without one. What is damaged is left out, named, and makes the \
+            exit code 75.
             """)
 
     @Argument(help: "The configuration file of the agent.")
@@ -140,18 +141,24 @@ private func show(_ found: OutboxFindings, _ verb: String, asJSON: Bool) {
     } else {
         for line in found.lines { print(line) }
         print(summary(of: found, verb))
-        for problem in found.problems { writeError("weir: \(problem)\n") }
+        for problem in found.problems.prefix(problemsShownMax) { writeError("weir: \(problem)\n") }
+        let more = found.problems.count - problemsShownMax
+        if more > 0 { writeError("weir: and \(more) more of that kind; --json has all\n") }
     }
     if !found.problems.isEmpty {
         OutboxCommand.exit(withError: ExitCode(Failure.Domain.state.exitCode))
     }
 }
 
+/// Sentences on damage that a page of text has room for.
+private let problemsShownMax = 20
+
 private func summary(of found: OutboxFindings, _ verb: String) -> String {
-    guard found.rowCount > 0 else { return "nothing waits" }
+    guard found.rowCount > 0 || found.lostRowCount > 0 else { return "nothing waits" }
     var text = "\(found.rowCount) rows \(verb), \(found.byteCount) bytes"
     if found.fileCount > 0 { text += ", \(found.fileCount) files" }
     if found.openRowCount > 0 { text += "; \(found.openRowCount) of the rows are not sealed yet" }
+    if found.lostRowCount > 0 { text += "; \(found.lostRowCount) rows are damaged" }
     return text
 }
 
@@ -167,7 +174,7 @@ struct OutboxRetry: ParsableCommand {
 
     func run() {
         orEnd { () throws(Failure) in
-            print(try OutboxRequests.retry(settings(file).agent, sink: sink), terminator: "")
+            print(try OutboxRequests.retry(settings(file), sink: sink), terminator: "")
         }
     }
 }

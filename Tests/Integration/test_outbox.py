@@ -6,6 +6,7 @@ import json
 import os
 import re
 import signal
+import subprocess
 import urllib.error
 import urllib.request
 from pathlib import Path
@@ -127,7 +128,7 @@ def test_kills_while_the_sink_is_away_keep_files_and_bytes(broker, start_weir):
     assert sequences(lake) == list(range(500))
 
 
-def test_a_flipped_bit_is_found_by_verify_and_never_leaves(broker, start_weir):
+def test_a_flipped_bit_is_found_by_verify_and_never_leaves(broker, start_weir, tmp_path):
     running, lake = offline_agent(broker, start_weir, 500)
     assert json.loads(outbox(running, "verify", "--json"))["problems"] == []
     segments = json.loads(outbox(running, "show", "lake", "readings", "--json"))
@@ -136,8 +137,14 @@ def test_a_flipped_bit_is_found_by_verify_and_never_leaves(broker, start_weir):
     path = Path(running.folder) / detail["files"][0]["path"]
     whole = path.read_bytes()
     path.write_bytes(whole[:20] + bytes([whole[20] ^ 4]) + whole[21:])
-    problems = json.loads(outbox(running, "verify", "--json", code=75))["problems"]
+    found = json.loads(outbox(running, "verify", "--json", code=75))
+    problems = found["problems"]
     assert len(problems) == 1 and "its bytes are not those that were written" in problems[0]
+    assert found["damaged_rows"] == victim["rows"] and found["rows"] == 500 - victim["rows"]
+    copied = json.loads(outbox(running, "export", "--to", tmp_path / "stick", "--json", code=75))
+    assert copied["problems"] == problems and copied["rows"] == 500 - victim["rows"], "all else is carried away"
+    carried = sequences(tmp_path / "stick" / "lake") + sequences(tmp_path / "stick" / "lake" / "_open")
+    assert carried == [seq for seq in range(500) if not victim["first"] <= seq + 1 <= victim["last"]]
     lake.unlink()
     wait_until(lambda: "its bytes are not" in listed(running)["state"], 20, "the refusal")
     sent = sequences(lake)
@@ -366,3 +373,72 @@ def test_a_full_disk_pauses_files_and_intake_and_loses_nothing(broker, start_wei
         come_back(running, lake)
         assert sequences(lake) == list(range(450))
         assert running.stop() == 0
+
+
+def test_a_damaged_block_is_found_by_verify_and_the_rest_is_carried_away(broker, start_weir, tmp_path):
+    running, _ = offline_agent(broker, start_weir, 500, schedule="every 1d")
+    for part in range(3):
+        # Rows that do not compress, each commit a block of its own.
+        noise = [json.dumps({"device": os.urandom(3000).hex(), "seq": 500 + part})]
+        broker.publish("plant/1", noise)
+        wait_until(lambda: running.received("sensors") == 501 + part, 20, "the intake")
+    # Closing writes what is in the log to tables.
+    assert running.stop() == 0
+    running.start()
+    assert running.stop() == 0
+    assert listed(running)["unsealed_rows"] == 3
+    tables = sorted((Path(running.folder) / "state" / "db").glob("*.blob"))
+    assert tables, "rows are in blobs"
+    for table in tables:
+        whole = bytearray(table.read_bytes())
+        whole[len(whole) // 2] ^= 255
+        table.write_bytes(whole)
+    found = json.loads(outbox(running, "verify", "--json", code=75))
+    assert found["damaged_rows"] > 0 and "Corruption" in found["problems"][0]
+    copied = json.loads(outbox(running, "export", "--to", tmp_path / "stick", "--json", code=75))
+    assert sequences(tmp_path / "stick" / "lake") == list(range(500)) and len(copied["problems"]) == 1
+
+
+def test_what_a_stranger_asks_for_wrongly_is_answered_in_a_sentence(broker, start_weir, tmp_path):
+    text = agent() + sensors(broker) + query() + file_sink(keys=PIECES, schedule="every 1d")
+    running = start_weir(text)
+
+    def ask(*arguments, code):
+        done = run_weir("outbox", arguments[0], running.config, *arguments[1:], cwd=running.folder)
+        assert done.returncode == code and done.stdout == "" and done.stderr.count("\n") == 1, done.stdout + done.stderr
+        return done.stderr
+
+    assert "there is none; look at agent.state_dir" in ask("list", code=75)
+    (Path(running.folder) / "state").mkdir()
+    assert "there is nothing of weir in it; no agent has run with it yet" in ask("export", "--to", "x", code=75)
+    running.start()
+    assert "readings: nothing waits" in outbox(running, "list", "--sink", "lake")
+    broker.publish("plant/1", readings(30))
+    wait_until(lambda: running.received("sensors") == 30, 20, "the intake")
+    assert "for sink lakes: there is none; there is lake" in ask("list", "--sink", "lakes", code=78)
+    assert "of sink lakes: there is none; there is lake" in ask("retry", "lakes", code=78)
+    assert "row 12 of readings: it is not sealed yet" in ask("show", "lake", "readings", "--row", 12, code=78)
+    assert "row 99 of readings: no segment holds it" in ask("show", "lake", "readings", "--row", 99, code=78)
+    (tmp_path / "full").write_text("a file where the stick should be")
+    assert "Not a directory, when 0 files had been copied" in ask("export", "--to", tmp_path / "full", code=69)
+    plan = outbox(running, "discard", "lake")
+    assert plan == "would discard rows 1–30 of readings (30)\nnothing was discarded; --yes does it\n"
+    assert json.loads(outbox(running, "discard", "lake", "--json")) == [
+        {"stream": "readings", "first": 1, "last": 30, "rows": 30}]
+    assert listed(running)["rows"] == 30
+    running.stop()
+    (Path(running.folder) / "state" / "format").write_text("weir state format 99\n")
+    assert "written by a newer weir (format 99" in ask("verify", code=75)
+
+
+@needs_mount
+def test_a_full_stick_is_told_and_the_export_can_be_repeated(broker, start_weir, tmp_path):
+    running, lake = offline_agent(broker, start_weir, 500, schedule="every 1d")
+    with small_disk(tmp_path / "stick", "48k") as stick:
+        (stick / "filler").write_bytes(b"x" * 36_000)
+        done = run_weir("outbox", "export", running.config, "--to", stick, cwd=running.folder)
+        assert done.returncode == 69 and re.search(r"No space left on device, when \d files had been copied", done.stderr)
+        (stick / "filler").unlink()
+        subprocess.run(["mount", "-o", "remount,size=4m", str(stick)], check=True)
+        exported(running, stick)
+        assert sequences(stick / "lake") + sequences(stick / "lake" / "_open") == list(range(500))

@@ -18,11 +18,15 @@ public struct OutboxFindings: Sendable {
     public private(set) var rowCount: UInt64 = 0
     /// Of the rows, those that nobody has sealed yet.
     public private(set) var openRowCount: UInt64 = 0
+    /// Rows of segments that could not be read; not among the others.
+    public private(set) var lostRowCount: UInt64 = 0
 
     /// What was met of one segment.
     struct Entry {
-        /// In one word: whole, damaged, exported.
+        /// In a word or two: whole, damaged, exported, not exported.
         var state: String
+        /// Whether it could be read.
+        var isWhole: Bool { state == "whole" || state == "exported" }
         var fileCount = 0
         var byteCount = 0
         /// The names of files that were written.
@@ -33,8 +37,12 @@ public struct OutboxFindings: Sendable {
     mutating func add(_ segment: Segment, sink: String, _ entry: Entry, asJSON: Bool) {
         fileCount += entry.fileCount
         byteCount += entry.byteCount
-        rowCount += segment.rowCount
-        if segment.isOpen { openRowCount += segment.rowCount }
+        if entry.isWhole {
+            rowCount += segment.rowCount
+            if segment.isOpen { openRowCount += segment.rowCount }
+        } else {
+            lostRowCount += segment.rowCount
+        }
         lines.append(asJSON ? json(segment, sink, entry) : text(segment, sink, entry))
     }
 
@@ -69,6 +77,7 @@ public struct OutboxFindings: Sendable {
         members.put("bytes", byteCount)
         members.put("rows", rowCount)
         members.put("open_rows", openRowCount)
+        members.put("damaged_rows", lostRowCount)
         members.put("segments", raw: "[" + lines.joined(separator: ", ") + "]")
         members.put("problems", raw: "[" + problems.map(jsonString).joined(separator: ", ") + "]")
         return members.object + "\n"

@@ -21,7 +21,9 @@ extension OutboxReader {
             }
             return jsonArray(objects)
         }
-        guard !streams.isEmpty else { return "the outbox has never held a row\n" }
+        guard !streams.isEmpty else {
+            return sink.map { "nothing was ever sent to sink \($0)\n" } ?? "the outbox has never held a row\n"
+        }
         var lines: [String] = []
         // Streams are numbered as they first came; those of one sink need not be neighbours.
         var names: [String] = []
@@ -104,9 +106,14 @@ extension OutboxReader {
         if let row {
             found = found.filter { $0.first <= row && row <= $0.last }
             guard !found.isEmpty else {
+                let open = streams.compactMap {
+                    outbox.unsealedRange(of: $0.report.stream, through: $0.report.appended)
+                }
+                let isOpen = open.contains { $0.first <= row && row <= $0.last }
                 throw Failure(
                     .configuration, "looking into the outbox for", "row \(row) of \(stream)",
-                    "no segment holds it", advice: "`weir outbox show` without a row lists them")
+                    isOpen ? "it is not sealed yet" : "no segment holds it",
+                    advice: "`weir outbox show` without a row lists them")
             }
         }
         var lines: [String] = []

@@ -66,20 +66,28 @@ public final class OutboxReader {
             advice: names.isEmpty ? "nothing was ever sent" : "there is \(alternatives(names, "and"))")
     }
 
-    /// Those of `segments` whose rows still wait now. For what could not be read: it may have been delivered,
-    /// or put into files.
-    func isStillThere(_ segments: [Segment]) throws(Failure) -> Set<Segment> {
+    /// What has become by now of segments that could not be read: `still` are where they were, so something
+    /// is wrong with them; rows of `moved` wait on, but have been sealed or put into files. All others have
+    /// been delivered.
+    func fate(of segments: [Segment]) throws(Failure) -> (still: Set<Segment>, moved: [Segment]) {
         let now = try OutboxReader(configuration)
-        var waiting: [StreamID: [UInt64: Segment]] = [:]
+        var waiting: [StreamID: [Segment]] = [:]
         for report in now.outbox.reports() {
-            let found = now.segments(of: report) + now.outbox.openTail(of: report.stream)
-            waiting[report.stream] = Dictionary(found.map { ($0.first, $0) }) { $1 }
+            waiting[report.stream] = now.segments(of: report) + now.outbox.openTail(of: report.stream)
         }
-        return Set(
-            segments.filter { segment in
-                guard let found = waiting[segment.stream]?[segment.first] else { return false }
-                return found.isOpen == segment.isOpen && found.staged == segment.staged
-            })
+        let firsts = waiting.mapValues { Dictionary($0.map { ($0.first, $0) }) { $1 } }
+        var (still, moved): (Set<Segment>, [Segment]) = ([], [])
+        for segment in segments {
+            let found = firsts[segment.stream]?[segment.first]
+            if let found, found.isOpen == segment.isOpen, found.staged == segment.staged {
+                still.insert(segment)
+            } else if waiting[segment.stream, default: []].contains(where: {
+                $0.first <= segment.last && segment.first <= $0.last
+            }) {
+                moved.append(segment)
+            }
+        }
+        return (still, moved)
     }
 }
 

@@ -8,7 +8,15 @@ import WeirStore
 /// Asks for changes of an agent's outbox.
 public enum OutboxRequests {
     /// Has the sinks, or one, try again now.
-    public static func retry(_ agent: AgentSettings, sink: String?) throws(Failure) -> String {
+    public static func retry(
+        _ configuration: AgentConfiguration, sink: String?
+    ) throws(Failure) -> String {
+        let (agent, sinks) = (configuration.agent, configuration.sinks.map(\.name))
+        if let sink, !sinks.contains(sink) {
+            throw Failure(
+                .configuration, "asking for a try of sink", sink, "there is none",
+                advice: "there is \(alternatives(sinks, "and"))")
+        }
         guard try lock(agent) == nil else {
             return "the agent is not running; it tries when it starts\n"
         }

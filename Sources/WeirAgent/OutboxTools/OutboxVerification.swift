@@ -25,7 +25,7 @@ extension OutboxReader {
         }
         guard !damaged.isEmpty else { return findings }
         // What is gone by now has been delivered.
-        let left = try isStillThere(damaged.map(\.segment))
+        let left = try fate(of: damaged.map(\.segment)).still
         for (segment, sink, problems) in damaged where left.contains(segment) {
             findings.problems += problems
             findings.add(segment, sink: sink, OutboxFindings.Entry(state: "damaged"), asJSON: asJSON)
