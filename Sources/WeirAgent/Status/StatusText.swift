@@ -72,15 +72,12 @@ public enum StatusText {
 
     private static func describe(_ sink: StatusSnapshot.SinkStatus, at now: Int64) -> [String] {
         var lines = ["sink \(sink.name) (\(sink.type)): \(sink.state)"]
-<<<<<<< HEAD
         if let upkeep = sink.upkeep {
             lines.append(
                 "  the tables' \(upkeep.what), due for \(duration(max(0, now - upkeep.since))), waits: "
                     + upkeep.reason)
         }
-=======
         if let problem = sink.mergingProblem { lines.append("  rows are not merged: \(problem)") }
->>>>>>> 33f3b63 (Keep room on the disk for merging rows, and wait for it rather than drop any)
         for stream in sink.streams {
             var line =
                 "  \(stream.name): \(stream.appended) rows = \(stream.forwarded) forwarded + "
