@@ -214,11 +214,11 @@ class Azure(CloudServer):
     def application_keys(self):
         return self.application + f'authority = "{self.url}"\n'
 
-    def sas_keys(self, container, until="2099-01-01T00:00:00Z"):
+    def sas_keys(self, container, until="2099-01-01T00:00:00Z", permission="racwdl"):
         from azure.storage.blob import generate_container_sas
 
         token = generate_container_sas(
-            self.account, container, account_key=self.key, permission="racwdl", expiry=until
+            self.account, container, account_key=self.key, permission=permission, expiry=until
         )
         return f'sas_token = "{token}"\n'
 

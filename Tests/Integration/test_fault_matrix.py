@@ -12,7 +12,7 @@ import pytest
 from faults_kit import Clock, needs_mount, small_disk
 from influx_server import InfluxWrites
 from lake_kit import (
-    FolderLake, S3Lake, agent, file_sink, query, readings, require_balanced, require_each_once, sensors, sink,
+    AzureLake, FolderLake, S3Lake, agent, file_sink, query, readings, require_balanced, require_each_once, sensors, sink,
 )
 from rows_kit import Subscriber, mqtt_sink, row_sink
 from test_influx_sink import influxd  # noqa: F401
@@ -111,9 +111,7 @@ def test_a_full_quota_of_s3(broker, start_weir, s3):
     text = s3.sink("quota").replace("s3://weir/", "s3://full/")
     running = start_weir(configuration(broker, text)).start()
     broker.publish("plant/1", readings(50))
-    words = "answered 403 QuotaExceeded; raise the quota of the bucket"
-    wait_until(lambda: words in running.log(), 20, "the sentence in the log")
-    wait_until(lambda: words in weir("status", running.config).stdout, 20, "the sentence in the status")
+    named_everywhere(running, "answered 403 QuotaExceeded; raise the quota of the bucket")
     broker.publish("plant/1", readings(50, 50))
     wait_until(lambda: running.pending() == 100, 20, "the rows that wait")
     s3.admin("quota", "disable", "--quota-scope=bucket", "--uid=weir", "--bucket=full")
@@ -121,6 +119,30 @@ def test_a_full_quota_of_s3(broker, start_weir, s3):
     lake = S3Lake(s3, "quota")
     lake.bucket = "full"
     require_each_once(lake, range(100))
+
+
+def test_a_full_quota_of_hdfs(broker, start_weir, hdfs):
+    folder = hdfs.make_folder("/lake/full")
+    hdfs.admin("dfsadmin", "-setSpaceQuota", "1", folder)
+    running = start_weir(configuration(broker, hdfs.sink(folder))).start()
+    broker.publish("plant/1", readings(50))
+    named_everywhere(running, "look at the space quota and at the free space of the DataNodes")
+    assert sum(" warning " in line for line in running.log().splitlines()) == 1, "once, though each try is the same"
+    hdfs.admin("dfsadmin", "-clrSpaceQuota", folder)
+    goes_on(running, 50)
+    require_each_once(Store("hdfs", lambda name: hdfs).lake("full"), range(50))
+
+
+@pytest.mark.parametrize("interface, container", [("blob", "weir"), ("dfs", "weirfs")])
+def test_a_signature_of_azure_without_the_right_to_write(broker, start_weir, azure, interface, container):
+    right = azure.sas_keys(container)
+    weak = azure.sas_keys(container, permission="rl")
+    text = azure.sink(f"weak-{interface}", interface, weak)
+    running = start_weir(configuration(broker, text)).start()
+    broker.publish("plant/1", readings(50))
+    named_everywhere(running, "make a sas_token that may read, create, write, delete and list")
+    mended_by_a_restart(running, broker, weak, right)
+    require_each_once(AzureLake(azure, f"weak-{interface}", interface), range(80))
 
 
 @pytest.mark.parametrize("kind", ["blob", "files", "gcs", "gcs-hmac"])

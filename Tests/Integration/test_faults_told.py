@@ -110,6 +110,8 @@ def test_a_right_that_some_prefixes_lack_holds_up_their_streams_alone(broker, st
     wait_until(lambda: set(held(process)) == {"q01", "q02"}, 20, "the streams that wait")
     assert all(said in problem for problem in held(process).values())
     stays_so(process)
+    done = weir("check", process.config, "--connect", cwd=process.folder)
+    assert done.returncode == 69 and said in done.stdout, "a right to list is not one to write"
     assert len(warnings(process, said)) == 1, "the sentence once"
     assert len(warnings(process, "waits, too, for the same reason as")) == 1, "and that another meets it, too"
     process.kill()

@@ -207,7 +207,7 @@ def test_late_and_rejected_rows_do_not_go_out(broker, out, start_weir, subscribe
     wait_until(lambda: process.received("sensors") >= 5, 10, "the intake")
     wait_until(lambda: len(listener.rows()) >= 3, 10, "the rows")
     assert [s["name"] for s in sink_status(process)["streams"]] == ["hot"]
-    assert process.pending() == 0
+    wait_until(lambda: process.pending() == 0, 10, "a status that is of now")
 
 
 def test_check_connect_names_what_is_wrong(broker, out, tmp_path):

@@ -25,8 +25,11 @@ public enum ConnectionCheck {
     public static func run(
         _ configuration: AgentConfiguration, environment: [String: String]
     ) -> [Outcome] {
-        configuration.sources.map(check) + configuration.sinks.map { check($0, environment) }
-            + checkState(configuration)
+        configuration.sources.map(check)
+            + configuration.sinks.map { sink in
+                let queries = configuration.queries.filter { $0.sinks.contains(sink.name) }
+                return check(sink, queries.map(\.name), environment)
+            } + checkState(configuration)
     }
 
     // MARK: The state directory
@@ -99,10 +102,12 @@ public enum ConnectionCheck {
         }
     }
 
-    private static func check(_ sink: SinkConfiguration, _ environment: [String: String]) -> Outcome {
+    private static func check(
+        _ sink: SinkConfiguration, _ queries: [String], _ environment: [String: String]
+    ) -> Outcome {
         let subject = "sink \(sink.name)"
         do throws(Failure) {
-            let report = try access(sink, environment)
+            let report = try access(sink, queries, environment)
             let sentence = ([report.summary] + report.warnings).joined(separator: "; ")
             if let offset = report.clockOffsetMilliseconds, abs(offset) > clockOffsetMillisecondsMax {
                 let direction = offset > 0 ? "behind" : "ahead of"
@@ -118,13 +123,22 @@ public enum ConnectionCheck {
     }
 
     private static func access(
-        _ sink: SinkConfiguration, _ environment: [String: String]
+        _ sink: SinkConfiguration, _ queries: [String], _ environment: [String: String]
     ) throws(Failure) -> AccessReport {
         if let rows = sink.rowOptions { return try rows.checkAccess() }
         guard let options = sink.storeOptions(environment: environment) else {
             preconditionFailure("a sink takes rows or files")
         }
-        var report = try options.makeStore(ObjectStoreContext()).checkAccess()
+        let store = try options.makeStore(ObjectStoreContext())
+        var report = try store.checkAccess()
+        if sink.type != .file, !queries.isEmpty {
+            let probe = WriteProbe(store: store, hasFolders: options.hasFolders, streams: queries)
+            if let warning = try probe.warning() {
+                report.warnings.append(warning)
+            } else {
+                report.summary += " and takes objects"
+            }
+        }
         if sink.format == .delta, let warning = try CommitRace(options: options).warning() {
             report.warnings.append(warning)
         }

@@ -116,7 +116,7 @@ public struct AccessReport: Sendable {
             summary: "\(location) can be listed", clockOffsetMilliseconds: clockOffset)
     }
 
-    /// The store answers but does not list: `warning` says what that leaves open.
+    /// The store answers but does not list, says `warning`.
     static func unlisted(
         _ location: String, _ warning: String, clockOffset: Int64?
     ) -> AccessReport {
@@ -155,6 +155,15 @@ public enum ObjectStoreOptions: Sendable {
     case s3(S3Options)
     case azure(AzureOptions)
     case gcs(GCSOptions)
+
+    /// Whether objects lie in folders there, which stay when the last object of one goes.
+    public var hasFolders: Bool {
+        switch self {
+        case .file, .webHDFS: true
+        case .s3, .gcs: false
+        case .azure(let options): options.interface == .fileSystem
+        }
+    }
 
     /// Makes the store; connects to nothing yet. Throws `Failure(.configuration, …)` for settings that
     /// cannot work.

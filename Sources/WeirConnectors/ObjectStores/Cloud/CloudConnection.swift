@@ -205,9 +205,7 @@ extension CloudConnection {
         let offset = response.serverDateMilliseconds.map { $0 - clock.nowMilliseconds() }
         if isListed { return .listed(location, clockOffset: offset) }
         guard isDenied else { throw refusal(of: request, response) }
-        return .unlisted(
-            location, "\(denial); whether it may be written to shows at the first upload",
-            clockOffset: offset)
+        return .unlisted(location, denial, clockOffset: offset)
     }
 }
 
