@@ -8,6 +8,7 @@ Prints a line of JSON for each: the peak of the process' memory (VmHWM) when all
 had nothing to look after."""
 
 import argparse
+import base64
 import json
 import os
 import random
@@ -50,15 +51,15 @@ def arrive(process, broker, payloads, sent):
 
 def compaction(folder, broker, megabytes, files):
     """Rows of random text, so that files are as long as what is in them."""
-    rows = megabytes * 1000 // 2
-    keys = f'max_rows = {rows // files}\ndelta.target_file_size = "128MB"\nparquet.row_group_size = "16MB"\n'
+    rows = megabytes * 1000
+    keys = f'max_rows = {rows // files}\nmax_bytes = "128MB"\ndelta.target_file_size = "128MB"\nparquet.row_group_size = "16MB"\n'
     process = weir_kit.Weir(folder, configuration(broker, keys))
     process.start()
     source = random.Random(1)
     chunk = max(1, rows // files)
     for first in range(0, rows, chunk):
         payloads = [
-            json.dumps({"device": source.randbytes(1000).hex(), "seq": n}) for n in range(first, min(rows, first + chunk))]
+            json.dumps({"device": base64.b85encode(source.randbytes(1000)).decode(), "seq": n}) for n in range(first, min(rows, first + chunk))]
         arrive(process, broker, payloads, first + len(payloads))
     process.stop()
     before = len(DeltaTable(f"{folder}/lake/readings").file_uris())

@@ -188,18 +188,21 @@ struct FolderTree: Sendable {
             throw failure("reading", path)
         }
         defer { close(file) }
-        var bytes = [UInt8](repeating: 0, count: range.count)
+        var status = stat()
+        guard fstat(file, &status) == 0 else { throw failure("looking at", path) }
+        let wanted = max(0, min(range.upperBound, Int(status.st_size)) - range.lowerBound)
+        var bytes = [UInt8](repeating: 0, count: wanted)
         var done = 0
-        while done < range.count {
+        while done < wanted {
             let count = bytes.withUnsafeMutableBytes {
-                pread(file, $0.baseAddress.map { $0 + done }, range.count - done, off_t(range.lowerBound + done))
+                pread(file, $0.baseAddress.map { $0 + done }, wanted - done, off_t(range.lowerBound + done))
             }
             if count < 0, errno == EINTR { continue }
             guard count >= 0 else { throw failure("reading", path) }
             if count == 0 { break }
             done += count
         }
-        bytes.removeLast(range.count - done)
+        bytes.removeLast(wanted - done)
         return bytes
     }
 }
