@@ -191,6 +191,9 @@ import WeirCore
         }
         #expect(bounds?.least == .bytes(Array(long.prefix(64))) && bounds?.isLeastExact == true)
         #expect(bounds?.isGreatestExact == false)
+        let above = Array(long.prefix(63)) + [UInt8(ascii: "n")]
+        if let other = textBounds(above, above, areUTF8: true) { bounds?.merge(other) }
+        #expect(bounds?.greatest == .bytes(above) && bounds?.isGreatestExact == true)
     }
 
     @Test(arguments: [[false, true], [true, false]])
