@@ -13,7 +13,7 @@ import WeirFormats
 final class StoredParquet: ParquetSource {
     let name: String
     let length: Int
-    let readAheadBytesMax = 8 << 20
+    let readAheadBytesMax = 4 << 20
 
     private let store: any ObjectStore
     private let key: ObjectKey
