@@ -131,6 +131,43 @@ extension OutboxFixture {
         #expect(try numbers(in: fixture.seal(), of: fixture.outbox) == Array(5..<10) + [100, 101])
     }
 
+    @Test func whatIsAbandonedLeavesTheOldRows() throws {
+        let directory = TemporaryDirectory()
+        do {
+            let fixture = try OutboxFixture(directory)
+            try fixture.append(rows(0..<50_000))
+            let blocks = fixture.outbox.unsealedBlocks(of: fixture.stream)
+            let end = OutboxPlace(block: blocks.count - 1, row: blocks.rowCount(of: blocks.count - 1))
+            let rewriting = try #require(
+                OutboxRewriting(fixture.outbox, blocks, from: OutboxPlace(block: 0, row: 0), to: end))
+            #expect(try rewriting.abandon() == 0)
+            try rewriting.append(rows(100..<40_000))
+            #expect(try rewriting.abandon() > 0)
+            #expect(try fixture.report.merged == 0 && fixture.isBalanced)
+        }
+        let fixture = try OutboxFixture(directory)
+        #expect(
+            try fixture.rewrite(
+                OutboxPlace(block: 0, row: 0), OutboxPlace(block: 0, row: 3), with: 7..<8))
+        #expect(try numbers(in: fixture.seal(), of: fixture.outbox) == [7] + Array(3..<50_000))
+    }
+
+    @Test func theOpenTailIsWhatWouldBeSealed() throws {
+        let fixture = try rewritten(TemporaryDirectory())
+        #expect(fixture.outbox.openTail(of: fixture.stream).map(\.rowCount) == [19])
+        let pieces = fixture.outbox.openTail(of: fixture.stream, rowsMax: 5)
+        #expect(pieces.map(\.rowCount) == [5, 5, 5, 4] && pieces.allSatisfy(\.isOpen))
+        #expect(try pieces.flatMap { try numbers(in: $0, of: fixture.outbox) } == expected)
+        #expect(try fixture.report.pending.unsealedRows == 19, "nothing was sealed")
+        let segment = try fixture.seal(rowsMax: 5)
+        #expect(!segment.isOpen && segment.first == pieces[0].first && segment.last == pieces[0].last)
+        let tail = fixture.outbox.openTail(of: fixture.stream)
+        #expect(tail.map(\.first) == [pieces[1].first])
+        #expect(try numbers(in: tail[0], of: fixture.outbox) == Array(expected[5...]))
+        try fixture.outbox.complete(fixture.seal())
+        #expect(fixture.outbox.openTail(of: fixture.stream).isEmpty)
+    }
+
     @Test func coarserRowsExpireAsOthersDo() throws {
         let fixture = try rewritten(TemporaryDirectory())
         let expired = try fixture.outbox.expireOldest(of: fixture.sink, untilBytes: 0)
