@@ -22,7 +22,7 @@ struct WrittenCheckpoint {
 
 extension DeltaLog {
     /// Roughly the bytes of actions with which a checkpoint is made, and that one entry may bring.
-    private static let heldBytesWanted = 4 << 20
+    private static let heldBytesWanted = 16 << 20
     private static let heldBytesMax = 48 << 20
     /// Actions that are made rows at a time.
     private static let blockActions = 1024
