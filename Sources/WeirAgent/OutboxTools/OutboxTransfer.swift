@@ -3,9 +3,9 @@
 //
 // What is sealed gets its final names and bytes, so a copy that was put into the lake by hand is
 // overwritten by itself when the upload comes after all. What is damaged is left out and told, and all else
-// is copied: who stands before a device with a stick wants what there is. Rows that are not sealed yet have no final names:
-// they go to a folder `_open`, and FIRST and LAST in their names tell which rows they are. A later export
-// to the same folder takes the place of what it holds again.
+// is copied: who stands before a device with a stick wants what there is. Rows that are not sealed yet have
+// no final names: they go to a folder `_open`, and FIRST and LAST in their names tell which rows they are.
+// A later export to the same folder takes the place of what it holds again.
 
 import WeirConnectors
 import WeirCore

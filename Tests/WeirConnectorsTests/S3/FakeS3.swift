@@ -73,10 +73,20 @@ final class FakeS3: Sendable {
             return .answer(204)
         default:
             guard let bytes = contents.objects[key] else { return Self.error(404, "NoSuchKey") }
+            if let range = request.headers["range"] { return part(range, of: bytes) }
             return .answer(
                 200, headers: ["ETag": entityTag(bytes), "Content-Length": String(bytes.count)],
                 body: bytes)
         }
+    }
+
+    /// The answer to a request for `bytes=FIRST-LAST`.
+    private func part(_ range: String, of bytes: [UInt8]) -> StubReply {
+        let ends = range.dropFirst("bytes=".utf8.count).split(separator: "-").compactMap { Int($0) }
+        guard ends.count == 2, ends[0] < bytes.count else { return Self.error(416, "InvalidRange") }
+        let part = Array(bytes[ends[0]...min(ends[1], bytes.count - 1)])
+        let place = "bytes \(ends[0])-\(ends[0] + part.count - 1)/\(bytes.count)"
+        return .answer(206, headers: ["Content-Range": place], body: part)
     }
 
     private func multipart(_ request: StubRequest, _ key: String, _ contents: inout Contents)

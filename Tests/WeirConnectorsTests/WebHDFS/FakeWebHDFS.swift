@@ -56,7 +56,10 @@ final class FakeWebHDFS: Sendable {
             contents.files[path] = contents.isOverQuota ? [] : request.body
             return .answer(201)
         case "OPEN":
-            return contents.files[path].map { .answer(200, body: $0) } ?? missing
+            guard let bytes = contents.files[path] else { return missing }
+            let rest = bytes.dropFirst(request.query["offset"].flatMap { Int($0) } ?? 0)
+            let length = request.query["length"].flatMap { Int($0) } ?? rest.count
+            return .answer(200, body: Array(rest.prefix(length)))
         case "GETFILESTATUS":
             if let bytes = contents.files[path] {
                 return .answer(200, #"{"FileStatus":\#(status("", bytes))}"#)
