@@ -141,8 +141,12 @@ class Weir:
         return found[0]["rows"]["received"] if found else 0
 
     def pending(self):
+        """Rows that wait, at least one while a stream is held: what sinks say is newer than the counts beside it."""
         sinks = self.status().get("sinks")
-        return -1 if sinks is None else sum(t["pending"] for s in sinks for t in s["streams"])
+        if sinks is None:
+            return -1
+        is_held = any("marker" not in held for sink in sinks for held in sink.get("held", []))
+        return max(sum(stream["pending"] for sink in sinks for stream in sink["streams"]), int(is_held))
 
     def kill(self):
         if self.process and self.process.poll() is None:
