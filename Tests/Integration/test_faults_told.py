@@ -14,7 +14,7 @@ from lake_kit import (
 )
 from marker_kit import COLUMNS, HOUR, MINUTES, START, TIME, expected, folder, markers, message
 from test_refusals import held, of_sink, pending
-from weir_kit import wait_until, weir
+from weir_kit import WEIR, wait_until, weir
 
 
 def warnings(process, words):
@@ -191,8 +191,8 @@ def test_a_lake_that_nobody_may_enter_is_an_outage_of_the_sink(broker, start_wei
     stays_so(process)
     assert not held(process) and len(warnings(process, said)) == 1
     done = subprocess.run(
-        [*BOUND_BY_PERMISSIONS, os.environ.get("WEIR_BIN", ".build/release/weir"), "check", "--connect",
-         process.config], capture_output=True, text=True, cwd=process.folder, check=False)
+        [*BOUND_BY_PERMISSIONS, WEIR, "check", "--connect", process.config],
+        capture_output=True, text=True, cwd=process.folder, check=False)
     assert done.returncode == 69 and "Permission denied" in done.stdout, done.stdout
     lake.chmod(0o755)
     wait_until(lambda: process.received("sensors") == 10 and process.pending() == 0, 20, "the rows")
