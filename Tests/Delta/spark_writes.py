@@ -97,14 +97,25 @@ class Table:
         self.spark_appends(note=f"n{self.appended}")
 
     def spark_compacts(self):
-        SPARK.table(self.path).optimize().executeCompaction()
+        self.until_none_interferes(lambda: SPARK.table(self.path).optimize().executeCompaction())
 
     def spark_deletes(self):
         self.delete(sorted(self.expected())[::11])
 
     def delete(self, gone):
-        SPARK.table(self.path).delete(f"seq IN ({', '.join(map(str, gone))})")
+        condition = f"seq IN ({', '.join(map(str, gone))})"
+        self.until_none_interferes(lambda: SPARK.table(self.path).delete(condition))
         self.deleted |= set(gone)
+
+    def until_none_interferes(self, commit):
+        """Spark refuses to go on when weir has compacted the files that it read, and says to try again."""
+        for _ in range(5):
+            try:
+                return commit()
+            except Exception as error:
+                if "[DELTA_CONCURRENT_" not in str(error):
+                    raise
+        raise AssertionError("weir's compactions leave Spark no turn")
 
     def spark_cleans_the_log(self):
         """All that is older than a day goes when Spark makes a checkpoint; what is there is made older."""
